@@ -1,0 +1,72 @@
+# The parts of the tests, and all of them: `make help`.
+
+SHELL := /bin/sh
+STAGE := tests/tools/stage
+# The tools of the test environment come first; bin/luma uses its own, as for a user.
+export PATH := $(CURDIR)/.venv-dev/bin:$(PATH)
+# For tools that do not read ansible.cfg here, such as molecule.
+export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.collections
+
+.PHONY: help test venv style unit lint docs artifact sanity sanity-2.19 sanity-2.21 \
+	engine integration molecule zero-loss engines bench requirements
+
+help: ## Show this
+	@grep -hE '^[a-z].*:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
+
+# From quick to slow; stops at the first stage that fails. What needs only the CPU runs side by side.
+test: ## Everything that CI runs, under 25 minutes on 2 cores
+	@$(MAKE) --no-print-directory venv style unit
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target sanity lint docs artifact
+	@$(MAKE) --no-print-directory integration molecule zero-loss engines
+
+venv:
+	@bin/setup-venv
+	@bin/setup-venv --dev
+
+style: venv ## ruff, mypy and shellcheck (seconds)
+	@$(STAGE) ruff ruff check
+	@$(STAGE) format ruff format --check
+	@$(STAGE) types tests/tools/types
+	@$(STAGE) shell tests/tools/shell
+
+unit: venv ## The logic, without an engine (seconds)
+	@$(STAGE) unit pytest tests/unit
+
+lint: venv ## ansible-lint, production profile
+	@$(STAGE) ansible-lint ansible-lint
+
+docs: venv ## The modules' documentation and the changelog
+	@$(STAGE) docs antsibull-docs lint-collection-docs --plugin-docs .
+	@$(STAGE) changelog antsibull-changelog lint
+
+artifact: venv ## Build, inspect and install the collection; Galaxy's importer
+	@$(STAGE) artifact tests/tools/artifact
+
+sanity: sanity-2.19 sanity-2.21 ## ansible-test sanity on the oldest and newest supported core
+
+sanity-2.19 sanity-2.21: sanity-%:
+	@$(STAGE) $@ tests/tools/sanity $*
+
+engine: venv ## Install and start a Docker engine if none answers
+	@$(STAGE) engine ansible-playbook playbooks/setup.yml
+
+integration: engine ## The modules and roles on a real engine
+	@$(STAGE) integration pytest tests/integration
+
+molecule: engine ## The role on a server, as a Molecule scenario
+	@$(STAGE) molecule molecule test
+
+zero-loss: engine ## Continuous traffic through deployments and failures
+	@$(STAGE) zero-loss pytest tests/zero_loss
+
+engines: engine ## The switch on Docker 20.10, 26.1 and 28.5
+	@$(STAGE) engines pytest tests/engines
+
+bench: engine ## Measure latency, throughput and the seconds of a deployment
+	@$(STAGE) bench tests/bench/run
+
+requirements: venv ## Pin the newest versions that requirements*.in allow
+	for name in requirements requirements-dev; do \
+		UV_CUSTOM_COMPILE_COMMAND="make requirements" uv pip compile --quiet --upgrade --universal \
+			--python-version 3.11 --no-annotate $$name.in --output-file $$name.txt || exit; \
+	done
