@@ -266,4 +266,4 @@ def _options() -> argparse.Namespace:
 
 if __name__ == "__main__":
     arguments = _options()
-    asyncio.run(send_traffic(arguments, ReportFile(sys.stdout, url=arguments.url, host=arguments.host)))
+    asyncio.run(send_traffic(arguments, ReportFile(sys.stdout)))

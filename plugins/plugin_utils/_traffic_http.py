@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import select
 from dataclasses import dataclass
 
@@ -48,7 +49,7 @@ class Connection:
         try:
             return cls(*await asyncio.open_connection(target.address, target.port))
         except OSError as error:
-            raise Lost(f"no connection: {error.strerror or error}") from error
+            raise Lost(f"no connection: {_reason(error)}") from error
 
     def is_open(self) -> bool:
         """Whether a request can be written: the server has neither closed it nor sent anything unasked.
@@ -73,9 +74,7 @@ class Connection:
                 status, version, headers = await self._head()
             body, ended_by_close = await self._body(status, headers)
         except OSError as error:
-            raise Lost(
-                f"connection broken before the end of the answer: {error.strerror or error}"
-            ) from error
+            raise Lost(f"connection broken before the end of the answer: {_reason(error)}") from error
         stays_open = version == b"HTTP/1.1" and headers.get("connection", "").lower() != "close"
         return Response(status, headers, body, keeps_connection=stays_open and not ended_by_close)
 
@@ -120,6 +119,10 @@ class Connection:
                     return b"".join(chunks)
         except asyncio.IncompleteReadError as error:
             raise Lost(f"connection closed in the middle of a stream, after {len(chunks)} chunks") from error
+
+
+def _reason(error: OSError) -> str:
+    return os.strerror(error.errno) if error.errno else str(error)
 
 
 def request(method: str, path: str, host: str, fields: dict[str, str], body: bytes = b"") -> bytes:

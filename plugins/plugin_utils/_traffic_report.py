@@ -4,14 +4,14 @@
 """What the traffic client saw: one record per request, the file they are kept in, and what they add up to.
 
 The report file has one JSON value a line: first a header (an object), then a list per request, and at last a
-trailer (an object) that says that the client ended in an orderly way, and why. The client holds a lock on the
-file for as long as it lives.
+trailer (an object) that says that the client ended in an orderly way, and why.
 """
 
 from __future__ import annotations
 
 import json
 import math
+import os
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -55,9 +55,9 @@ class Record(NamedTuple):
 class ReportFile:
     """The client's end of a report file."""
 
-    def __init__(self, file: IO[str], **header: Any) -> None:
+    def __init__(self, file: IO[str]) -> None:
         self._file = file
-        self._line({"started": time.monotonic(), **header})
+        self._line({"pid": os.getpid(), "started": time.monotonic()})
         file.flush()
 
     def add(self, record: Record) -> None:
@@ -78,6 +78,7 @@ class ReportFile:
 class Report:
     """A report file that was read. `ended_because` is "" where the client still runs or was killed."""
 
+    pid: int
     started: float
     records: list[Record]
     ended_because: str
@@ -91,7 +92,7 @@ class Report:
             raise ValueError(f"{path} is not a report of the traffic client")
         trailer = values[-1] if isinstance(values[-1], dict) else {}
         records = [Record(*value) for value in values[1:] if isinstance(value, list)]
-        return cls(values[0]["started"], records, trailer.get("why", ""))
+        return cls(values[0]["pid"], values[0]["started"], records, trailer.get("why", ""))
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ class Numbers:
     """How many requests there were and how long they took, in milliseconds, from `started` to `answered`."""
 
     requests: int
-    failed: int
+    failed_requests: int
     longest_ms: float
     p50_ms: float
     p99_ms: float
@@ -111,7 +112,7 @@ class Numbers:
         times = sorted(record.milliseconds for record in records) or [0.0]
         return cls(
             requests=len(records),
-            failed=sum(bool(record.failure) for record in records),
+            failed_requests=sum(bool(record.failure) for record in records),
             longest_ms=times[-1],
             p50_ms=percentile(times, 50),
             p99_ms=percentile(times, 99),
