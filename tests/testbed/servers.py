@@ -1,0 +1,291 @@
+# Copyright (c) 2026, the luma authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Servers to deploy to: containers of this machine's engine, each with its own sshd and Docker engine.
+
+    with Server("26.1") as server:
+        server.load_images("luma-example/haproxy")
+        print(server.run("docker version"), server.inventory_vars, server.http_port)
+
+They come in the engine versions that Debian's releases carry (`ENGINES`), are reached over ssh as root,
+and publish ssh and the HTTP ports 80 and 8080 on 127.0.0.1.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import random
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import TracebackType
+
+HERE = Path(__file__).resolve().parent
+REPOSITORY = HERE.parent.parent
+DEBIAN_IMAGE = REPOSITORY / "examples" / "debian-image"
+SSH_KEY = REPOSITORY / ".cache" / "testbed" / "id_ed25519"
+
+ENGINES = {"20.10": "bookworm", "26.1": "trixie", "28.5": "sid"}
+"""The versions of the engine that a server can have, and the Debian release that each comes from."""
+
+PACKAGES = [
+    *("openssh-server", "docker.io", "iptables", "python3", "python3-docker"),
+    *("ca-certificates", "curl", "iproute2", "mount", "procps"),
+]
+
+READY_TIMEOUT = 60.0
+"""Seconds until a server or its engine has to answer. It takes about one on an idle machine."""
+
+OWNER_LABEL = "luma.testbed.owner"
+
+
+def build_server_image(engine: str) -> str:
+    """Make the image of servers with that engine (a key of `ENGINES`), once; returns its name.
+
+    The first time it takes about a minute, then milliseconds.
+    """
+    suite = ENGINES[engine]
+    packages = PACKAGES if suite == "bookworm" else [*PACKAGES, "docker-cli"]  # part of docker.io before
+    version = hashlib.sha256(" ".join([suite, *packages]).encode()).hexdigest()[:8]
+    image = f"luma-testbed/server:{engine}-{version}"
+    subprocess.run([DEBIAN_IMAGE, image, suite, *packages], check=True)
+    return image
+
+
+def build_server_images(engines: Iterable[str] = ENGINES) -> None:
+    """Make the images of servers with those engines, side by side."""
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(build_server_image, engines))
+
+
+class Server:
+    """A server to deploy to; as a context manager it runs from its start to its removal.
+
+    :param engine: a key of `ENGINES`.
+    :param name: of its container; by default one that no other run uses.
+    """
+
+    def __init__(self, engine: str, name: str | None = None) -> None:
+        self.engine = engine
+        self.name = name or f"luma-server-{engine}-{os.getpid()}-{random.randrange(16**4):04x}"
+
+    def __enter__(self) -> Server:
+        self.create()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.remove()
+
+    # Its life
+
+    def create(self, *, outlives_process: bool = False) -> None:
+        """Start it as a new server, in place of one that has its name, and wait until it is ready.
+
+        A server that its process has left behind is removed by `remove_leftovers`, unless it
+        `outlives_process`.
+        """
+        image = build_server_image(self.engine)
+        self.remove()
+        published = [f"--publish=127.0.0.1:{_free_port()}:{port}" for port in (22, 80, 8080)]
+        _call(
+            *("docker", "run", "--detach", "--init", "--name", self.name, "--hostname", self.name),
+            *("--label", f"{OWNER_LABEL}={'' if outlives_process else _this_process()}"),
+            # All capabilities but the one that a container's engine may not have itself to give.
+            *("--cap-add=ALL", "--cap-drop=SYS_RESOURCE", "--security-opt=seccomp=unconfined"),
+            *("--security-opt=apparmor=unconfined", "--tmpfs=/run"),
+            *("--volume=/var/lib/docker", f"--volume={HERE / 'server-init'}:/server-init:ro"),
+            *("--env", f"AUTHORIZED_KEY={_public_key()}"),
+            *published,
+            *(image, "/server-init"),
+        )
+        self._wait_until_ready()
+
+    def remove(self) -> None:
+        """Remove it, and all that is on it."""
+        if _call("docker", "ps", "--all", "--quiet", "--filter", f"name=^{self.name}$"):
+            _call("docker", "rm", "--force", "--volumes", self.name)
+
+    def kill(self) -> None:
+        """Cut its power."""
+        _call("docker", "kill", self.name)
+
+    def start(self) -> None:
+        """Boot it again after `kill`, with the disk and the ports that it had."""
+        _call("docker", "start", self.name)
+        self._wait_until_ready()
+
+    def stop_engine(self) -> None:
+        """Stop its engine, and with it all of its containers, as `systemctl stop docker` does."""
+        self.run("pkill --pidfile /run/docker.pid")
+        _wait(lambda: self._answers("test ! -e /run/docker.pid"), f"the engine of {self.name} does not stop")
+
+    def start_engine(self) -> None:
+        """Start its engine again after `stop_engine`."""
+        # Its output joins that of the first one, in `logs`.
+        _call("docker", "exec", "--detach", self.name, "sh", "-c", "exec dockerd >/proc/1/fd/1 2>&1")
+        self._wait_until_ready()
+
+    # What can be done with it
+
+    def run(self, command: str) -> str:
+        """Run a shell command on it as root; returns what it printed.
+
+        :raises subprocess.CalledProcessError: where the command fails; it holds `stdout` and `stderr`.
+        """
+        return _call("docker", "exec", self.name, "sh", "-c", command)
+
+    def load_images(self, *images: str) -> None:
+        """Copy images from this machine's engine into the server's; layers that they share only once."""
+        with subprocess.Popen(["docker", "save", *images], stdout=subprocess.PIPE) as save:
+            subprocess.run(
+                ["docker", "exec", "--interactive", self.name, "docker", "load", "--quiet"],
+                stdin=save.stdout,
+                stdout=subprocess.DEVNULL,
+                check=True,
+            )
+        if save.returncode:
+            raise subprocess.CalledProcessError(save.returncode, save.args)
+
+    def logs(self) -> str:
+        """What its boot, its sshd and its engine printed."""
+        return subprocess.run(
+            ["docker", "logs", self.name],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=True,
+        ).stdout
+
+    # Where it is
+
+    @property
+    def ssh_port(self) -> int:
+        return self._published(22)
+
+    @property
+    def http_port(self) -> int:
+        """The port of 127.0.0.1 that leads to the server's port 80."""
+        return self._published(80)
+
+    @property
+    def alternative_http_port(self) -> int:
+        """The port of 127.0.0.1 that leads to the server's port 8080."""
+        return self._published(8080)
+
+    @property
+    def inventory_vars(self) -> dict[str, str | int]:
+        """The variables that make it a host of an Ansible inventory."""
+        return {
+            "ansible_host": "127.0.0.1",
+            "ansible_port": self.ssh_port,
+            "ansible_user": "root",
+            "ansible_ssh_private_key_file": str(SSH_KEY),
+            "ansible_ssh_common_args": "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null",
+            "ansible_python_interpreter": "/usr/bin/python3",
+        }
+
+    def _published(self, port: int) -> int:
+        return int(_call("docker", "port", self.name, f"{port}/tcp").split()[0].rpartition(":")[2])
+
+    def _answers(self, command: str) -> bool:
+        try:
+            self.run(command)
+        except subprocess.CalledProcessError:
+            return False
+        return True
+
+    def _wait_until_ready(self) -> None:
+        def ready() -> bool:
+            return self._answers("docker version") and _greets_as_sshd(self.ssh_port)
+
+        try:
+            _wait(ready, f"{self.name} does not get ready")
+        except TimeoutError as error:
+            raise TimeoutError(f"{error}:\n{self.logs()}") from None
+
+
+def remove_leftovers() -> None:
+    """Remove the servers of test runs on this machine that ended without removing them."""
+    host = socket.gethostname()
+    listing = _call(
+        *("docker", "ps", "--all", "--filter", f"label={OWNER_LABEL}"),
+        *("--format", f'{{{{.ID}}}} {{{{.Label "{OWNER_LABEL}"}}}}'),
+    )
+    for container, _, owner in (line.partition(" ") for line in listing.splitlines()):
+        if owner.startswith(f"{host}/") and not _is_alive(owner):
+            _call("docker", "rm", "--force", "--volumes", container)
+
+
+def _this_process() -> str:
+    return f"{socket.gethostname()}/{os.getpid()}/{_start_time(os.getpid())}"
+
+
+def _is_alive(owner: str) -> bool:
+    _, pid, started = owner.split("/")
+    return _start_time(int(pid)) == started
+
+
+def _start_time(pid: int) -> str | None:
+    """When a process started, in clock ticks since boot: tells it from a later one of the same id."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except FileNotFoundError:
+        return None
+    return stat.rpartition(")")[2].split()[19]
+
+
+def _public_key() -> str:
+    """The public half of the key to this checkout's servers, made when it is first asked for."""
+    if not SSH_KEY.exists():
+        SSH_KEY.parent.mkdir(parents=True, exist_ok=True)
+        new = SSH_KEY.with_suffix(f".{os.getpid()}")
+        _call("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(new))
+        with contextlib.suppress(FileExistsError):  # another run was quicker
+            SSH_KEY.hardlink_to(new)
+        new.unlink()
+        Path(f"{new}.pub").unlink()
+    return _call("ssh-keygen", "-y", "-f", str(SSH_KEY)).strip()
+
+
+def _free_port() -> int:
+    """A free port below those that outgoing connections take, so that it is still free after a reboot."""
+    while True:
+        port = random.randrange(20000, 32000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        return port
+
+
+def _greets_as_sshd(port: int) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+            return connection.recv(4) == b"SSH-"
+    except OSError:
+        return False
+
+
+def _wait(condition: Callable[[], bool], complaint: str) -> None:
+    deadline = time.monotonic() + READY_TIMEOUT
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(complaint)
+        time.sleep(0.1)
+
+
+def _call(*command: str) -> str:
+    """Run a command; returns what it printed. Its error names what it printed as an error."""
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    except subprocess.CalledProcessError as error:
+        error.add_note(error.stderr)
+        raise
