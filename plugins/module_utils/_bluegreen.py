@@ -1,0 +1,347 @@
+# Copyright (c) 2026, the luma authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Brings the inactive color of an app to "created, started, every replica healthy"; serves nobody yet."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+import typing as t
+from dataclasses import dataclass, field
+
+from ansible_collections.luma.deploy.plugins.module_utils._colors import COLORS, App, View, other
+from ansible_collections.luma.deploy.plugins.module_utils._drain import Drain, retire
+from ansible_collections.luma.deploy.plugins.module_utils._engine import (
+    LABEL_APP,
+    LABEL_COLOR,
+    LABEL_CONFIG_HASH,
+    LABEL_PROJECT,
+    LABEL_RELEASE,
+    LABEL_REPLICA,
+    Container,
+    Engine,
+    in_parallel,
+)
+from ansible_collections.luma.deploy.plugins.module_utils._errors import LumaError
+from ansible_collections.luma.deploy.plugins.module_utils._haproxy import Haproxy
+from ansible_collections.luma.deploy.plugins.module_utils._health import (
+    HealthCheck,
+    Verdict,
+    describe_failure,
+    failure_text,
+    probe,
+    wait_until_healthy,
+)
+from ansible_collections.luma.deploy.plugins.module_utils._switch import Switch
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the replicas of a color have to be. ``environment`` may hold secrets: it goes nowhere but into the
+    containers, and into the configuration's hash."""
+
+    image: str
+    replicas: int = 1
+    release: str = ""
+    command: t.Tuple[str, ...] = ()
+    environment: t.Mapping[str, str] = field(default_factory=dict)
+    ports: t.Tuple[str, ...] = ()
+    volumes: t.Tuple[str, ...] = ()
+    check: HealthCheck = HealthCheck("running")
+    stop_timeout: float = 30.0
+    log_options: t.Mapping[str, str] = field(default_factory=lambda: {"max-size": "10m", "max-file": "3"})
+
+    @property
+    def config_hash(self) -> str:
+        """Everything that only a new container can change. Not the image, which is compared by its id, nor the
+        number of replicas and the release, which are compared by themselves."""
+        config = {
+            "command": self.command,
+            "environment": dict(self.environment),
+            "ports": self.ports,
+            "volumes": self.volumes,
+            "log_options": dict(self.log_options),
+        }
+        return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What `prepare` found or did. ``color`` is the color that is to serve; ``created`` whether its containers are
+    new; ``settled`` whether nothing is left to do, neither a switch nor a retirement."""
+
+    active: t.Optional[str]
+    color: str
+    containers: t.Tuple[Container, ...]
+    created: bool
+    settled: bool
+    release: str
+    before: t.Mapping[str, t.Any] = field(default_factory=dict)
+    timings: t.Mapping[str, float] = field(default_factory=dict)
+
+
+class Preparation:
+    """One run of the phase on one host."""
+
+    def __init__(
+        self, engine: Engine, proxy: t.Optional[Haproxy], app: App, wanted: Wanted, deploy_timeout: float = 120.0,
+        drain: Drain = Drain(),
+    ) -> None:
+        self.engine = engine
+        self.proxy = proxy
+        self.app = app
+        self.wanted = wanted
+        self.deploy_timeout = deploy_timeout
+        self.drain = drain
+
+    def run(self, force: bool = False, check_mode: bool = False) -> Prepared:
+        view = View.take(self.engine, self.proxy, self.app)
+        image = self.engine.image(self.wanted.image) if check_mode else self.engine.need_image(self.wanted.image)
+        image_id = image["Id"] if image else ""
+        ready = None if force else self._color_that_is_ready(view, image_id)
+        if ready:
+            return self._prepared(view, ready, created=False)
+        color = other(view.active) if view.active else COLORS[0]
+        self._refuse_foreign_names(color)
+        self._refuse_taken_ports(view)
+        release = self.wanted.release or short_id(image_id)
+        if check_mode:
+            return Prepared(view.active, color, (), True, False, release, _summary(view))
+        return self._make(view, color, image_id, release)
+
+    # --- nothing to make ----------------------------------------------------------------------------------------
+
+    def _color_that_is_ready(self, view: View, image_id: str) -> t.Optional[str]:
+        """The color whose containers are already what is wanted, complete and healthy: the active one, or one that an
+        earlier run made before it died."""
+        colors = [view.active, other(view.active)] if view.active else list(COLORS)
+        for color in colors:
+            containers = view.of(color)
+            if self._as_wanted(containers, image_id) and self._healthy(containers):
+                return color
+        return None
+
+    def _as_wanted(self, containers: t.Sequence[Container], image_id: str) -> bool:
+        wanted = self.wanted
+        return len(containers) == wanted.replicas and all(
+            c.image_id == image_id
+            and c.config_hash == wanted.config_hash
+            and (not wanted.release or c.release == wanted.release)
+            for c in containers
+        )
+
+    def _healthy(self, containers: t.Sequence[Container]) -> bool:
+        """Whether every replica answers now; one that was detached by a killed run is judged after it is attached."""
+        if not all(c.running for c in containers):
+            return False
+        attached = [c for c in containers if c.address]
+        return all(outcome.healthy for outcome in in_parallel(self._probe, attached))
+
+    def _probe(self, container: Container) -> t.Any:
+        return probe(self.engine, self.wanted.check, container)
+
+    def _prepared(self, view: View, color: str, created: bool, **timings: float) -> Prepared:
+        containers = tuple(view.of(color))
+        return Prepared(
+            active=view.active,
+            color=color,
+            containers=containers,
+            created=created,
+            settled=view.settled_on(color),
+            release=containers[0].release,
+            before=_summary(view),
+            timings={name: round(seconds, 3) for name, seconds in timings.items()},
+        )
+
+    # --- refusals -----------------------------------------------------------------------------------------------
+
+    def _refuse_foreign_names(self, color: str) -> None:
+        """Names that luma is about to use must be free, or its own."""
+        for name in self._names(color):
+            found = self.engine.container(name, self.app.network)
+            if found is None:
+                continue
+            owner = found.labels.get(LABEL_PROJECT), found.labels.get(LABEL_APP)
+            if owner != (self.app.project, self.app.name):
+                belongs = "project {0}, app {1}".format(*owner) if owner[0] else "nobody that luma knows"
+                raise LumaError(
+                    "The name {0} is taken by a container that belongs to {1}. luma leaves it alone, and nothing was "
+                    "changed. Rename or remove it (docker rename {0} OTHER), or rename the app.".format(name, belongs)
+                )
+
+    def _refuse_taken_ports(self, view: View) -> None:
+        """A fixed host port belongs to one container at a time, so that the new color could never start."""
+        fixed = [port for port in self.wanted.ports if fixed_host_port(port)]
+        if fixed and (view.active or self.wanted.replicas > 1):
+            raise LumaError(
+                "{0} publishes the fixed host port {1}, which only one container can hold at a time, so that a new "
+                "color cannot start beside the active one. Nothing was changed. Route the app through the proxy "
+                "(proxy.hosts), or publish a range (8081-8084:3000) or only the container's port "
+                "(\"3000\").".format(self.app.name, ", ".join(fixed))
+            )
+
+    def _names(self, color: str) -> t.List[str]:
+        replicas = self.wanted.replicas
+        return [self.app.container_name(color, number, replicas) for number in range(1, replicas + 1)]
+
+    # --- making -------------------------------------------------------------------------------------------------
+
+    def _make(self, view: View, color: str, image_id: str, release: str) -> Prepared:
+        began = time.monotonic()
+        deadline = began + self.deploy_timeout
+        self.engine.ensure_network(self.app.network, {LABEL_PROJECT: self.app.project})
+        self._clear(view, color)
+        cleared = time.monotonic()
+        numbers = range(1, self.wanted.replicas + 1)
+        try:
+            in_parallel(lambda number: self._start(color, number, image_id, release), numbers)
+            started = time.monotonic()
+            verdicts = self._wait(self._names(color), deadline)
+            self._raise_unhealthy(verdicts)
+        except BaseException:
+            self._remove(color)
+            raise
+        return self._prepared(
+            View.take(self.engine, self.proxy, self.app),
+            color,
+            created=True,
+            clear=cleared - began,
+            start=started - cleared,
+            health=time.monotonic() - started,
+        )
+
+    def _clear(self, view: View, color: str) -> None:
+        """Removes what an earlier run left of the color that is to be made. Where it can have traffic, that is taken
+        from it first."""
+        leftovers = view.of(color)
+        if not leftovers:
+            return
+        if view.active and view.holders(color):
+            Switch(self.engine, self.proxy, self.app, view.active).run()
+        retire(self.engine, self.proxy, self.app, color, self.drain, self.wanted.stop_timeout)
+
+    def _start(self, color: str, number: int, image_id: str, release: str) -> None:
+        name = self.app.container_name(color, number, self.wanted.replicas)
+        self.engine.create(name, self._container_config(color, number, image_id, release))
+        self.engine.start(name)
+
+    def _container_config(self, color: str, number: int, image_id: str, release: str) -> t.Dict[str, t.Any]:
+        wanted, client = self.wanted, self.engine.client
+        labels = {
+            LABEL_PROJECT: self.app.project,
+            LABEL_APP: self.app.name,
+            LABEL_COLOR: color,
+            LABEL_REPLICA: str(number),
+            LABEL_RELEASE: release,
+            LABEL_CONFIG_HASH: wanted.config_hash,
+        }
+        environment = dict(wanted.environment, LUMA_COLOR=color, LUMA_RELEASE=release)
+        published = port_bindings(wanted.ports)
+        alias = self.app.temporary_alias(color, number, wanted.replicas)
+        endpoint = client.create_endpoint_config(aliases=[alias])
+        return client.create_container_config(
+            image=image_id,
+            command=list(wanted.command) or None,
+            environment=environment,
+            labels=labels,
+            ports=[tuple(port.split("/")) for port in published],
+            volumes=[],
+            host_config=client.create_host_config(
+                binds=list(wanted.volumes),
+                port_bindings={port: binding for port, binding in published.items()},
+                restart_policy={"Name": "unless-stopped"},
+                log_config={"type": "json-file", "config": dict(wanted.log_options)},
+            ),
+            networking_config=client.create_networking_config({self.app.network: endpoint}),
+        )
+
+    def _wait(self, names: t.Sequence[str], deadline: float) -> t.List[Verdict]:
+        """Waits for all replicas at once; the first that fails ends the wait for the others."""
+        failed: t.List[str] = []
+
+        def wait(name: str) -> Verdict:
+            verdict = wait_until_healthy(
+                self.engine, self.wanted.check, name, self.app.network, deadline, give_up=lambda: bool(failed)
+            )
+            if not verdict.healthy:
+                failed.append(name)
+            return verdict
+
+        return in_parallel(wait, names)
+
+    def _raise_unhealthy(self, verdicts: t.Sequence[Verdict]) -> None:
+        bad = [verdict for verdict in verdicts if not verdict.healthy]
+        if not bad:
+            return
+        failures = in_parallel(lambda verdict: describe_failure(self.engine, verdict, self.wanted.check), bad)
+        # Replicas that were given up because another one failed say less: the most telling one comes first.
+        failures.sort(key=lambda failure: failure["exit_code"] is None)
+        text = "{0} of {1} replicas of {2} failed. {3}\nThe new containers were removed; what was running still is.".format(
+            len(bad), len(verdicts), self.app.name, failure_text(failures[0])
+        )
+        raise LumaError(text, failures=failures)
+
+    def _remove(self, color: str) -> None:
+        containers = self.engine.containers(self.app.project, self.app.name, self.app.network)
+        in_parallel(lambda c: self.engine.remove(c.id), [c for c in containers if c.color == color])
+
+
+def _summary(view: View) -> t.Dict[str, t.Any]:
+    """The active color, for a diff."""
+    if view.active is None:
+        return {}
+    containers = view.of(view.active)
+    return {
+        "color": view.active,
+        "image": short_id(containers[0].image_id),
+        "release": containers[0].release,
+        "replicas": len(containers),
+        "configuration": containers[0].config_hash,
+    }
+
+
+def short_id(image_id: str) -> str:
+    """An image id as `docker images` shows it: twelve digits."""
+    return image_id.rpartition(":")[2][:12]
+
+
+def port_bindings(ports: t.Sequence[str]) -> t.Dict[str, t.List[t.Dict[str, str]]]:
+    """``docker run -p`` values ([[ip:]host:]container[/protocol]; the host's part may be a range) as the engine takes
+    them."""
+    bindings: t.Dict[str, t.List[t.Dict[str, str]]] = {}
+    for port in ports:
+        address, host, container = split_port(port)
+        bindings.setdefault(container, []).append({"HostIp": address, "HostPort": host})
+    return bindings
+
+
+def split_port(port: str) -> t.Tuple[str, str, str]:
+    """A ``-p`` value as host address, host port, container port with protocol."""
+    rest, _slash, protocol = port.partition("/")
+    rest, _colon, container = rest.rpartition(":")
+    address, _colon, host = rest.rpartition(":")
+    return address.strip("[]"), host, "{0}/{1}".format(container, protocol or "tcp")
+
+
+def fixed_host_port(port: str) -> bool:
+    host = split_port(port)[1]
+    return bool(host) and host != "0" and "-" not in host
+
+
+def facts(prepared: Prepared) -> t.Dict[str, t.Any]:
+    """The result as a module returns it."""
+    result = {name: getattr(prepared, name) for name in ("active", "color", "created", "settled", "release", "timings")}
+    result["containers"] = [
+        {
+            "id": c.id,
+            "name": c.name,
+            "address": c.address,
+            "image": c.image_id,
+            "release": c.release,
+            "health": "healthy",
+        }
+        for c in prepared.containers
+    ]
+    return result

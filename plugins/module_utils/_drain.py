@@ -1,0 +1,130 @@
+# Copyright (c) 2026, the luma authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The end of a color: its requests in flight are finished, then its containers are stopped and removed."""
+
+from __future__ import annotations
+
+import time
+import typing as t
+from dataclasses import dataclass, field
+
+from ansible_collections.luma.deploy.plugins.module_utils._colors import App, View
+from ansible_collections.luma.deploy.plugins.module_utils._engine import Container, Engine, in_parallel
+from ansible_collections.luma.deploy.plugins.module_utils._errors import LumaError
+from ansible_collections.luma.deploy.plugins.module_utils._haproxy import Haproxy
+
+POLL_SECONDS = 0.05
+#: How long the DNS is given to take the addresses of removed containers from their slots, in seconds.
+FREE_SECONDS = 2.0
+#: Exit code of a process that SIGKILL ended (128 + 9).
+KILLED = 137
+
+
+@dataclass(frozen=True)
+class Drain:
+    """How long requests in flight may take to finish, in seconds."""
+
+    timeout: float = 30.0
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """What became of one container."""
+
+    name: str
+    running: bool
+    killed: bool
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Retired:
+    """What became of a color. ``sessions`` were in flight when the drain began, ``cut`` when it ended;
+    ``progress`` tells how the number fell, as pairs of seconds and sessions."""
+
+    sessions: int = 0
+    cut: int = 0
+    drain_seconds: float = 0.0
+    progress: t.Tuple[t.Tuple[float, int], ...] = ()
+    sessions_by_slot: t.Mapping[str, int] = field(default_factory=dict)
+    containers: t.Tuple[Stopped, ...] = ()
+
+
+def retire(
+    engine: Engine, proxy: t.Optional[Haproxy], app: App, color: str, drain: Drain, stop_timeout: float,
+    remove: bool = True,
+) -> Retired:
+    """Drains, stops and removes a color, and frees the slots that it leaves; refuses the active one."""
+    view = View.take(engine, proxy, app)
+    refuse_active(view, color)
+    drained = wait_for_drain(proxy, app, drain.timeout) if proxy and view.slots else Retired()
+    stopped = in_parallel(lambda c: stop(engine, c, stop_timeout), view.of(color))
+    if remove:
+        in_parallel(lambda c: engine.remove(c.id), view.of(color))
+    if proxy and view.slots:
+        free_slots(proxy, app, FREE_SECONDS)
+    return Retired(
+        sessions=drained.sessions,
+        cut=drained.cut,
+        drain_seconds=drained.drain_seconds,
+        progress=drained.progress,
+        sessions_by_slot=drained.sessions_by_slot,
+        containers=tuple(stopped),
+    )
+
+
+def refuse_active(view: View, color: str) -> None:
+    if view.active == color:
+        raise LumaError(
+            "{0} is the active color of {1} and serves its users: it is not stopped, nothing was changed. Switch to "
+            "the other color first.".format(color, view.app.name)
+        )
+
+
+def wait_for_drain(proxy: Haproxy, app: App, timeout: float) -> Retired:
+    """Waits until the proxy counts no session on the slots that get no new request, in the current worker and in
+    those that a reload replaced; at most ``timeout`` seconds."""
+    began = time.monotonic()
+    progress: t.List[t.Tuple[float, int]] = []
+    while True:
+        left = {slot.name: slot.sessions for slot in proxy.slots(app.backend) if slot.held and slot.sessions}
+        sessions = sum(left.values()) + proxy.old_sessions(app.backend)
+        seconds = time.monotonic() - began
+        if not progress or progress[-1][1] != sessions:
+            progress.append((round(seconds, 2), sessions))
+        if not sessions or seconds >= timeout:
+            return Retired(
+                sessions=max(count for _seconds, count in progress),
+                cut=sessions,
+                drain_seconds=seconds,
+                progress=tuple(progress),
+                sessions_by_slot=left,
+            )
+        time.sleep(min(POLL_SECONDS, timeout - seconds))
+
+
+def stop(engine: Engine, container: Container, timeout: float) -> Stopped:
+    """Stops one container: its stop signal (SIGTERM unless its image says otherwise), then SIGKILL."""
+    if not container.running:
+        return Stopped(container.name, False, False, 0.0)
+    began = time.monotonic()
+    engine.stop(container.id, timeout)
+    seconds = time.monotonic() - began
+    after = engine.container(container.id, "")
+    killed = after is not None and after.exit_code == KILLED and seconds >= timeout
+    return Stopped(container.name, True, killed, round(seconds, 2))
+
+
+def free_slots(proxy: Haproxy, app: App, wait: float = 0.0) -> t.List[str]:
+    """Lets slots that no address holds any more, and on which nothing is in flight, serve again: a slot keeps its
+    drain flag when the DNS gives it another address. Waits up to ``wait`` seconds for addresses to leave."""
+    deadline = time.monotonic() + wait
+    while True:
+        slots = proxy.slots(app.backend)
+        held = [slot for slot in slots if slot.held]
+        free = [slot.name for slot in held if not slot.address and not slot.sessions]
+        if len(free) == len(held) or time.monotonic() >= deadline:
+            proxy.set_states(app.backend, ready=free, drain=())
+            return free
+        time.sleep(POLL_SECONDS)

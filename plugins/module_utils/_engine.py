@@ -1,0 +1,341 @@
+# Copyright (c) 2026, the luma authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The Docker engine as luma sees it: containers with a color, endpoints with an alias, networks with a subnet.
+
+Everything goes through the low-level ``docker.APIClient`` (Docker SDK for Python 5.0 to 7.x, engine API 1.41 to
+1.51): one call of ours is one request to the engine.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import os
+import typing as t
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+try:
+    import docker
+    import docker.errors
+    import docker.types
+    import requests.exceptions
+
+    DOCKER_ERROR: t.Optional[Exception] = None
+except ImportError as exc:
+    DOCKER_ERROR = exc
+
+from ansible_collections.luma.deploy.plugins.module_utils._errors import LumaError
+
+LABEL_PROJECT = "luma.project"
+LABEL_APP = "luma.app"
+LABEL_COLOR = "luma.color"
+LABEL_REPLICA = "luma.replica"
+LABEL_RELEASE = "luma.release"
+LABEL_CONFIG_HASH = "luma.config-hash"
+
+#: Where luma looks for a free subnet: 10.201.0.0/20, 10.201.16.0/20, … (4094 addresses each). Docker's own pools are
+#: 172.17.0.0/16 to 172.31.0.0/16 and 192.168.0.0/16, so that the two seldom meet.
+SUBNET_POOL = "10.201.0.0/16"
+SUBNET_PREFIX = 20
+
+#: Requests to the engine that run at the same time. The SDK keeps ten connections to a Unix socket.
+PARALLEL = 10
+
+#: The label of what belongs to no app: a project's network, the proxy.
+LABEL_ROLE = "luma.role"
+
+T = t.TypeVar("T")
+R = t.TypeVar("R")
+
+
+@dataclass(frozen=True)
+class Container:
+    """A container of an app, as the engine described it at one moment.
+
+    ``address`` is its IPv4 address on the project's network, empty where it has none (stopped, or detached);
+    ``attached`` says whether it has an endpoint there at all; ``health`` is the state of the image's own HEALTHCHECK
+    (empty without one); ``created`` is the engine's RFC 3339 time, which sorts as text.
+    """
+
+    id: str
+    name: str
+    labels: t.Mapping[str, str]
+    image_id: str
+    created: str
+    status: str
+    running: bool
+    exit_code: int
+    oom_killed: bool
+    pid: int
+    restarts: int
+    health: str
+    attached: bool
+    address: str
+    aliases: t.FrozenSet[str] = field(default_factory=frozenset)
+
+    @property
+    def color(self) -> str:
+        return self.labels.get(LABEL_COLOR, "")
+
+    @property
+    def release(self) -> str:
+        return self.labels.get(LABEL_RELEASE, "")
+
+    @property
+    def config_hash(self) -> str:
+        return self.labels.get(LABEL_CONFIG_HASH, "")
+
+
+@dataclass(frozen=True)
+class Network:
+    name: str
+    labels: t.Mapping[str, str]
+
+    @property
+    def keeps_addresses(self) -> bool:
+        """Whether a container can be given the address that it had: the engine allows that only on a network with an
+        explicit subnet, and luma makes no others."""
+        return LABEL_PROJECT in self.labels or LABEL_ROLE in self.labels
+
+
+def in_parallel(function: t.Callable[[T], R], items: t.Iterable[T]) -> t.List[R]:
+    """Calls ``function`` for all items at once and returns the results in their order; the first error is raised
+    after every call has ended."""
+    work = list(items)
+    if len(work) < 2:
+        return [function(item) for item in work]
+    with ThreadPoolExecutor(max_workers=min(PARALLEL, len(work))) as pool:
+        return list(pool.map(function, work))
+
+
+def explanation(exc: Exception) -> str:
+    """The engine's own words about an error."""
+    return str(getattr(exc, "explanation", None) or exc).strip()
+
+
+class Engine:
+    """The calls that luma makes to one Docker engine. Every method raises `LumaError` with the engine's words."""
+
+    def __init__(self, client: docker.APIClient, state_dir: str = "/var/lib/luma") -> None:
+        self.client = client
+        self.detached = DetachedAddresses(os.path.join(state_dir, "detached"))
+
+    @classmethod
+    def connect(cls, docker_host: str, timeout: int = 60, state_dir: str = "/var/lib/luma") -> Engine:
+        """Connects to the engine at ``docker_host`` (a URL such as ``unix:///var/run/docker.sock``) and agrees on an
+        API version with it. ``timeout`` in seconds bounds each request."""
+        try:
+            client = docker.APIClient(base_url=docker_host, version="auto", timeout=timeout)
+        except (docker.errors.DockerException, requests.exceptions.RequestException) as exc:
+            raise LumaError(
+                "No Docker engine answers at {0}: {1}. Nothing was changed. Start it (systemctl start docker), or "
+                "install it with the playbook luma.deploy.setup.".format(docker_host, explanation(exc))
+            ) from exc
+        return cls(client, state_dir)
+
+    def call(self, what: str, function: t.Callable[..., R], *args: t.Any, **kwargs: t.Any) -> R:
+        """Makes one request; ``what`` ("start container blog-green-1") begins the error message."""
+        try:
+            return function(*args, **kwargs)
+        except (docker.errors.DockerException, requests.exceptions.RequestException) as exc:
+            raise LumaError("Could not {0}: {1}".format(what, explanation(exc))) from exc
+
+    # --- containers ---------------------------------------------------------------------------------------------
+
+    def containers(self, project: str, app: str, network: str) -> t.List[Container]:
+        """All containers of an app, found by their labels, whatever their state; ordered by name."""
+        labels = ["{0}={1}".format(LABEL_PROJECT, project), "{0}={1}".format(LABEL_APP, app)]
+        rows = self.call("list containers", self.client.containers, all=True, filters={"label": labels})
+        found = in_parallel(lambda row: self.container(row["Id"], network), rows)
+        return sorted((c for c in found if c is not None), key=lambda c: (len(c.name), c.name))
+
+    def container(self, name: str, network: str) -> t.Optional[Container]:
+        """One container by name or id, or None where there is none."""
+        try:
+            raw = self.client.inspect_container(name)
+        except docker.errors.NotFound:
+            return None
+        except (docker.errors.DockerException, requests.exceptions.RequestException) as exc:
+            raise LumaError("Could not inspect container {0}: {1}".format(name, explanation(exc))) from exc
+        state = raw["State"]
+        endpoint = (raw["NetworkSettings"]["Networks"] or {}).get(network)
+        return Container(
+            id=raw["Id"],
+            name=raw["Name"].lstrip("/"),
+            labels=raw["Config"]["Labels"] or {},
+            image_id=raw["Image"],
+            created=raw["Created"],
+            status=state["Status"],
+            running=bool(state["Running"]),
+            exit_code=int(state["ExitCode"]),
+            oom_killed=bool(state.get("OOMKilled")),
+            pid=int(state["Pid"]),
+            restarts=int(raw.get("RestartCount", 0)),
+            health=(state.get("Health") or {}).get("Status", ""),
+            attached=endpoint is not None,
+            address=(endpoint or {}).get("IPAddress") or "",
+            aliases=frozenset((endpoint or {}).get("Aliases") or ()),
+        )
+
+    def create(self, name: str, config: t.Mapping[str, t.Any]) -> str:
+        """Creates a container from the arguments of the SDK's ``create_container_from_config``; returns its id."""
+        return self.call(
+            "create container " + name, self.client.create_container_from_config, dict(config), name=name
+        )["Id"]
+
+    def start(self, name: str) -> None:
+        self.call("start container " + name, self.client.start, name)
+
+    def stop(self, name: str, timeout: float) -> None:
+        """Sends the container's stop signal, waits ``timeout`` seconds, kills it. Docker marks it as stopped on
+        purpose, so that its restart policy leaves it alone."""
+        self.call("stop container " + name, self.client.stop, name, timeout=int(round(timeout)))
+
+    def remove(self, name: str) -> None:
+        """Removes a container and its anonymous volumes, killing it where it still runs; no error if it is gone."""
+        try:
+            self.client.remove_container(name, v=True, force=True)
+        except docker.errors.NotFound:
+            pass
+        except (docker.errors.DockerException, requests.exceptions.RequestException) as exc:
+            # 409: somebody else, or the engine after a restart, is removing it already.
+            if "already in progress" not in explanation(exc):
+                raise LumaError("Could not remove container {0}: {1}".format(name, explanation(exc))) from exc
+
+    def logs(self, name: str, lines: int = 20) -> t.List[str]:
+        """The last lines that the container wrote; what cannot be read is said in their place."""
+        try:
+            raw = self.client.logs(name, stdout=True, stderr=True, tail=lines)
+        except (docker.errors.DockerException, requests.exceptions.RequestException) as exc:
+            return ["(no logs: {0})".format(explanation(exc))]
+        return raw.decode("utf-8", "replace").splitlines()
+
+    def execute(self, name: str, command: t.Sequence[str]) -> t.Tuple[int, str]:
+        """Runs a command in a running container; returns its exit code and output."""
+        made = self.call("run a command in " + name, self.client.exec_create, name, list(command))
+        output = self.call("run a command in " + name, self.client.exec_start, made["Id"])
+        code = self.call("run a command in " + name, self.client.exec_inspect, made["Id"])["ExitCode"]
+        return int(code if code is not None else -1), output.decode("utf-8", "replace")
+
+    # --- images -------------------------------------------------------------------------------------------------
+
+    def image(self, name: str) -> t.Optional[t.Dict[str, t.Any]]:
+        """The image's inspect result, or None where the host does not have it."""
+        try:
+            return self.client.inspect_image(name)
+        except docker.errors.NotFound:
+            return None
+        except (docker.errors.DockerException, requests.exceptions.RequestException) as exc:
+            raise LumaError("Could not inspect image {0}: {1}".format(name, explanation(exc))) from exc
+
+    def need_image(self, name: str) -> t.Dict[str, t.Any]:
+        """The image, pulled where the host does not have it. An image that exists is never pulled."""
+        found = self.image(name)
+        if found is None:
+            try:
+                self.client.pull(name, tag=None if _has_tag(name) else "latest")
+            except (docker.errors.DockerException, requests.exceptions.RequestException) as exc:
+                raise LumaError(
+                    "Image {0} is not on this host and could not be pulled: {1}. Nothing was changed. Build or load "
+                    "the image on the host, or correct its name.".format(name, explanation(exc))
+                ) from exc
+            found = self.image(name)
+        if found is None:
+            raise LumaError("Image {0} was pulled, but is not on this host.".format(name))
+        return found
+
+    # --- networks -----------------------------------------------------------------------------------------------
+
+    def network(self, name: str) -> t.Optional[Network]:
+        """One network by name, or None where there is none."""
+        try:
+            raw = self.client.inspect_network(name)
+        except docker.errors.NotFound:
+            return None
+        except (docker.errors.DockerException, requests.exceptions.RequestException) as exc:
+            raise LumaError("Could not inspect network {0}: {1}".format(name, explanation(exc))) from exc
+        return Network(name=raw["Name"], labels=raw.get("Labels") or {})
+
+    def ensure_network(self, name: str, labels: t.Mapping[str, str]) -> bool:
+        """Creates a bridge network where it is missing, with an explicit subnet: the first one of `SUBNET_POOL` that
+        the engine accepts. Returns whether it did."""
+        if self.network(name) is not None:
+            return False
+        last = ""
+        for subnet in ipaddress.ip_network(SUBNET_POOL).subnets(new_prefix=SUBNET_PREFIX):
+            pool = docker.types.IPAMConfig(pool_configs=[docker.types.IPAMPool(subnet=str(subnet))])
+            try:
+                self.client.create_network(name, driver="bridge", ipam=pool, labels=dict(labels), check_duplicate=True)
+                return True
+            except docker.errors.APIError as exc:
+                last = explanation(exc)
+                if "overlap" not in last.lower():
+                    break
+        raise LumaError("Could not create network {0}: {1}".format(name, last))
+
+    def attach(self, name: str, network: str, aliases: t.Iterable[str], address: str = "") -> bool:
+        """Connects a container to a network; returns whether it got the ``address`` that was asked for. The address
+        can have been given away while the container was detached: then it gets another one."""
+        config: t.Dict[str, t.Any] = {"aliases": sorted(aliases)}
+        if address:
+            try:
+                self.client.connect_container_to_network(name, network, ipv4_address=address, **config)
+                return True
+            except docker.errors.APIError as exc:
+                if "address" not in explanation(exc).lower() and "subnet" not in explanation(exc).lower():
+                    raise LumaError("Could not attach {0} to {1}: {2}".format(name, network, explanation(exc))) from exc
+        self.call("attach {0} to {1}".format(name, network), self.client.connect_container_to_network, name, network,
+                  **config)
+        return not address
+
+    def detach(self, name: str, network: str) -> None:
+        self.call("detach {0} from {1}".format(name, network), self.client.disconnect_container_from_network, name,
+                  network)
+
+    def reattach(self, container: Container, network: str, aliases: t.Iterable[str]) -> bool:
+        """Gives a container other aliases. Docker cannot change those of a connected endpoint, so it is detached and
+        attached again with the address it had, which keeps its established connections; returns whether it kept it.
+
+        The address is written down in between: it is nowhere else while the container is detached.
+        """
+        address = container.address or self.detached.recall(container.id)
+        if container.attached:
+            self.detached.remember(container.id, address)
+            self.detach(container.id, network)
+        kept = self.attach(container.id, network, aliases, address)
+        self.detached.forget(container.id)
+        return kept
+
+
+class DetachedAddresses:
+    """The addresses of containers that are detached for a moment, one small file each, so that the run after a
+    killed one can give them back."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+
+    def remember(self, container: str, address: str) -> None:
+        os.makedirs(self.folder, mode=0o700, exist_ok=True)
+        with open(os.path.join(self.folder, container), "w", encoding="utf-8") as file:
+            json.dump({"address": address}, file)
+
+    def recall(self, container: str) -> str:
+        try:
+            with open(os.path.join(self.folder, container), encoding="utf-8") as file:
+                return str(json.load(file)["address"])
+        except (OSError, ValueError, KeyError):
+            return ""
+
+    def forget(self, container: str) -> None:
+        try:
+            os.unlink(os.path.join(self.folder, container))
+        except OSError:
+            pass
+
+
+def _has_tag(image: str) -> bool:
+    """Whether an image reference names a tag or a digest (``host:5000/name`` does not)."""
+    return "@" in image or ":" in image.rsplit("/", 1)[-1]
+

@@ -1,0 +1,205 @@
+# Copyright (c) 2026, the luma authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""luma-proxy's runtime API: which slot serves which address, the commit of a switch, the sessions in flight.
+
+A *slot* is one server of a backend's ``server-template``: HAProxy gives it an address that Docker's DNS answers for
+the app's alias, and takes the address away when the DNS no longer answers it. The commands are those of HAProxy's
+Management Guide, section 9.3 (Unix socket commands) and 9.4 (master CLI).
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+import socket
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.luma.deploy.plugins.module_utils._errors import LumaError
+
+# Bits of srv_admin_state (Management Guide, "show servers state"): forced maintenance, forced drain, and maintenance
+# because the name does not resolve, which is how a slot without an address looks.
+FORCED_MAINTENANCE = 0x01
+FORCED_DRAIN = 0x08
+UNRESOLVED = 0x20
+
+OPERATIONAL_UP = 2
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One server slot of a backend. ``address`` is empty while the slot is free; ``held`` says that it gets no new
+    request (state ``drain``); ``sessions`` counts the requests and tunnels in flight on it."""
+
+    name: str
+    address: str
+    held: bool
+    up: bool
+    sessions: int
+
+    @property
+    def serving(self) -> bool:
+        return bool(self.address) and self.up and not self.held
+
+
+class Haproxy:
+    """The running HAProxy, through the sockets in its run folder (``admin.sock``: the current worker; ``master.sock``:
+    reloads, and the workers that were replaced by a reload and still finish their connections;
+    ``check.sock``: HTTP to one slot)."""
+
+    def __init__(self, folder: str, timeout: float = 5.0) -> None:
+        self.folder = folder
+        self.timeout = timeout
+
+    # --- commands -----------------------------------------------------------------------------------------------
+
+    def run(self, command: str) -> str:
+        """Sends commands (separated by ``;``) to the current worker, which carries them out as one batch."""
+        return self._send("admin.sock", command)
+
+    def _send(self, name: str, text: str) -> str:
+        path = os.path.join(self.folder, name)
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+                connection.settimeout(self.timeout)
+                connection.connect(path)
+                connection.sendall(text.encode() + b"\n")
+                # The master answers a command only once it has seen the end of the input.
+                connection.shutdown(socket.SHUT_WR)
+                chunks = iter(lambda: connection.recv(65536), b"")
+                return b"".join(chunks).decode("utf-8", "replace")
+        except OSError as exc:
+            raise LumaError(
+                "luma-proxy does not answer on {0}: {1}. See what it says with: docker logs luma-proxy".format(
+                    path, exc.strerror or exc
+                )
+            ) from exc
+
+    def version(self) -> str:
+        """HAProxy's version, such as 3.2.4; an error where it does not answer."""
+        found = re.search(r"^Version: (\S+)", self.run("show info"), re.MULTILINE)
+        return found.group(1) if found else ""
+
+    # --- slots --------------------------------------------------------------------------------------------------
+
+    def slots(self, backend: str) -> t.List[Slot]:
+        """The slots of a backend, in their order; an empty list where the proxy has no such backend."""
+        return self._slots(self.run, backend)
+
+    @staticmethod
+    def _slots(run: t.Callable[[str], str], backend: str) -> t.List[Slot]:
+        states = parse_states(run("show servers state " + backend))
+        sessions = parse_sessions(run("show stat {0} 4 -1".format(backend)))
+        return [
+            Slot(
+                name=row["srv_name"],
+                address="" if row["srv_addr"] == "-" else row["srv_addr"],
+                held=bool(int(row["srv_admin_state"]) & FORCED_DRAIN),
+                up=int(row["srv_op_state"]) == OPERATIONAL_UP
+                and not int(row["srv_admin_state"]) & (UNRESOLVED | FORCED_MAINTENANCE),
+                sessions=sessions.get(row["srv_name"], 0),
+            )
+            for row in states
+        ]
+
+    def set_states(self, backend: str, ready: t.Iterable[str], drain: t.Iterable[str]) -> None:
+        """Makes slots ready and others drain, in one batch: ready first, so that no request finds none."""
+        commands = ["set server {0}/{1} state ready".format(backend, name) for name in ready]
+        commands += ["set server {0}/{1} state drain".format(backend, name) for name in drain]
+        if not commands:
+            return
+        answer = self.run("; ".join(commands)).strip()
+        if answer:
+            raise LumaError("luma-proxy refused to change backend {0}: {1}".format(backend, answer))
+
+    def request_slot(self, backend: str, slot: str, path: str, host: str, timeout: float) -> int:
+        """Sends one GET through the proxy to one slot, held or not, and returns the status of the answer; 0 where the
+        answer came from another slot or from the proxy itself."""
+        request = (
+            "GET {0} HTTP/1.1\r\nHost: {1}\r\nUser-Agent: luma-switch\r\nConnection: close\r\n"
+            "X-Luma-Backend: {2}\r\nX-Luma-Slot: {3}\r\n\r\n"
+        ).format(path, host, backend, slot)
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+                connection.settimeout(timeout)
+                connection.connect(os.path.join(self.folder, "check.sock"))
+                connection.sendall(request.encode())
+                head = b""
+                while b"\r\n\r\n" not in head and len(head) < 65536:
+                    chunk = connection.recv(4096)
+                    if not chunk:
+                        break
+                    head += chunk
+        except OSError:
+            return 0
+        text = head.decode("latin-1").lower()
+        status = re.match(r"http/1\.[01] (\d{3})", text)
+        if status is None or "\r\nx-luma-server: {0}\r\n".format(slot).lower() not in text:
+            return 0
+        return int(status.group(1))
+
+    # --- workers that were replaced by a reload -----------------------------------------------------------------
+
+    def old_workers(self) -> t.List[str]:
+        """The process ids of workers that a reload replaced and that still have connections."""
+        text = self._send("master.sock", "show proc")
+        _unused, _separator, rest = text.partition("# old workers")
+        rows = (line.split() for line in rest.partition("\n#")[0].splitlines())
+        return [row[0] for row in rows if len(row) > 1 and row[1] == "worker"]
+
+    def run_on(self, worker: str, command: str) -> str:
+        return self._send("master.sock", "@!{0} {1}".format(worker, command))
+
+    def readdress_old_workers(self, backend: str, moves: t.Mapping[str, t.Sequence[str]]) -> None:
+        """Points the slots of replaced workers at other addresses: ``moves`` maps an address to its successors.
+
+        A worker that was replaced no longer asks the DNS, so that it never learns of the new color by itself; yet the
+        connections that it still has may bring one more request. Requests in flight stay where they are.
+        """
+        for worker in self.old_workers():
+            slots = self._slots(lambda command, pid=worker: self.run_on(pid, command), backend)  # type: ignore[misc]
+            for index, slot in enumerate(slots):
+                successors = moves.get(slot.address)
+                if successors:
+                    target = successors[index % len(successors)]
+                    self.run_on(worker, "set server {0}/{1} addr {2}".format(backend, slot.name, target))
+
+    def old_sessions(self, backend: str) -> int:
+        """The requests in flight on a backend in workers that were replaced."""
+        return sum(
+            sum(parse_sessions(self.run_on(worker, "show stat {0} 4 -1".format(backend))).values())
+            for worker in self.old_workers()
+        )
+
+    def reload(self) -> None:
+        """Loads the configuration again. The servers' states go over by a state file, without which the new worker
+        would answer 503 until the DNS has answered; the old one finishes its connections."""
+        state = os.path.join(self.folder, "servers-state")
+        with open(os.open(state, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644), "w", encoding="utf-8") as file:
+            file.write(self.run("show servers state"))
+        try:
+            answer = self._send("master.sock", "reload")
+        finally:
+            # A state file that stayed would be loaded by a later start, when its addresses are no longer true.
+            os.unlink(state)
+        if not answer.startswith("Success=1"):
+            raise LumaError("luma-proxy could not load its new configuration: " + answer.strip())
+
+
+def parse_states(text: str) -> t.List[t.Dict[str, str]]:
+    """The rows of ``show servers state`` (format 1: a version, a header after ``#``, one row a server)."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    if len(lines) < 2 or not lines[1].startswith("# "):
+        return []
+    header = lines[1][2:].split()
+    return [dict(zip(header, line.split())) for line in lines[2:]]
+
+
+def parse_sessions(text: str) -> t.Dict[str, int]:
+    """Current sessions by server from the CSV of ``show stat``."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    if not lines or not lines[0].startswith("# "):
+        return {}
+    return {row["svname"]: int(row["scur"] or 0) for row in csv.DictReader([lines[0][2:]] + lines[1:])}

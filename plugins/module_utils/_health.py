@@ -1,0 +1,189 @@
+# Copyright (c) 2026, the luma authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Health checks of replicas, and the report about one that failed.
+
+A check is repeated until it succeeds once. It has failed for good when the container exits, when ``retries`` probes
+in a row failed after ``start_period``, or when ``deploy_timeout`` is over.
+"""
+
+from __future__ import annotations
+
+import http.client
+import time
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.luma.deploy.plugins.module_utils._engine import Container, Engine
+from ansible_collections.luma.deploy.plugins.module_utils._errors import LumaError
+from ansible_collections.luma.deploy.plugins.module_utils._listeners import listeners
+
+#: How long a container without any check has to stay running to count as healthy, in seconds.
+SETTLE_SECONDS = 2.0
+#: The pause after a failed probe grows from this to the check's ``interval``: most apps are up within a second or two.
+FIRST_PAUSE = 0.05
+LOG_LINES = 20
+
+
+@dataclass(frozen=True)
+class HealthCheck:
+    """How a replica shows that it is healthy; all times in seconds.
+
+    ``kind``: ``http`` (GET ``path`` on ``port`` with ``host`` as Host header; 2xx is healthy), ``command`` (exit code
+    0 in the container), ``image`` (the image's own HEALTHCHECK) or ``running`` (it has not exited after a moment).
+    Failures within ``start_period`` do not count; ``retries`` in a row after it are the end.
+    """
+
+    kind: str
+    port: int = 80
+    path: str = "/up"
+    host: str = "localhost"
+    command: t.Tuple[str, ...] = ()
+    interval: float = 1.0
+    timeout: float = 5.0
+    retries: int = 30
+    start_period: float = 0.0
+
+
+@dataclass(frozen=True)
+class Probe:
+    """The outcome of one probe: healthy or not, and what was seen, in words."""
+
+    healthy: bool
+    saw: str
+
+
+def probe(engine: Engine, check: HealthCheck, container: Container) -> Probe:
+    """Probes one replica once."""
+    if check.kind == "http":
+        return _probe_http(check, container.address)
+    if check.kind == "command":
+        return _probe_command(engine, check, container)
+    if check.kind == "image":
+        return Probe(container.health == "healthy", "the image's HEALTHCHECK says " + (container.health or "nothing"))
+    return Probe(container.running and not container.restarts, "it is " + container.status)
+
+
+def _probe_http(check: HealthCheck, address: str) -> Probe:
+    url = "http://{0}:{1}{2}".format(address, check.port, check.path)
+    connection = http.client.HTTPConnection(address, check.port, timeout=check.timeout)
+    try:
+        connection.request("GET", check.path, headers={"Host": check.host, "User-Agent": "luma-health"})
+        answer = connection.getresponse()
+        saw = "GET {0} answered {1} {2}".format(url, answer.status, answer.reason).rstrip()
+        if 200 <= answer.status < 300:
+            return Probe(True, saw)
+        body = answer.read(200).decode("utf-8", "replace").strip()
+        return Probe(False, saw + (": " + body if body else ""))
+    except (OSError, http.client.HTTPException) as exc:
+        reason = getattr(exc, "strerror", None) or str(exc) or type(exc).__name__
+        return Probe(False, "GET {0}: {1}".format(url, reason))
+    finally:
+        connection.close()
+
+
+def _probe_command(engine: Engine, check: HealthCheck, container: Container) -> Probe:
+    # The engine has no timeout for a command, and one that hangs cannot be ended from outside: `timeout` of the image
+    # would be needed. The request's own timeout bounds the wait.
+    try:
+        code, output = engine.execute(container.id, check.command)
+    except LumaError as exc:
+        return Probe(False, str(exc))
+    saw = "{0} exited with {1}".format(" ".join(check.command), code)
+    output = output.strip()
+    return Probe(code == 0, saw + (": " + output[-200:] if output and code else ""))
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What came of waiting for one replica."""
+
+    container: Container
+    healthy: bool
+    saw: str
+    seconds: float
+
+
+def wait_until_healthy(
+    engine: Engine,
+    check: HealthCheck,
+    name: str,
+    network: str,
+    deadline: float,
+    give_up: t.Callable[[], bool] = lambda: False,
+) -> Verdict:
+    """Waits for one replica. ``deadline`` is a time of `time.monotonic`; ``give_up`` ends the wait early, when
+    another replica has failed already."""
+    began = time.monotonic()
+    failures, pause, saw = 0, FIRST_PAUSE, "not probed yet"
+    while True:
+        container = engine.container(name, network)
+        now = time.monotonic()
+        if container is None:
+            raise LumaError("Container {0} vanished while luma waited for it to become healthy.".format(name))
+        if not container.running or container.restarts:
+            return Verdict(container, False, saw, now - began)
+        outcome = probe(engine, check, container)
+        saw = outcome.saw
+        settled = check.kind != "running" or now - began >= SETTLE_SECONDS
+        if outcome.healthy and settled:
+            return Verdict(container, True, saw, time.monotonic() - began)
+        if not outcome.healthy and now - began >= check.start_period:
+            failures += 1
+        # Probes that come faster than the interval, right after the start, do not use up the retries.
+        spent = failures >= check.retries and now - began >= check.start_period + check.retries * check.interval
+        if (spent and check.kind != "image") or time.monotonic() >= deadline or give_up():
+            return Verdict(container, False, saw, time.monotonic() - began)
+        if container.health == "unhealthy" and check.kind == "image":
+            return Verdict(container, False, saw, time.monotonic() - began)
+        time.sleep(max(0.0, min(pause, deadline - time.monotonic())))
+        pause = min(pause * 1.3, check.interval)
+
+
+def describe_failure(engine: Engine, verdict: Verdict, check: HealthCheck) -> t.Dict[str, t.Any]:
+    """What is known about a replica that failed; to be asked before the container is removed."""
+    container = engine.container(verdict.container.id, "") or verdict.container
+    heard = listeners(container.pid) if container.running else []
+    return {
+        "container": container.name,
+        "status": container.status,
+        "probe": verdict.saw,
+        # A container that Docker is about to start again counts as running.
+        "exit_code": container.exit_code if container.status in ("exited", "dead", "restarting") else None,
+        "restarts": container.restarts,
+        "oom_killed": container.oom_killed,
+        "listening_ports": sorted({listener.port for listener in heard if not listener.loopback}),
+        "loopback_ports": sorted({listener.port for listener in heard if listener.loopback}),
+        "expected_port": check.port if check.kind == "http" else None,
+        "logs": engine.logs(container.id, LOG_LINES),
+    }
+
+
+def failure_text(failure: t.Mapping[str, t.Any]) -> str:
+    """The failure of one replica for people: what happened, why it probably did, its last words."""
+    lines = ["{0} did not become healthy.".format(failure["container"])]
+    if failure["oom_killed"]:
+        lines.append("It ran out of memory and was killed: raise its memory limit.")
+    if failure["restarts"]:
+        lines.append("It exited and was started again {0} time(s).".format(failure["restarts"]))
+    elif failure["exit_code"] is not None:
+        lines.append("It exited with code {0}.".format(failure["exit_code"]))
+    lines.append("Last probe: {0}.".format(failure["probe"]))
+    lines.extend(_port_advice(failure["expected_port"], failure["listening_ports"], failure["loopback_ports"]))
+    lines.append("Last {0} log lines:".format(len(failure["logs"])) if failure["logs"] else "It logged nothing.")
+    lines.extend("  " + line for line in failure["logs"])
+    return "\n".join(lines)
+
+
+def _port_advice(port: t.Optional[int], listening: t.Sequence[int], loopback: t.Sequence[int]) -> t.List[str]:
+    if port is None or port in listening:
+        return []
+    if port in loopback:
+        return ["It listens on port {0} of 127.0.0.1 only: let it listen on 0.0.0.0.".format(port)]
+    if listening:
+        ports = " and ".join(str(number) for number in listening)
+        return [
+            "It listens on port {0}, but app_port is {1}: set proxy.app_port to the port that the app listens "
+            "on.".format(ports, port)
+        ]
+    return []

@@ -1,0 +1,43 @@
+# Copyright (c) 2026, the luma authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which TCP ports a process's network namespace listens on, from ``/proc/<pid>/net/tcp`` (proc(5))."""
+
+from __future__ import annotations
+
+import typing as t
+
+LISTEN = "0A"
+# Addresses stand in the tables as words in host byte order.
+DOCKER_DNS = "0B00007F"
+LOOPBACK_V6 = "00000000000000000000000001000000"
+
+
+class Listener(t.NamedTuple):
+    """A listening port; ``loopback``: only processes in the same container reach it."""
+
+    port: int
+    loopback: bool
+
+
+def listeners(pid: int) -> t.List[Listener]:
+    """What a process's network namespace listens on; nothing where that cannot be read (a remote engine)."""
+    found: t.Set[Listener] = set()
+    for table in ("tcp", "tcp6"):
+        try:
+            with open("/proc/{0}/net/{1}".format(pid, table), encoding="ascii") as file:
+                found.update(parse_listeners(file.read()))
+        except OSError:
+            continue
+    return sorted(found)
+
+
+def parse_listeners(table: str) -> t.Iterator[Listener]:
+    """The listeners of one table, less Docker's embedded DNS, which listens in every container."""
+    for line in table.splitlines()[1:]:
+        fields = line.split()
+        if len(fields) > 3 and fields[3] == LISTEN:
+            address, _separator, port = fields[1].rpartition(":")
+            if address != DOCKER_DNS:
+                loopback = address == LOOPBACK_V6 or (len(address) == 8 and address.endswith("7F"))
+                yield Listener(int(port, 16), loopback)

@@ -1,0 +1,96 @@
+# Copyright (c) 2026, the luma authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What luma's modules share: their common options, and how an error becomes a failed task."""
+
+from __future__ import annotations
+
+import os
+import traceback
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_required_lib
+
+from ansible_collections.luma.deploy.plugins.module_utils._colors import App
+from ansible_collections.luma.deploy.plugins.module_utils._engine import DOCKER_ERROR, Engine
+from ansible_collections.luma.deploy.plugins.module_utils._errors import LumaError
+from ansible_collections.luma.deploy.plugins.module_utils._haproxy import Haproxy
+from ansible_collections.luma.deploy.plugins.module_utils._health import HealthCheck
+
+#: The options of the documentation fragment ``luma.deploy.engine``.
+ENGINE_OPTIONS: t.Dict[str, t.Any] = {
+    "docker_host": {
+        "type": "str",
+        "default": "unix:///var/run/docker.sock",
+        "fallback": (env_fallback, ["DOCKER_HOST"]),
+    },
+    "engine_timeout": {"type": "int", "default": 60},
+    "state_dir": {"type": "path", "default": "/var/lib/luma"},
+}
+
+#: The options of the documentation fragment ``luma.deploy.engine.app``.
+APP_OPTIONS: t.Dict[str, t.Any] = {
+    "project": {"type": "str", "required": True},
+    "app": {"type": "str", "required": True},
+    "proxied": {"type": "bool", "default": True},
+}
+
+#: The options of the documentation fragment ``luma.deploy.engine.health``.
+HEALTH_OPTIONS: t.Dict[str, t.Any] = {
+    "health_check": {
+        "type": "dict",
+        "default": {},
+        "options": {
+            "path": {"type": "str"},
+            "port": {"type": "int", "default": 80},
+            "host": {"type": "str", "default": "localhost"},
+            "command": {"type": "list", "elements": "str"},
+            "interval": {"type": "float", "default": 1},
+            "timeout": {"type": "float", "default": 5},
+            "retries": {"type": "int", "default": 30},
+            "start_period": {"type": "float", "default": 0},
+        },
+    },
+}
+
+
+def run(module: AnsibleModule, main: t.Callable[[AnsibleModule, Engine], t.Dict[str, t.Any]]) -> None:
+    """Connects to the engine, calls ``main`` and exits with what it returns; a `LumaError` fails the task with its
+    message and facts."""
+    if DOCKER_ERROR is not None:
+        module.fail_json(msg=missing_required_lib("docker"), exception="".join(traceback.format_exception(DOCKER_ERROR)))
+    params = module.params
+    try:
+        engine = Engine.connect(params["docker_host"], params["engine_timeout"], params["state_dir"])
+        result = main(module, engine)
+    except LumaError as exc:
+        module.fail_json(msg=str(exc), **exc.facts)
+    module.exit_json(**result)
+
+
+def app_of(params: t.Mapping[str, t.Any]) -> App:
+    return App(params["project"], params["app"])
+
+
+def proxy_folder(params: t.Mapping[str, t.Any]) -> str:
+    return os.path.join(params["state_dir"], "proxy")
+
+
+def proxy_of(params: t.Mapping[str, t.Any]) -> t.Optional[Haproxy]:
+    """The host's proxy, for an app that it routes."""
+    return Haproxy(os.path.join(proxy_folder(params), "run")) if params["proxied"] else None
+
+
+def health_check_of(params: t.Mapping[str, t.Any], image: t.Optional[t.Mapping[str, t.Any]]) -> HealthCheck:
+    """The health check that the options and the image's own configuration give."""
+    options = params["health_check"] or {}
+    if options.get("command"):
+        kind = "command"
+    elif options.get("path"):
+        kind = "http"
+    elif ((image or {}).get("Config") or {}).get("Healthcheck", {}).get("Test", ["NONE"]) != ["NONE"]:
+        kind = "image"
+    else:
+        kind = "running"
+    given = {key: value for key, value in options.items() if value is not None}
+    return HealthCheck(kind, **dict(given, command=tuple(given.get("command", ()))))

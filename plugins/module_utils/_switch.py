@@ -1,0 +1,275 @@
+# Copyright (c) 2026, the luma authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The switch: moves an app's alias from one color to the other and commits it in the proxy.
+
+Steps, in order; each does only the difference between what is and what should be, so that a run after one that died
+anywhere finishes it or undoes it:
+
+- hold: slots that do not serve the active color get no new request, whatever address the DNS gives them
+- make: each container of the new color is attached again, with the alias
+- see: the proxy knows every new container, and each answers through it
+- commit: one batch makes the new color's slots ready and drains the old color's
+- break: each container of the old color is attached again, without the alias
+- release: slots that became free may serve again
+
+Until the commit the old color serves, and an error undoes the steps before. After it the new color serves, and an
+error goes forward: the next run does what is left.
+"""
+
+from __future__ import annotations
+
+import time
+import typing as t
+from dataclasses import dataclass, field, replace
+
+from ansible_collections.luma.deploy.plugins.module_utils._colors import App, View, other
+from ansible_collections.luma.deploy.plugins.module_utils._drain import FREE_SECONDS, free_slots, wait_for_drain
+from ansible_collections.luma.deploy.plugins.module_utils._engine import Container, Engine, in_parallel
+from ansible_collections.luma.deploy.plugins.module_utils._errors import LumaError
+from ansible_collections.luma.deploy.plugins.module_utils._haproxy import Haproxy, Slot
+from ansible_collections.luma.deploy.plugins.module_utils._health import HealthCheck, probe
+
+POLL_SECONDS = 0.01
+#: How long the proxy may take to know the new color and to get an answer from it, in seconds.
+SEE_SECONDS = 15.0
+
+
+@dataclass(frozen=True)
+class Move:
+    """One container that was attached again. ``address_kept`` is false where its established connections were lost."""
+
+    container: str
+    step: str
+    milliseconds: float
+    address_kept: bool
+
+
+@dataclass
+class Switched:
+    """What a switch did. ``slots`` tells which container each slot of the proxy served at the commit; ``steps`` how
+    many milliseconds each step took."""
+
+    color: str
+    previous: t.Optional[str]
+    changed: bool = False
+    moves: t.List[Move] = field(default_factory=list)
+    steps: t.Dict[str, float] = field(default_factory=dict)
+    commit_milliseconds: t.Optional[float] = None
+    slots: t.Dict[str, str] = field(default_factory=dict)
+    slot_colors: t.Dict[str, str] = field(default_factory=dict)
+    warnings: t.List[str] = field(default_factory=list)
+
+
+class Switch:
+    """One switch of one app on one host to ``color``.
+
+    ``check`` is asked of every new container before anything is changed, and once more through the proxy; None where
+    the color serves already and only an unfinished switch away from it is to be undone.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        proxy: t.Optional[Haproxy],
+        app: App,
+        color: str,
+        check: t.Optional[HealthCheck] = None,
+        replicas: t.Optional[int] = None,
+        drain_timeout: float = 30.0,
+    ) -> None:
+        self.engine = engine
+        self.proxy = proxy
+        self.app = app
+        self.color = color
+        self.check = check
+        self.replicas = replicas
+        self.drain_timeout = drain_timeout
+
+    def run(self, check_mode: bool = False) -> Switched:
+        view = self._view()
+        result = Switched(self.color, view.active)
+        if not self._left_to_do(view):
+            return result
+        self._refuse_incomplete(view)
+        result.changed = True
+        if check_mode:
+            return result
+        committed = view.active == self.color
+        try:
+            if not committed:
+                self._step(result, "hold", self.hold)
+            self._step(result, "make", self.make)
+            if not committed:
+                self._step(result, "see", self.see)
+            self._step(result, "commit", self.commit)
+        except BaseException:
+            if not committed:
+                self.undo()
+            raise
+        self._step(result, "break", self.break_)
+        self._step(result, "release", self.release)
+        return result
+
+    def _step(self, result: Switched, name: str, step: t.Callable[[Switched], None]) -> None:
+        began = time.monotonic()
+        step(result)
+        result.steps[name] = _milliseconds(began)
+
+    def _view(self) -> View:
+        return View.take(self.engine, self.proxy, self.app)
+
+    # --- what there is to do ------------------------------------------------------------------------------------
+
+    def _left_to_do(self, view: View) -> bool:
+        serving = view.slots_of(self.color)
+        return bool(
+            self._to_make(view)
+            or self._to_break(view)
+            or any(slot.held for slot in serving)
+            or any(slot.serving for slot in view.slots if slot not in serving)
+        )
+
+    def _to_make(self, view: View) -> t.List[Container]:
+        containers = view.of(self.color)
+        return [c for c in containers if self.app.alias not in c.aliases or not c.attached]
+
+    def _to_break(self, view: View) -> t.List[Container]:
+        """The other color's containers that hold the alias, and those that a killed run left detached: requests in
+        flight on them can still be finished."""
+        return [c for c in view.of(other(self.color)) if self.app.alias in c.aliases or (c.running and not c.attached)]
+
+    def _refuse_incomplete(self, view: View) -> None:
+        containers = view.of(self.color)
+        name = "{0}'s color {1}".format(self.app.name, self.color)
+        if not containers:
+            raise LumaError("{0} has no container: nothing to switch to, nothing was changed.".format(name))
+        if self.replicas is not None and len(containers) != self.replicas:
+            raise LumaError(
+                "{0} has {1} of {2} replicas: it is not complete, nothing was changed. Deploy it "
+                "again.".format(name, len(containers), self.replicas)
+            )
+        for container in containers:
+            if not container.running:
+                raise LumaError(
+                    "{0} is {1}: {2} is not switched to, nothing was changed. See: docker logs {0}".format(
+                        container.name, container.status, name
+                    )
+                )
+        self._refuse_unhealthy([c for c in containers if c.address])
+
+    def _refuse_unhealthy(self, containers: t.Sequence[Container]) -> None:
+        check = self.check
+        if check is None:
+            return
+        outcomes = in_parallel(lambda c: probe(self.engine, check, c), containers)
+        for container, outcome in zip(containers, outcomes):
+            if not outcome.healthy:
+                raise LumaError(
+                    "{0} is not healthy: {1}. It is not switched to, nothing was changed. See: docker logs "
+                    "{0}".format(container.name, outcome.saw)
+                )
+
+    # --- the steps ----------------------------------------------------------------------------------------------
+
+    def hold(self, _result: Switched) -> None:
+        if self.proxy is None:
+            return
+        view = self._view()
+        if not view.slots:
+            raise LumaError(
+                "luma-proxy does not route {0}: it has no backend {1}. Nothing was switched. Run the role "
+                "luma.deploy.proxy first.".format(self.app.name, self.app.backend)
+            )
+        serving = view.slots_of(other(self.color))
+        free = [slot for slot in view.slots if slot not in serving]
+        needed = len(view.of(self.color))
+        if len(free) < needed:
+            raise LumaError(
+                "luma-proxy has {0} free slots for {1} new replicas of {2}: nothing was switched. Run the role "
+                "luma.deploy.proxy with the new number of replicas first.".format(len(free), needed, self.app.name)
+            )
+        self.proxy.set_states(self.app.backend, ready=(), drain=[slot.name for slot in free if not slot.held])
+
+    def make(self, result: Switched) -> None:
+        self._move(result, "make", self._to_make(self._view()), [self.app.alias])
+
+    def see(self, _result: Switched) -> None:
+        if self.proxy is None:
+            return
+        deadline = time.monotonic() + SEE_SECONDS
+        view = self._view()
+        unseen = view.of(self.color)
+        while True:
+            view = replace(view, slots=tuple(self.proxy.slots(self.app.backend)))
+            slots = {slot.address: slot for slot in view.slots_of(self.color) if slot.up}
+            unseen = [c for c in unseen if not self._answers(slots.get(c.address))]
+            if not unseen:
+                return
+            if time.monotonic() >= deadline:
+                raise LumaError(
+                    "luma-proxy gets no healthy answer from {0}, which answers on the host: nothing was switched. See: "
+                    "docker logs luma-proxy".format(", ".join(c.name for c in unseen))
+                )
+            time.sleep(POLL_SECONDS)
+
+    def _answers(self, slot: t.Optional[Slot]) -> bool:
+        """Whether one slot answers through the proxy. HAProxy calls a slot UP as soon as its name resolves and checks
+        it up to `inter` (30 s) later, so that the switch asks for itself."""
+        if slot is None or self.proxy is None:
+            return False
+        if self.check is None or self.check.kind != "http":
+            return True
+        check = self.check
+        status = self.proxy.request_slot(self.app.backend, slot.name, check.path, check.host, check.timeout)
+        return 200 <= status < 300
+
+    def commit(self, result: Switched) -> None:
+        if self.proxy is None:
+            return
+        view = self._view()
+        ready = view.slots_of(self.color)
+        drain = [slot for slot in view.slots if slot.address and slot not in ready]
+        began = time.monotonic()
+        self.proxy.set_states(self.app.backend, [slot.name for slot in ready], [slot.name for slot in drain])
+        result.commit_milliseconds = _milliseconds(began)
+        serving = {c.address: c for c in view.containers if c.address}
+        known = [slot for slot in ready + drain if slot.address in serving]
+        result.slots = {slot.name: serving[slot.address].name for slot in known}
+        result.slot_colors = {slot.name: serving[slot.address].color for slot in known}
+        successors = sorted(slot.address for slot in ready)
+        self.proxy.readdress_old_workers(self.app.backend, {slot.address: successors for slot in drain})
+
+    def break_(self, result: Switched) -> None:
+        network = self.engine.network(self.app.network)
+        if network is not None and not network.keeps_addresses:
+            result.warnings.append(
+                "Network {0} was not made by luma and has no explicit subnet, so that a container cannot keep its "
+                "address: the old color was drained before it lost the alias.".format(self.app.network)
+            )
+            if self.proxy is not None:
+                wait_for_drain(self.proxy, self.app, self.drain_timeout)
+        self._move(result, "break", self._to_break(self._view()), [])
+
+    def release(self, _result: Switched) -> None:
+        if self.proxy is not None:
+            free_slots(self.proxy, self.app)
+
+    def undo(self) -> None:
+        """Takes back what was done before the commit: the new color loses the alias, then its slots are freed."""
+        made = [c for c in self._view().of(self.color) if self.app.alias in c.aliases or not c.attached]
+        in_parallel(lambda c: self.engine.reattach(c, self.app.network, []), made)
+        if self.proxy is not None:
+            free_slots(self.proxy, self.app, FREE_SECONDS)
+
+    def _move(self, result: Switched, step: str, containers: t.Sequence[Container], aliases: t.List[str]) -> None:
+        def move(container: Container) -> Move:
+            began = time.monotonic()
+            kept = self.engine.reattach(container, self.app.network, aliases)
+            return Move(container.name, step, _milliseconds(began), kept)
+
+        result.moves += in_parallel(move, containers)
+
+
+def _milliseconds(began: float) -> float:
+    return round((time.monotonic() - began) * 1000, 2)

@@ -1,0 +1,352 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the luma authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Ansible module: brings the inactive color of an app to created, started and healthy."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: bluegreen_container
+short_description: Bring the inactive color of an app to healthy, or find that nothing is to be done
+version_added: 0.1.0
+author:
+  - The luma authors (@luma-deploy)
+description:
+  - Finds the active color of an app from the network alias that its containers hold, and starts the new version in
+    the other color beside it. Every replica has to pass its health check. Nobody is served by the new color yet, see
+    M(luma.deploy.network_alias_switch).
+  - Where the active color already is what is asked for (image, configuration, number of replicas, healthy), nothing is
+    done. So it is where an earlier run died after it had made the other color.
+  - Where a replica fails, all new containers are removed and the active color goes on serving.
+  - Containers are found by their labels. A container of the same name that belongs to another project or to nobody is
+    an error, and left alone.
+extends_documentation_fragment:
+  - luma.deploy.engine
+  - luma.deploy.engine.app
+  - luma.deploy.engine.health
+options:
+  state:
+    description:
+      - With V(present), the color that is to serve exists and is healthy.
+      - With V(absent), the O(color) has no container. The active color is refused.
+    type: str
+    choices: [present, absent]
+    default: present
+  color:
+    description: The color to remove with O(state=absent). It is drained and stopped first.
+    type: str
+    choices: [blue, green]
+  image:
+    description: The image. It is pulled where the host does not have it. Required with O(state=present).
+    type: str
+  release:
+    description:
+      - The release's name, for the label C(luma.release) and the environment variable E(LUMA_RELEASE).
+      - Without it, the first twelve digits of the image's id.
+    type: str
+  replicas:
+    description: How many containers the color has on this host.
+    type: int
+    default: 1
+  command:
+    description: The command, instead of the image's own.
+    type: list
+    elements: str
+    default: []
+  environment:
+    description:
+      - Environment variables that are no secret. E(LUMA_COLOR) and E(LUMA_RELEASE) are added.
+    type: dict
+    default: {}
+  ports:
+    description:
+      - Published ports as in C(docker run -p). The host's port has to be left out or be a range, since a fixed one
+        belongs to one container at a time.
+    type: list
+    elements: str
+    default: []
+  volumes:
+    description: Volumes as in C(docker run -v).
+    type: list
+    elements: str
+    default: []
+  force:
+    description: Make the other color even where nothing differs.
+    type: bool
+    default: false
+  deploy_timeout:
+    description:
+      - How long all replicas together may take to become healthy, in seconds.
+      - Without it, what the health check's own limits add up to.
+    type: float
+  drain_timeout:
+    description: How long requests in flight on a color that is removed may take, in seconds.
+    type: float
+    default: 30
+  stop_timeout:
+    description: How long a container that is removed has between its stop signal and SIGKILL, in seconds.
+    type: float
+    default: 30
+attributes:
+  check_mode:
+    support: full
+    description: Says which color would be made, and why; changes nothing.
+  diff_mode:
+    support: full
+    description: Shows the color that is to serve, its image, release and replicas, before and after.
+  idempotent:
+    support: full
+    description: A second run restarts nothing, unless O(force=true).
+"""
+
+EXAMPLES = r"""
+- name: Make the new version of the blog beside the running one
+  luma.deploy.bluegreen_container:
+    project: shop
+    app: blog
+    image: my-blog:42
+    replicas: 2
+    environment:
+      DATABASE_URL: "{{ database_url }}"
+    health_check:
+      path: /up
+      port: 3000
+      host: blog.com
+  register: prepared
+
+- name: Remove what is left of the inactive color
+  luma.deploy.bluegreen_container:
+    project: shop
+    app: blog
+    state: absent
+    color: green
+"""
+
+RETURN = r"""
+active:
+  description: The color that was active when the module began, null where none was.
+  type: str
+  returned: success
+  sample: blue
+color:
+  description: The color that is to serve.
+  type: str
+  returned: success
+  sample: green
+created:
+  description: Whether its containers are new.
+  type: bool
+  returned: success
+settled:
+  description: Whether nothing is left to do, neither a switch nor the retirement of the other color.
+  type: bool
+  returned: success
+release:
+  description: The release that the color runs.
+  type: str
+  returned: success
+  sample: 3f2a9c81d0b7
+containers:
+  description: The color's containers; empty in check mode where they would have to be made.
+  type: list
+  elements: dict
+  returned: success
+  contains:
+    id:
+      description: The container's id.
+      type: str
+    name:
+      description: Its name.
+      type: str
+      sample: blog-green-1
+    address:
+      description: Its IPv4 address on the project's network.
+      type: str
+    image:
+      description: Its image's id.
+      type: str
+    release:
+      description: Its release.
+      type: str
+    health:
+      description: The outcome of its health check.
+      type: str
+      sample: healthy
+timings:
+  description: How long clearing leftovers, starting, and the health checks took, in seconds.
+  type: dict
+  returned: success
+  sample: {clear: 0.01, start: 0.42, health: 1.2}
+report:
+  description: What was done, as the luma command prints it.
+  type: list
+  elements: str
+  returned: success
+failures:
+  description: What is known about each replica that did not become healthy.
+  type: list
+  elements: dict
+  returned: when a health check failed
+  contains:
+    container:
+      description: Its name.
+      type: str
+    probe:
+      description: What the last probe saw.
+      type: str
+    status:
+      description: The container's status.
+      type: str
+    exit_code:
+      description: Its exit code, null where it was running.
+      type: int
+    restarts:
+      description: How often Docker had started it again.
+      type: int
+    oom_killed:
+      description: Whether it ran out of memory.
+      type: bool
+    expected_port:
+      description: The port that was probed.
+      type: int
+    listening_ports:
+      description: The ports that it listened on.
+      type: list
+      elements: int
+    loopback_ports:
+      description: The ports that it listened on for itself only.
+      type: list
+      elements: int
+    logs:
+      description: Its last 20 log lines.
+      type: list
+      elements: str
+"""
+
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.luma.deploy.plugins.module_utils._bluegreen import Preparation, Prepared, Wanted, facts
+from ansible_collections.luma.deploy.plugins.module_utils._colors import COLORS, View
+from ansible_collections.luma.deploy.plugins.module_utils._drain import Drain, refuse_active, retire
+from ansible_collections.luma.deploy.plugins.module_utils._engine import Engine
+from ansible_collections.luma.deploy.plugins.module_utils._health import HealthCheck
+from ansible_collections.luma.deploy.plugins.module_utils._module import (
+    APP_OPTIONS,
+    ENGINE_OPTIONS,
+    HEALTH_OPTIONS,
+    app_of,
+    health_check_of,
+    proxy_of,
+    run,
+)
+
+
+def present(module: AnsibleModule, engine: Engine) -> t.Dict[str, t.Any]:
+    params = module.params
+    check = health_check_of(params, engine.image(params["image"]))
+    wanted = Wanted(
+        image=params["image"],
+        replicas=params["replicas"],
+        release=params["release"] or "",
+        command=tuple(params["command"]),
+        environment={key: str(value) for key, value in params["environment"].items()},
+        ports=tuple(params["ports"]),
+        volumes=tuple(params["volumes"]),
+        check=check,
+        stop_timeout=params["stop_timeout"],
+    )
+    preparation = Preparation(
+        engine,
+        proxy_of(params),
+        app_of(params),
+        wanted,
+        params["deploy_timeout"] or default_deploy_timeout(check),
+        Drain(params["drain_timeout"]),
+    )
+    prepared = preparation.run(params["force"], module.check_mode)
+    return dict(facts(prepared), changed=prepared.created, diff=difference(prepared, wanted), report=report(prepared))
+
+
+def absent(module: AnsibleModule, engine: Engine) -> t.Dict[str, t.Any]:
+    params = module.params
+    view = View.take(engine, proxy_of(params), app_of(params))
+    refuse_active(view, params["color"])
+    names = [container.name for container in view.of(params["color"])]
+    if names and not module.check_mode:
+        retire(
+            engine,
+            proxy_of(params),
+            app_of(params),
+            params["color"],
+            Drain(params["drain_timeout"]),
+            params["stop_timeout"],
+        )
+    removed = ["Removed {0}".format(", ".join(names))] if names else []
+    difference = {"before": {"containers": names}, "after": {"containers": []}}
+    return {"changed": bool(names), "active": view.active, "report": removed, "diff": difference}
+
+
+def default_deploy_timeout(check: HealthCheck) -> float:
+    """What a check's own limits allow at the most, and the start of the containers, in seconds."""
+    return 30 + check.start_period + check.retries * (check.interval + check.timeout)
+
+
+def difference(prepared: Prepared, wanted: Wanted) -> t.Dict[str, t.Any]:
+    """The diff of the color that is to serve; environment values are not in it."""
+    if not prepared.created:
+        return {"before": "", "after": ""}
+    after = {
+        "color": prepared.color,
+        "image": wanted.image,
+        "release": prepared.release,
+        "replicas": wanted.replicas,
+        "configuration": wanted.config_hash,
+    }
+    return {"before": prepared.before or {"color": None}, "after": after}
+
+
+def report(prepared: Prepared) -> t.List[str]:
+    if prepared.settled:
+        return ["Nothing changed: {0} runs release {1}, healthy".format(prepared.color, prepared.release)]
+    names = ", ".join(container.name for container in prepared.containers)
+    count = len(prepared.containers)
+    if not names:
+        return ["{0} would be deployed as {1}".format(prepared.release, prepared.color)]
+    found = "Deploying" if prepared.created else "Found, from an earlier run,"
+    return [
+        "Current active: {0}, deploying: {1}".format(prepared.active or "none", prepared.color),
+        "{0} {1} replica(s): {2}".format(found, count, names),
+        "Health checks: ✓ {0}/{0} replicas healthy".format(count),
+    ]
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec=dict(
+            ENGINE_OPTIONS,
+            **APP_OPTIONS,
+            **HEALTH_OPTIONS,
+            state={"type": "str", "choices": ["present", "absent"], "default": "present"},
+            color={"type": "str", "choices": list(COLORS)},
+            image={"type": "str"},
+            release={"type": "str"},
+            replicas={"type": "int", "default": 1},
+            command={"type": "list", "elements": "str", "default": []},
+            environment={"type": "dict", "default": {}},
+            ports={"type": "list", "elements": "str", "default": []},
+            volumes={"type": "list", "elements": "str", "default": []},
+            force={"type": "bool", "default": False},
+            deploy_timeout={"type": "float"},
+            drain_timeout={"type": "float", "default": 30},
+            stop_timeout={"type": "float", "default": 30},
+        ),
+        required_if=[("state", "present", ["image"]), ("state", "absent", ["color"])],
+        supports_check_mode=True,
+    )
+    run(module, present if module.params["state"] == "present" else absent)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,205 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the luma authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Ansible module: drains, stops and removes a color of an app."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: graceful_shutdown
+short_description: Finish the requests in flight on a color, then stop and remove its containers
+version_added: 0.1.0
+author:
+  - The luma authors (@luma-deploy)
+description:
+  - Waits until the proxy counts no session on the color, at most O(drain_timeout). What is left then is cut. A
+    websocket is a session, too.
+  - Then sends the stop signal to all containers at once, kills what has not exited after O(stop_timeout), and removes
+    them.
+  - The active color is refused.
+extends_documentation_fragment:
+  - luma.deploy.engine
+  - luma.deploy.engine.app
+options:
+  color:
+    description: The color to shut down.
+    type: str
+    choices: [blue, green]
+    required: true
+  slots:
+    description:
+      - Which container each slot of the proxy served, as M(luma.deploy.network_alias_switch) returned it. With it the
+        sessions that were cut are told by container.
+    type: dict
+    default: {}
+  drain_timeout:
+    description: How long requests in flight may take, in seconds.
+    type: float
+    default: 30
+  stop_timeout:
+    description: How long a container has between its stop signal and SIGKILL, in seconds.
+    type: float
+    default: 30
+  remove:
+    description: Whether to remove the stopped containers.
+    type: bool
+    default: true
+attributes:
+  check_mode:
+    support: full
+    description: Says which containers would be stopped; changes nothing.
+  diff_mode:
+    support: full
+    description: Shows the color's containers, before and after.
+  idempotent:
+    support: full
+    description: Where the color has no container, nothing is done.
+"""
+
+EXAMPLES = r"""
+- name: Shut down the color that the switch left
+  luma.deploy.graceful_shutdown:
+    project: shop
+    app: blog
+    color: "{{ switched.previous }}"
+    slots: "{{ switched.slots }}"
+    drain_timeout: 30
+    stop_timeout: 30
+"""
+
+RETURN = r"""
+containers:
+  description: What became of each container.
+  type: list
+  elements: dict
+  returned: success
+  contains:
+    name:
+      description: Its name.
+      type: str
+      sample: blog-blue-1
+    drained:
+      description: Whether no session was left on it; null where that is not known by container.
+      type: bool
+    sessions_cut:
+      description: How many sessions were left on it when the drain ended; null where that is not known by container.
+      type: int
+    stopped:
+      description: Whether it was running, and was stopped.
+      type: bool
+    killed:
+      description: Whether it had to be killed.
+      type: bool
+    seconds:
+      description: How long it took to stop.
+      type: float
+sessions:
+  description: How many sessions were in flight on the color at the most.
+  type: int
+  returned: success
+sessions_cut:
+  description: How many of them were left when the drain ended.
+  type: int
+  returned: success
+drain_seconds:
+  description: How long the drain took.
+  type: float
+  returned: success
+progress:
+  description: How the number of sessions fell, as pairs of seconds and sessions.
+  type: list
+  elements: list
+  returned: success
+  sample: [[0.0, 12], [0.4, 3], [2.9, 0]]
+report:
+  description: What was done, as the luma command prints it.
+  type: list
+  elements: str
+  returned: success
+"""
+
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.luma.deploy.plugins.module_utils._colors import COLORS, View
+from ansible_collections.luma.deploy.plugins.module_utils._drain import Drain, Retired, Stopped, refuse_active, retire
+from ansible_collections.luma.deploy.plugins.module_utils._engine import Engine
+from ansible_collections.luma.deploy.plugins.module_utils._module import (
+    APP_OPTIONS,
+    ENGINE_OPTIONS,
+    app_of,
+    proxy_of,
+    run,
+)
+
+
+def shut_down(module: AnsibleModule, engine: Engine) -> t.Dict[str, t.Any]:
+    params = module.params
+    proxy, app, color = proxy_of(params), app_of(params), params["color"]
+    view = View.take(engine, proxy, app)
+    refuse_active(view, color)
+    names = [container.name for container in view.of(color)]
+    retired = Retired()
+    if names and not module.check_mode:
+        drain = Drain(params["drain_timeout"])
+        retired = retire(engine, proxy, app, color, drain, params["stop_timeout"], params["remove"])
+    return {
+        "changed": bool(names),
+        "containers": [outcome(container, retired, params["slots"]) for container in retired.containers],
+        "sessions": retired.sessions,
+        "sessions_cut": retired.cut,
+        "drain_seconds": round(retired.drain_seconds, 2),
+        "progress": [list(step) for step in retired.progress],
+        "report": report(color, retired),
+        "diff": {"before": {"containers": names}, "after": {"containers": [] if params["remove"] else names}},
+    }
+
+
+def outcome(container: Stopped, retired: Retired, slots: t.Mapping[str, str]) -> t.Dict[str, t.Any]:
+    """What became of one container. Its address has left the proxy's slots by now, so that the sessions on it are
+    known only with the slots that the switch returned."""
+    slot = next((slot for slot, name in slots.items() if name == container.name), None)
+    cut = retired.sessions_by_slot.get(slot, 0) if slot else None
+    return {
+        "name": container.name,
+        "drained": None if cut is None else not cut,
+        "sessions_cut": cut,
+        "stopped": container.running,
+        "killed": container.killed,
+        "seconds": container.seconds,
+    }
+
+
+def report(color: str, retired: Retired) -> t.List[str]:
+    lines = []
+    if retired.sessions:
+        finished = retired.sessions - retired.cut
+        line = "Drained {0}: {1} request(s) in flight finished in {2:.1f} s"
+        lines.append(line.format(color, finished, retired.drain_seconds))
+    if retired.cut:
+        lines.append("⚠️ {0} session(s) were still open on {1} after drain_timeout and were cut".format(retired.cut, color))
+    killed = [container.name for container in retired.containers if container.killed]
+    if killed:
+        lines.append("⚠️ {0} ignored the stop signal and was killed after stop_timeout".format(", ".join(killed)))
+    return lines
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec=dict(
+            ENGINE_OPTIONS,
+            **APP_OPTIONS,
+            color={"type": "str", "choices": list(COLORS), "required": True},
+            slots={"type": "dict", "default": {}},
+            drain_timeout={"type": "float", "default": 30},
+            stop_timeout={"type": "float", "default": 30},
+            remove={"type": "bool", "default": True},
+        ),
+        supports_check_mode=True,
+    )
+    run(module, shut_down)
+
+
+if __name__ == "__main__":
+    main()

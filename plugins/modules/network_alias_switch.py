@@ -1,0 +1,183 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the luma authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Ansible module: moves an app's alias to a color and commits it in the proxy."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: network_alias_switch
+short_description: Move an app's network alias to a color, and commit it in the proxy
+version_added: 0.1.0
+author:
+  - The luma authors (@luma-deploy)
+description:
+  - Makes O(color) the only color of the app that holds the alias and gets requests, without losing one.
+  - The proxy's free slots are held, the new containers are attached with the alias and seen through the proxy, one
+    batch on the proxy's runtime API makes them ready and drains the others, and the others lose the alias. All
+    containers keep their addresses, and with them their established connections.
+  - An error before the commit undoes what was done, so that the other color serves as before. After the commit a run
+    goes forward, and the next one finishes what is left.
+  - A color that is not complete and healthy is refused.
+notes:
+  - With O(proxied=false) the alias is all there is. The new color gets it, then the other one loses it. Both answer for
+    about a quarter of a second, and a connect that hits the moment in which a container is attached again waits for
+    TCP's retransmit, one second. Nothing is lost.
+  - On a network that luma did not make, and that has no explicit subnet, containers cannot keep their addresses. Then
+    the other color is drained before it loses the alias, and a warning says so.
+extends_documentation_fragment:
+  - luma.deploy.engine
+  - luma.deploy.engine.app
+  - luma.deploy.engine.health
+options:
+  color:
+    description: The color that is to serve.
+    type: str
+    choices: [blue, green]
+    required: true
+  replicas:
+    description: How many replicas the color has to have. Without it, as many as there are.
+    type: int
+  drain_timeout:
+    description: How long requests in flight may take where a container cannot keep its address, in seconds.
+    type: float
+    default: 30
+attributes:
+  check_mode:
+    support: full
+    description: Says whether traffic would move; changes nothing.
+  diff_mode:
+    support: full
+    description: Shows the color that holds the alias, before and after.
+  idempotent:
+    support: full
+    description: Where the color is the only one that serves, nothing is done.
+"""
+
+EXAMPLES = r"""
+- name: Switch the blog to the color that was prepared
+  luma.deploy.network_alias_switch:
+    project: shop
+    app: blog
+    color: "{{ prepared.color }}"
+    replicas: 2
+    health_check:
+      path: /up
+      port: 3000
+      host: blog.com
+"""
+
+RETURN = r"""
+color:
+  description: The color that serves.
+  type: str
+  returned: success
+  sample: green
+previous:
+  description: The color that served when the module began, null where none did.
+  type: str
+  returned: success
+  sample: blue
+moves:
+  description: The containers that were attached again, in the order of the steps.
+  type: list
+  elements: dict
+  returned: success
+  contains:
+    container:
+      description: Its name.
+      type: str
+    step:
+      description: V(make), it got the alias, or V(break), it lost it.
+      type: str
+    milliseconds:
+      description: How long it took.
+      type: float
+    address_kept:
+      description: Whether it kept its address, and so its established connections.
+      type: bool
+steps:
+  description: How long each step took, in milliseconds.
+  type: dict
+  returned: success
+  sample: {hold: 4.1, make: 92.0, see: 130.2, commit: 9.3, break: 88.7, release: 3.0}
+commit_milliseconds:
+  description: How long the batch took that moved the traffic; null without a proxy.
+  type: float
+  returned: success
+  sample: 0.6
+slots:
+  description: Which container each slot of the proxy served at the commit.
+  type: dict
+  returned: success
+  sample: {blog1: blog-blue, blog2: blog-green}
+slot_colors:
+  description: The color of each of these slots.
+  type: dict
+  returned: success
+  sample: {blog1: blue, blog2: green}
+report:
+  description: What was done, as the luma command prints it.
+  type: list
+  elements: str
+  returned: success
+"""
+
+import typing as t
+from dataclasses import asdict
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.luma.deploy.plugins.module_utils._colors import COLORS
+from ansible_collections.luma.deploy.plugins.module_utils._engine import Engine
+from ansible_collections.luma.deploy.plugins.module_utils._module import (
+    APP_OPTIONS,
+    ENGINE_OPTIONS,
+    HEALTH_OPTIONS,
+    app_of,
+    health_check_of,
+    proxy_of,
+    run,
+)
+from ansible_collections.luma.deploy.plugins.module_utils._switch import Switch
+
+
+def switch(module: AnsibleModule, engine: Engine) -> t.Dict[str, t.Any]:
+    params = module.params
+    switched = Switch(
+        engine,
+        proxy_of(params),
+        app_of(params),
+        params["color"],
+        health_check_of(params, None),
+        params["replicas"],
+        params["drain_timeout"],
+    ).run(module.check_mode)
+    for warning in switched.warnings:
+        module.warn(warning)
+    result = asdict(switched)
+    del result["warnings"]
+    return dict(
+        result,
+        report=["Switching traffic to {0} containers...".format(switched.color)] if switched.changed else [],
+        diff={"before": {"serving": switched.previous}, "after": {"serving": switched.color}},
+    )
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec=dict(
+            ENGINE_OPTIONS,
+            **APP_OPTIONS,
+            **HEALTH_OPTIONS,
+            color={"type": "str", "choices": list(COLORS), "required": True},
+            replicas={"type": "int"},
+            drain_timeout={"type": "float", "default": 30},
+        ),
+        supports_check_mode=True,
+    )
+    run(module, switch)
+
+
+if __name__ == "__main__":
+    main()
