@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.testbed.servers import ENGINES, Server, build_server_images, remove_leftovers
+from tests.testbed.servers import ENGINES, Server, build_server_images, remove_leftovers, temporary_server
 
 
 @pytest.fixture(scope="session")
@@ -22,5 +22,5 @@ def server_images() -> None:
 @pytest.fixture(scope="session", params=ENGINES)
 def server(request: pytest.FixtureRequest, server_images: None) -> Iterator[Server]:
     """A server of each engine in turn: the test runs once with each."""
-    with Server(request.param) as server:
+    with temporary_server(request.param) as server:
         yield server

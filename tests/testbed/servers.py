@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Servers to deploy to: containers of this machine's engine, each with its own sshd and Docker engine.
 
-    with Server("26.1") as server:
+    with temporary_server("26.1") as server:
         server.load_images("luma-example/haproxy")
         print(server.run("docker version"), server.inventory_vars, server.http_port)
 
@@ -20,10 +20,9 @@ import random
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from types import TracebackType
 
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parent.parent
@@ -53,7 +52,7 @@ def build_server_image(engine: str) -> str:
     packages = PACKAGES if suite == "bookworm" else [*PACKAGES, "docker-cli"]  # part of docker.io before
     version = hashlib.sha256(" ".join([suite, *packages]).encode()).hexdigest()[:8]
     image = f"luma-testbed/server:{engine}-{version}"
-    subprocess.run([DEBIAN_IMAGE, image, suite, *packages], check=True)
+    subprocess.run([DEBIAN_IMAGE, image, suite, *packages], stdout=2, check=True)  # what it says is progress
     return image
 
 
@@ -64,62 +63,19 @@ def build_server_images(engines: Iterable[str] = ENGINES) -> None:
 
 
 class Server:
-    """A server to deploy to; as a context manager it runs from its start to its removal.
+    """The server of that name, which `create_server` has made."""
 
-    :param engine: a key of `ENGINES`.
-    :param name: of its container; by default one that no other run uses.
-    """
-
-    def __init__(self, engine: str, name: str | None = None) -> None:
-        self.engine = engine
-        self.name = name or f"luma-server-{engine}-{os.getpid()}-{random.randrange(16**4):04x}"
-
-    def __enter__(self) -> Server:
-        self.create()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.remove()
-
-    # Its life
-
-    def create(self, *, outlives_process: bool = False) -> None:
-        """Start it as a new server, in place of one that has its name, and wait until it is ready.
-
-        A server that its process has left behind is removed by `remove_leftovers`, unless it
-        `outlives_process`.
-        """
-        image = build_server_image(self.engine)
-        self.remove()
-        published = [f"--publish=127.0.0.1:{_free_port()}:{port}" for port in (22, 80, 8080)]
-        _call(
-            *("docker", "run", "--detach", "--init", "--name", self.name, "--hostname", self.name),
-            *("--label", f"{OWNER_LABEL}={'' if outlives_process else _this_process()}"),
-            # All capabilities but the one that a container's engine may not have itself to give.
-            *("--cap-add=ALL", "--cap-drop=SYS_RESOURCE", "--security-opt=seccomp=unconfined"),
-            *("--security-opt=apparmor=unconfined", "--tmpfs=/run"),
-            *("--volume=/var/lib/docker", f"--volume={HERE / 'server-init'}:/server-init:ro"),
-            *("--env", f"AUTHORIZED_KEY={_public_key()}"),
-            *published,
-            *(image, "/server-init"),
-        )
-        self._wait_until_ready()
-
-    def remove(self) -> None:
-        """Remove it, and all that is on it."""
-        if _call("docker", "ps", "--all", "--quiet", "--filter", f"name=^{self.name}$"):
-            _call("docker", "rm", "--force", "--volumes", self.name)
+    def __init__(self, name: str) -> None:
+        self.name = name
 
     def kill(self) -> None:
         """Cut its power."""
         _call("docker", "kill", self.name)
 
     def start(self) -> None:
-        """Boot it again after `kill`, with the disk and the ports that it had."""
+        """Boot it after `kill`, with the disk and the ports that it had."""
         _call("docker", "start", self.name)
-        self._wait_until_ready()
+        self.wait_until_ready()
 
     def stop_engine(self) -> None:
         """Stop its engine, and with it all of its containers, as `systemctl stop docker` does."""
@@ -130,7 +86,23 @@ class Server:
         """Start its engine again after `stop_engine`."""
         # Its output joins that of the first one, in `logs`.
         _call("docker", "exec", "--detach", self.name, "sh", "-c", "exec dockerd >/proc/1/fd/1 2>&1")
-        self._wait_until_ready()
+        self.wait_until_ready()
+
+    def remove(self) -> None:
+        """Remove it, and all that is on it. It may be gone already."""
+        if _call("docker", "ps", "--all", "--quiet", "--filter", f"name=^{self.name}$"):
+            _call("docker", "rm", "--force", "--volumes", self.name)
+
+    def wait_until_ready(self) -> None:
+        """Wait until its engine and its sshd answer. `start` and `start_engine` do that themselves."""
+
+        def ready() -> bool:
+            return self._answers("docker version") and _greets_as_sshd(self.ssh_port)
+
+        try:
+            _wait(ready, f"{self.name} does not get ready")
+        except TimeoutError as error:
+            raise TimeoutError(f"{error}:\n{self.logs()}") from None
 
     # What can be done with it
 
@@ -201,14 +173,39 @@ class Server:
             return False
         return True
 
-    def _wait_until_ready(self) -> None:
-        def ready() -> bool:
-            return self._answers("docker version") and _greets_as_sshd(self.ssh_port)
 
-        try:
-            _wait(ready, f"{self.name} does not get ready")
-        except TimeoutError as error:
-            raise TimeoutError(f"{error}:\n{self.logs()}") from None
+@contextlib.contextmanager
+def temporary_server(engine: str) -> Iterator[Server]:
+    """A new server with that engine (a key of `ENGINES`), under a name that no other has, until the end."""
+    server = Server(f"luma-server-{engine}-{os.getpid()}-{random.randrange(16**4):04x}")
+    try:
+        yield create_server(engine, server.name, owner=_this_process())
+    finally:
+        server.remove()
+
+
+def create_server(engine: str, name: str, owner: str = "") -> Server:
+    """Start a new server with that engine, in place of one that has its name, and wait until it is ready.
+
+    It stays until `Server.remove`; where it has an owner, a process, until `remove_leftovers` after its end.
+    """
+    image = build_server_image(engine)
+    server = Server(name)
+    server.remove()
+    published = [f"--publish=127.0.0.1:{_free_port()}:{port}" for port in (22, 80, 8080)]
+    _call(
+        *("docker", "run", "--detach", "--init", "--name", name, "--hostname", name),
+        *("--label", f"{OWNER_LABEL}={owner}"),
+        # All capabilities but the one that a container's engine may not have itself to give.
+        *("--cap-add=ALL", "--cap-drop=SYS_RESOURCE"),
+        *("--security-opt=seccomp=unconfined", "--security-opt=apparmor=unconfined"),
+        *("--tmpfs=/run", "--volume=/var/lib/docker", f"--volume={HERE / 'server-init'}:/server-init:ro"),
+        *("--env", f"AUTHORIZED_KEY={_public_key()}"),
+        *published,
+        *(image, "/server-init"),
+    )
+    server.wait_until_ready()
+    return server
 
 
 def remove_leftovers() -> None:
