@@ -333,6 +333,7 @@ def fixed_host_port(port: str) -> bool:
 def facts(prepared: Prepared) -> t.Dict[str, t.Any]:
     """The result as a module returns it."""
     result = {name: getattr(prepared, name) for name in ("active", "color", "created", "settled", "release", "timings")}
+    result["other"] = other(prepared.color)
     result["containers"] = [
         {
             "id": c.id,

@@ -134,6 +134,11 @@ color:
   type: str
   returned: success
   sample: green
+other:
+  description: The other color, which has nothing more to do once this one serves.
+  type: str
+  returned: success
+  sample: blue
 created:
   description: Whether its containers are new.
   type: bool

@@ -1,0 +1,81 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the luma authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Documentation of the action plugin of the same name, which does the work on the controller."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: project
+short_description: Read luma.yml and say which apps go to which hosts
+version_added: 0.1.0
+author:
+  - The luma authors (@luma-deploy)
+description:
+  - Reads luma.yml on the controller, checks all of it, and returns what the roles take, with all defaults.
+  - Every mistake is reported at once, with file, line, column and key. No host is contacted.
+options:
+  file:
+    description: The file.
+    type: str
+    default: luma.yml
+  apps:
+    description: The names of apps; without one, all of them.
+    type: list
+    elements: str
+    default: []
+attributes:
+  check_mode:
+    support: full
+    description: It changes nothing.
+  diff_mode:
+    support: none
+    description: There is nothing to compare.
+  idempotent:
+    support: full
+    description: It changes nothing.
+"""
+
+EXAMPLES = r"""
+- name: Read luma.yml
+  luma.deploy.project:
+    file: luma.yml
+    apps: [blog]
+  register: luma_project
+"""
+
+RETURN = r"""
+project:
+  description: The project's name.
+  type: str
+  returned: success
+  sample: shop
+apps:
+  description: The chosen apps, each with all its keys, and C(hosts), the hosts it goes to.
+  type: list
+  elements: dict
+  returned: success
+hosts:
+  description: All hosts of these apps.
+  type: list
+  elements: str
+  returned: success
+proxy:
+  description: The settings of luma-proxy.
+  type: dict
+  returned: success
+engine_missing:
+  description: Whether an app goes to this machine, and no Docker engine listens here.
+  type: bool
+  returned: success
+invalid_input:
+  description: True where the file or an app's name is wrong.
+  type: bool
+  returned: failure
+report:
+  description: What is about to be done, as the luma command prints it.
+  type: list
+  elements: str
+  returned: success
+"""
