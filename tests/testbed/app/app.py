@@ -14,7 +14,7 @@ Environment:
     HEALTH                     "fail": /up answers 503
     HEALTH_SECONDS (0)         how long /up takes to answer
     FAIL_HEALTH_AFTER          seconds after which /up begins to answer 503
-    FAIL_HEALTH_ON_REPLICA     the number (LUMA_REPLICA) of the only replica that answers 503 on /up
+    FAIL_HEALTH_ON_CONTAINER   the name of the only container whose /up answers 503
     ON_SIGTERM (graceful)      graceful: finish what is in flight, then exit; ignore; die: exit at once
 """
 
@@ -22,10 +22,12 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import functools
 import hashlib
 import json
 import os
 import signal
+import socket
 import sys
 import time
 from dataclasses import dataclass, field
@@ -178,9 +180,15 @@ def chunk(data: bytes) -> bytes:
 def is_healthy() -> bool:
     if ENV.get("HEALTH") == "fail":
         return False
-    if "FAIL_HEALTH_ON_REPLICA" in ENV and ENV["FAIL_HEALTH_ON_REPLICA"] == ENV.get("LUMA_REPLICA"):
+    if is_container(ENV.get("FAIL_HEALTH_ON_CONTAINER", "")):
         return False
     return time.monotonic() - STARTED < float(ENV.get("FAIL_HEALTH_AFTER", "inf"))
+
+
+@functools.cache
+def is_container(name: str) -> bool:
+    """Whether this is the container of that name. It does not know its name, but Docker's DNS does."""
+    return bool(name) and socket.gethostbyname(name) == socket.gethostbyname(socket.gethostname())
 
 
 def main() -> None:

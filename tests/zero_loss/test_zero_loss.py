@@ -1,0 +1,94 @@
+# Copyright (c) 2026, the luma authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Ten deployments in a row under every kind of traffic: not one request is lost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from ansible_collections.luma.deploy.plugins.plugin_utils._traffic_report import (
+    UPLOAD,
+    WEBSOCKET,
+    Record,
+    failures_in_words,
+    handovers,
+)
+
+from tests.zero_loss.conftest import MakeProject
+from tests.zero_loss.project import Deployment, Traffic, wait_for
+
+DEPLOYMENTS = 10
+# How the release that is being replaced takes SIGTERM, in turn.
+ON_SIGTERM = ("graceful", "ignore", "die")
+# Above the five seconds of the slow requests.
+DRAIN_SECONDS = 7
+ALL_KINDS = ("--slow", "6", "--stream", "3", "--upload", "2", "--websocket", "2")
+
+
+@dataclass
+class Row:
+    """What came of a row of deployments."""
+
+    deployments: list[Deployment]
+    records: list[Record]
+    counted: dict[str, int]
+
+
+@pytest.fixture(scope="module", params=[1, 3], ids=["1 replica", "3 replicas"])
+def row(
+    request: pytest.FixtureRequest, make_project: MakeProject, tmp_path_factory: pytest.TempPathFactory
+) -> Row:
+    folder: Path = tmp_path_factory.mktemp("traffic")
+    project = make_project("zero-loss", replicas=request.param, drain_timeout=f"{DRAIN_SECONDS}s")
+    first = project.deploy(VERSION="r0", ON_SIGTERM=ON_SIGTERM[0])
+    assert first.code == 0, first.output
+    before = project.counters()
+    with Traffic(project.url, project.host, folder, *ALL_KINDS) as traffic:
+        wait_for(lambda: any(record.kind == UPLOAD for record in traffic.so_far().records), "no traffic")
+        deployments = [
+            project.deploy(VERSION=f"r{number}", ON_SIGTERM=ON_SIGTERM[number % len(ON_SIGTERM)])
+            for number in range(1, DEPLOYMENTS + 1)
+        ]
+        records = traffic.stop().records
+    after = project.counters()
+    return Row(deployments, records, {name: value - before.get(name, 0) for name, value in after.items()})
+
+
+def test_every_deployment_succeeds(row: Row) -> None:
+    assert [deployment.output for deployment in row.deployments if deployment.code != 0] == []
+
+
+def test_not_one_request_is_lost(row: Row) -> None:
+    assert failures_in_words(row.records) == []
+    kinds = {record.kind for record in row.records}
+    assert kinds == {"keep-alive", "new-connection", "slow", "stream", "upload", "websocket"}
+
+
+def test_every_request_sent_after_a_switch_is_answered_by_the_new_release(row: Row) -> None:
+    switches = handovers(row.records, lambda record: record.release)
+    assert [switch.after for switch in switches] == [f"r{n}" for n in range(1, DEPLOYMENTS + 1)]
+    assert [switch for switch in switches if switch.stale] == []
+
+
+def test_a_websocket_lives_until_the_drain_timeout(row: Row) -> None:
+    first_answers: dict[str, float] = {}
+    for record in sorted(row.records, key=lambda record: record.answered):
+        first_answers.setdefault(record.release, record.answered)
+    cut = [r for r in row.records if r.kind == WEBSOCKET and r.ended != "closed by this client"]
+    assert {r.release for r in cut} == {f"r{n}" for n in range(DEPLOYMENTS)}
+    for record in cut:
+        switched = first_answers[f"r{int(record.release[1:]) + 1}"]
+        # The drain begins with the switch; its first answer arrives moments later.
+        assert record.answered - switched > DRAIN_SECONDS - 0.5, record
+
+
+def test_the_proxy_has_counted_the_same(row: Row) -> None:
+    answered = sum(record.status == 200 for record in row.records)
+    assert row.counted["hrsp_5xx"] == 0
+    assert row.counted["hrsp_4xx"] == 0
+    assert row.counted["eresp"] == 0
+    # The switch asks each new replica through the proxy too.
+    assert row.counted["hrsp_2xx"] >= answered
