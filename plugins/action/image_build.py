@@ -59,7 +59,12 @@ def run(command: Sequence[str], folder: str, what: str) -> str:
         raise AnsibleActionFail(f"{what} needs the command {command[0]}, which is not installed here.")
     try:
         done = subprocess.run(
-            command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            command,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
         )
     except OSError as exc:
         raise AnsibleActionFail(f"{what} could not be started: {exc}") from exc

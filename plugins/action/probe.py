@@ -73,9 +73,7 @@ def start(arguments: dict[str, Any]) -> dict[str, Any]:
     """
     url = urlsplit(arguments["url"])
     if url.scheme != "http" or not url.hostname:
-        raise AnsibleActionFail(
-            f"url is {arguments['url']!r}: an address such as http://127.0.0.1:8080 is needed"
-        )
+        raise AnsibleActionFail(f"url is {arguments['url']!r}: an address such as http://127.0.0.1:8080 is needed")
     report_file = Path(tempfile.mkdtemp(prefix="probe-", dir=constants.DEFAULT_LOCAL_TMP)) / "report"
     command = [sys.executable, "-m", "plugin_utils._traffic", "--url", arguments["url"]]
     command += ["--host", arguments["host"] or url.netloc, "--path", arguments["path"]]
@@ -105,9 +103,7 @@ def stop(report_file: Path, min_seconds: float) -> Report:
             _wait(lambda: not _is_locked(file))
         report = Report.read(report_file)
     except (OSError, ValueError) as error:
-        raise AnsibleActionFail(
-            f"The probe has left no report: {_last_error(report_file) or error}"
-        ) from error
+        raise AnsibleActionFail(f"The probe has left no report: {_last_error(report_file) or error}") from error
     if not report.ended_because:
         reason = _last_error(report_file) or "it was killed, or does not end"
         raise AnsibleActionFail(f"The probe did not end as it should: {reason}")
@@ -174,6 +170,4 @@ def _loss_in_words(records: list[Record], numbers: Numbers) -> str:
     kinds = Counter(record.kind for record in records if record.failure)
     each = ", ".join(f"{count:,} {kind}" for kind, count in kinds.items())
     first = "; ".join(failures_in_words(records))
-    return (
-        f"{numbers.failed_requests:,} of {numbers.requests:,} requests were lost ({each}). The first: {first}"
-    )
+    return f"{numbers.failed_requests:,} of {numbers.requests:,} requests were lost ({each}). The first: {first}"

@@ -14,12 +14,12 @@ author:
   - The luma authors (@luma-deploy)
 description:
   - Prints the lines that luma's modules return as C(report), and errors. Nothing else is printed.
-  - A task that takes more than a second shows that it is working, with a counter on a terminal, with one line elsewhere.
+  - A task that takes more than a second shows that it is working, with a counter on a terminal, one line elsewhere.
 options:
   exit_code_file:
     description:
-      - A file into which the exit code of the luma command is written, V(2) where the input was wrong, V(3) where a host
-        could not be reached, and V(1) where a deployment failed.
+      - A file into which the exit code of the luma command is written, V(2) where the input was wrong, V(3) where a
+        host could not be reached, and V(1) where a deployment failed.
     type: path
     env:
       - name: LUMA_EXIT_CODE_FILE
@@ -28,7 +28,7 @@ options:
 import sys
 import threading
 import time
-from typing import Any
+from pathlib import Path
 
 from ansible import constants
 from ansible.executor.stats import AggregateStats
@@ -71,7 +71,11 @@ class SignOfLife:
         frame = 0
         while not over.wait(0.1):
             frame += 1
-            print(f"\r{FRAMES[frame % len(FRAMES)]} {what}... {time.monotonic() - began:.0f} s ", end="", flush=True)
+            print(
+                f"\r{FRAMES[frame % len(FRAMES)]} {what}... {time.monotonic() - began:.0f} s ",
+                end="",
+                flush=True,
+            )
         # Back to the start of the line, which is erased (ECMA-48, EL).
         print("\r\x1b[K", end="", flush=True)
 
@@ -127,8 +131,7 @@ class CallbackModule(CallbackBase):
         self.sign_of_life.end()
         file = self.get_option("exit_code_file")
         if file and self.exit_code:
-            with open(file, "w", encoding="ascii") as stream:
-                stream.write(str(self.exit_code))
+            Path(file).write_text(str(self.exit_code), encoding="ascii")
 
     def _print_report(self, result: CallbackTaskResult) -> None:
         host = result.host.get_name()

@@ -12,7 +12,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 from ansible_collections.luma.deploy.plugins.module_utils._colors import COLORS, App, View, other
-from ansible_collections.luma.deploy.plugins.module_utils._drain import Drain, retire
+from ansible_collections.luma.deploy.plugins.module_utils._drain import retire
 from ansible_collections.luma.deploy.plugins.module_utils._engine import (
     LABEL_APP,
     LABEL_COLOR,
@@ -20,6 +20,7 @@ from ansible_collections.luma.deploy.plugins.module_utils._engine import (
     LABEL_PROJECT,
     LABEL_RELEASE,
     LABEL_REPLICA,
+    LOG_OPTIONS,
     Container,
     Engine,
     in_parallel,
@@ -36,6 +37,8 @@ from ansible_collections.luma.deploy.plugins.module_utils._health import (
 )
 from ansible_collections.luma.deploy.plugins.module_utils._switch import Switch
 
+STAYS_RUNNING = HealthCheck("running")
+
 
 @dataclass(frozen=True)
 class Wanted:
@@ -45,13 +48,13 @@ class Wanted:
     image: str
     replicas: int = 1
     release: str = ""
-    command: t.Tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
     environment: t.Mapping[str, str] = field(default_factory=dict)
-    ports: t.Tuple[str, ...] = ()
-    volumes: t.Tuple[str, ...] = ()
-    check: HealthCheck = HealthCheck("running")
+    ports: tuple[str, ...] = ()
+    volumes: tuple[str, ...] = ()
+    check: HealthCheck = STAYS_RUNNING
     stop_timeout: float = 30.0
-    log_options: t.Mapping[str, str] = field(default_factory=lambda: {"max-size": "10m", "max-file": "3"})
+    log_options: t.Mapping[str, str] = field(default_factory=lambda: LOG_OPTIONS)
 
     @property
     def config_hash(self) -> str:
@@ -72,9 +75,9 @@ class Prepared:
     """What `prepare` found or did. ``color`` is the color that is to serve; ``created`` whether its containers are
     new; ``settled`` whether nothing is left to do, neither a switch nor a retirement."""
 
-    active: t.Optional[str]
+    active: str | None
     color: str
-    containers: t.Tuple[Container, ...]
+    containers: tuple[Container, ...]
     created: bool
     settled: bool
     release: str
@@ -86,15 +89,20 @@ class Preparation:
     """One run of the phase on one host."""
 
     def __init__(
-        self, engine: Engine, proxy: t.Optional[Haproxy], app: App, wanted: Wanted, deploy_timeout: float = 120.0,
-        drain: Drain = Drain(),
+        self,
+        engine: Engine,
+        proxy: Haproxy | None,
+        app: App,
+        wanted: Wanted,
+        deploy_timeout: float = 120.0,
+        drain_timeout: float = 30.0,
     ) -> None:
         self.engine = engine
         self.proxy = proxy
         self.app = app
         self.wanted = wanted
         self.deploy_timeout = deploy_timeout
-        self.drain = drain
+        self.drain_timeout = drain_timeout
 
     def run(self, force: bool = False, check_mode: bool = False) -> Prepared:
         view = View.take(self.engine, self.proxy, self.app)
@@ -113,7 +121,7 @@ class Preparation:
 
     # --- nothing to make ----------------------------------------------------------------------------------------
 
-    def _color_that_is_ready(self, view: View, image_id: str) -> t.Optional[str]:
+    def _color_that_is_ready(self, view: View, image_id: str) -> str | None:
         """The color whose containers are already what is wanted, complete and healthy: the active one, or one that an
         earlier run made before it died."""
         colors = [view.active, other(view.active)] if view.active else list(COLORS)
@@ -165,10 +173,11 @@ class Preparation:
                 continue
             owner = found.labels.get(LABEL_PROJECT), found.labels.get(LABEL_APP)
             if owner != (self.app.project, self.app.name):
-                belongs = "project {0}, app {1}".format(*owner) if owner[0] else "nobody that luma knows"
+                belongs = "project {}, app {}".format(*owner) if owner[0] else "nobody that luma knows"
                 raise LumaError(
-                    "The name {0} is taken by a container that belongs to {1}. luma leaves it alone, and nothing was "
-                    "changed. Rename or remove it (docker rename {0} OTHER), or rename the app.".format(name, belongs)
+                    f"The name {name} is taken by a container that belongs to {belongs}. luma leaves it alone, and "
+                    "nothing was "
+                    f"changed. Rename or remove it (docker rename {name} OTHER), or rename the app."
                 )
 
     def _refuse_taken_ports(self, view: View) -> None:
@@ -176,13 +185,13 @@ class Preparation:
         fixed = [port for port in self.wanted.ports if fixed_host_port(port)]
         if fixed and (view.active or self.wanted.replicas > 1):
             raise LumaError(
-                "{0} publishes the fixed host port {1}, which only one container can hold at a time, so that a new "
+                "{} publishes the fixed host port {}, which only one container can hold at a time, so that a new "
                 "color cannot start beside the active one. Nothing was changed. Route the app through the proxy "
                 "(proxy.hosts), or publish a range (8081-8084:3000) or only the container's port "
-                "(\"3000\").".format(self.app.name, ", ".join(fixed))
+                '("3000").'.format(self.app.name, ", ".join(fixed))
             )
 
-    def _names(self, color: str) -> t.List[str]:
+    def _names(self, color: str) -> list[str]:
         replicas = self.wanted.replicas
         return [self.app.container_name(color, number, replicas) for number in range(1, replicas + 1)]
 
@@ -220,46 +229,36 @@ class Preparation:
             return
         if view.active and view.holders(color):
             Switch(self.engine, self.proxy, self.app, view.active).run()
-        retire(self.engine, self.proxy, self.app, color, self.drain, self.wanted.stop_timeout)
+        retire(self.engine, self.proxy, self.app, color, self.drain_timeout, self.wanted.stop_timeout)
 
     def _start(self, color: str, number: int, image_id: str, release: str) -> None:
-        name = self.app.container_name(color, number, self.wanted.replicas)
-        self.engine.create(name, self._container_config(color, number, image_id, release))
+        wanted = self.wanted
+        name = self.app.container_name(color, number, wanted.replicas)
+        published = port_bindings(wanted.ports)
+        self.engine.create(
+            name,
+            image_id,
+            self.app.network,
+            labels={
+                LABEL_PROJECT: self.app.project,
+                LABEL_APP: self.app.name,
+                LABEL_COLOR: color,
+                LABEL_REPLICA: str(number),
+                LABEL_RELEASE: release,
+                LABEL_CONFIG_HASH: wanted.config_hash,
+            },
+            aliases=[self.app.temporary_alias(color, number, wanted.replicas)],
+            command=wanted.command,
+            log_options=wanted.log_options,
+            environment=dict(wanted.environment, LUMA_COLOR=color, LUMA_RELEASE=release),
+            ports=[tuple(port.split("/")) for port in published],
+            host={"binds": list(wanted.volumes), "port_bindings": published},
+        )
         self.engine.start(name)
 
-    def _container_config(self, color: str, number: int, image_id: str, release: str) -> t.Dict[str, t.Any]:
-        wanted, client = self.wanted, self.engine.client
-        labels = {
-            LABEL_PROJECT: self.app.project,
-            LABEL_APP: self.app.name,
-            LABEL_COLOR: color,
-            LABEL_REPLICA: str(number),
-            LABEL_RELEASE: release,
-            LABEL_CONFIG_HASH: wanted.config_hash,
-        }
-        environment = dict(wanted.environment, LUMA_COLOR=color, LUMA_RELEASE=release)
-        published = port_bindings(wanted.ports)
-        alias = self.app.temporary_alias(color, number, wanted.replicas)
-        endpoint = client.create_endpoint_config(aliases=[alias])
-        return client.create_container_config(
-            image=image_id,
-            command=list(wanted.command) or None,
-            environment=environment,
-            labels=labels,
-            ports=[tuple(port.split("/")) for port in published],
-            volumes=[],
-            host_config=client.create_host_config(
-                binds=list(wanted.volumes),
-                port_bindings={port: binding for port, binding in published.items()},
-                restart_policy={"Name": "unless-stopped"},
-                log_config={"type": "json-file", "config": dict(wanted.log_options)},
-            ),
-            networking_config=client.create_networking_config({self.app.network: endpoint}),
-        )
-
-    def _wait(self, names: t.Sequence[str], deadline: float) -> t.List[Verdict]:
+    def _wait(self, names: t.Sequence[str], deadline: float) -> list[Verdict]:
         """Waits for all replicas at once; the first that fails ends the wait for the others."""
-        failed: t.List[str] = []
+        failed: list[str] = []
 
         def wait(name: str) -> Verdict:
             verdict = wait_until_healthy(
@@ -278,8 +277,9 @@ class Preparation:
         failures = in_parallel(lambda verdict: describe_failure(self.engine, verdict, self.wanted.check), bad)
         # Replicas that were given up because another one failed say less: the most telling one comes first.
         failures.sort(key=lambda failure: failure["exit_code"] is None)
-        text = "{0} of {1} replicas of {2} failed. {3}\nThe new containers were removed; what was running still is.".format(
-            len(bad), len(verdicts), self.app.name, failure_text(failures[0])
+        text = (
+            f"{len(bad)} of {len(verdicts)} replicas of {self.app.name} failed. {failure_text(failures[0])}\n"
+            "The new containers were removed; what was running still is."
         )
         raise LumaError(text, failures=failures)
 
@@ -288,7 +288,7 @@ class Preparation:
         in_parallel(lambda c: self.engine.remove(c.id), [c for c in containers if c.color == color])
 
 
-def _summary(view: View) -> t.Dict[str, t.Any]:
+def _summary(view: View) -> dict[str, t.Any]:
     """The active color, for a diff."""
     if view.active is None:
         return {}
@@ -307,22 +307,22 @@ def short_id(image_id: str) -> str:
     return image_id.rpartition(":")[2][:12]
 
 
-def port_bindings(ports: t.Sequence[str]) -> t.Dict[str, t.List[t.Dict[str, str]]]:
+def port_bindings(ports: t.Sequence[str]) -> dict[str, list[dict[str, str]]]:
     """``docker run -p`` values ([[ip:]host:]container[/protocol]; the host's part may be a range) as the engine takes
     them."""
-    bindings: t.Dict[str, t.List[t.Dict[str, str]]] = {}
+    bindings: dict[str, list[dict[str, str]]] = {}
     for port in ports:
         address, host, container = split_port(port)
         bindings.setdefault(container, []).append({"HostIp": address, "HostPort": host})
     return bindings
 
 
-def split_port(port: str) -> t.Tuple[str, str, str]:
+def split_port(port: str) -> tuple[str, str, str]:
     """A ``-p`` value as host address, host port, container port with protocol."""
     rest, _slash, protocol = port.partition("/")
     rest, _colon, container = rest.rpartition(":")
     address, _colon, host = rest.rpartition(":")
-    return address.strip("[]"), host, "{0}/{1}".format(container, protocol or "tcp")
+    return address.strip("[]"), host, f"{container}/{protocol or 'tcp'}"
 
 
 def fixed_host_port(port: str) -> bool:
@@ -330,7 +330,7 @@ def fixed_host_port(port: str) -> bool:
     return bool(host) and host != "0" and "-" not in host
 
 
-def facts(prepared: Prepared) -> t.Dict[str, t.Any]:
+def facts(prepared: Prepared) -> dict[str, t.Any]:
     """The result as a module returns it."""
     result = {name: getattr(prepared, name) for name in ("active", "color", "created", "settled", "release", "timings")}
     result["other"] = other(prepared.color)

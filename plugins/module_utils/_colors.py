@@ -9,7 +9,6 @@ hold the alias, which is how a run that was killed within a switch leaves them.
 
 from __future__ import annotations
 
-import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.luma.deploy.plugins.module_utils._engine import Container, Engine
@@ -43,12 +42,12 @@ class App:
         return backend_name(self.project, self.name)
 
     def container_name(self, color: str, replica: int, replicas: int) -> str:
-        suffix = "" if replicas == 1 else "-{0}".format(replica)
-        return "{0}-{1}{2}".format(self.name, color, suffix)
+        suffix = "" if replicas == 1 else f"-{replica}"
+        return f"{self.name}-{color}{suffix}"
 
     def temporary_alias(self, color: str, replica: int, replicas: int) -> str:
-        suffix = "" if replicas == 1 else "-{0}".format(replica)
-        return "{0}-{1}-temp{2}".format(self.name, color, suffix)
+        suffix = "" if replicas == 1 else f"-{replica}"
+        return f"{self.name}-{color}-temp{suffix}"
 
 
 @dataclass(frozen=True)
@@ -56,30 +55,30 @@ class View:
     """What is on the host at one moment: the app's containers and, where a proxy routes the app, its slots."""
 
     app: App
-    containers: t.Tuple[Container, ...]
-    slots: t.Tuple[Slot, ...] = ()
+    containers: tuple[Container, ...]
+    slots: tuple[Slot, ...] = ()
 
     @classmethod
-    def take(cls, engine: Engine, proxy: t.Optional[Haproxy], app: App) -> View:
+    def take(cls, engine: Engine, proxy: Haproxy | None, app: App) -> View:
         containers = engine.containers(app.project, app.name, app.network)
         return cls(app, tuple(containers), tuple(proxy.slots(app.backend)) if proxy else ())
 
-    def of(self, color: str) -> t.List[Container]:
+    def of(self, color: str) -> list[Container]:
         return [c for c in self.containers if c.color == color]
 
-    def holders(self, color: str) -> t.List[Container]:
+    def holders(self, color: str) -> list[Container]:
         """The containers of a color that hold the alias."""
         return [c for c in self.of(color) if self.app.alias in c.aliases]
 
-    def addresses(self, color: str) -> t.Set[str]:
+    def addresses(self, color: str) -> set[str]:
         return {c.address for c in self.of(color) if c.address}
 
-    def slots_of(self, color: str) -> t.List[Slot]:
+    def slots_of(self, color: str) -> list[Slot]:
         addresses = self.addresses(color)
         return [slot for slot in self.slots if slot.address in addresses]
 
     @property
-    def active(self) -> t.Optional[str]:
+    def active(self) -> str | None:
         """The active color: the one that holds the alias; None where none does.
 
         Where both do, a switch did not finish. Then it is the color that the proxy sends requests to. Without that

@@ -22,13 +22,6 @@ KILLED = 137
 
 
 @dataclass(frozen=True)
-class Drain:
-    """How long requests in flight may take to finish, in seconds."""
-
-    timeout: float = 30.0
-
-
-@dataclass(frozen=True)
 class Stopped:
     """What became of one container."""
 
@@ -46,19 +39,25 @@ class Retired:
     sessions: int = 0
     cut: int = 0
     drain_seconds: float = 0.0
-    progress: t.Tuple[t.Tuple[float, int], ...] = ()
+    progress: tuple[tuple[float, int], ...] = ()
     sessions_by_slot: t.Mapping[str, int] = field(default_factory=dict)
-    containers: t.Tuple[Stopped, ...] = ()
+    containers: tuple[Stopped, ...] = ()
 
 
 def retire(
-    engine: Engine, proxy: t.Optional[Haproxy], app: App, color: str, drain: Drain, stop_timeout: float,
+    engine: Engine,
+    proxy: Haproxy | None,
+    app: App,
+    color: str,
+    drain_timeout: float,
+    stop_timeout: float,
     remove: bool = True,
 ) -> Retired:
-    """Drains, stops and removes a color, and frees the slots that it leaves; refuses the active one."""
+    """Drains, stops and removes a color, and frees the slots that it leaves; refuses the active one. Both times in
+    seconds."""
     view = View.take(engine, proxy, app)
     refuse_active(view, color)
-    drained = wait_for_drain(proxy, app, drain.timeout) if proxy and view.slots else Retired()
+    drained = wait_for_drain(proxy, app, drain_timeout) if proxy and view.slots else Retired()
     stopped = in_parallel(lambda c: stop(engine, c, stop_timeout), view.of(color))
     if remove:
         in_parallel(lambda c: engine.remove(c.id), view.of(color))
@@ -77,8 +76,9 @@ def retire(
 def refuse_active(view: View, color: str) -> None:
     if view.active == color:
         raise LumaError(
-            "{0} is the active color of {1} and serves its users: it is not stopped, nothing was changed. Switch to "
-            "the other color first.".format(color, view.app.name)
+            f"{color} is the active color of {view.app.name} and serves its users: it is not stopped, nothing was "
+            "changed. Switch to "
+            "the other color first."
         )
 
 
@@ -86,7 +86,7 @@ def wait_for_drain(proxy: Haproxy, app: App, timeout: float) -> Retired:
     """Waits until the proxy counts no session on the slots that get no new request, in the current worker and in
     those that a reload replaced; at most ``timeout`` seconds."""
     began = time.monotonic()
-    progress: t.List[t.Tuple[float, int]] = []
+    progress: list[tuple[float, int]] = []
     while True:
         left = {slot.name: slot.sessions for slot in proxy.slots(app.backend) if slot.held and slot.sessions}
         sessions = sum(left.values()) + proxy.old_sessions(app.backend)
@@ -116,7 +116,7 @@ def stop(engine: Engine, container: Container, timeout: float) -> Stopped:
     return Stopped(container.name, True, killed, round(seconds, 2))
 
 
-def free_slots(proxy: Haproxy, app: App, wait: float = 0.0) -> t.List[str]:
+def free_slots(proxy: Haproxy, app: App, wait: float = 0.0) -> list[str]:
     """Lets slots that no address holds any more, and on which nothing is in flight, serve again: a slot keeps its
     drain flag when the DNS gives it another address. Waits up to ``wait`` seconds for addresses to leave."""
     deadline = time.monotonic() + wait

@@ -9,12 +9,12 @@ Everything goes through the low-level ``docker.APIClient`` (Docker SDK for Pytho
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
-import json
-import os
 import typing as t
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 
 try:
     import docker
@@ -22,7 +22,7 @@ try:
     import docker.types
     import requests.exceptions
 
-    DOCKER_ERROR: t.Optional[Exception] = None
+    DOCKER_ERROR: Exception | None = None
 except ImportError as exc:
     DOCKER_ERROR = exc
 
@@ -39,6 +39,9 @@ LABEL_CONFIG_HASH = "luma.config-hash"
 #: 172.17.0.0/16 to 172.31.0.0/16 and 192.168.0.0/16, so that the two seldom meet.
 SUBNET_POOL = "10.201.0.0/16"
 SUBNET_PREFIX = 20
+
+#: A container's log: three files of 10 MB at the most.
+LOG_OPTIONS = {"max-size": "10m", "max-file": "3"}
 
 #: Requests to the engine that run at the same time. The SDK keeps ten connections to a Unix socket.
 PARALLEL = 10
@@ -73,7 +76,7 @@ class Container:
     health: str
     attached: bool
     address: str
-    aliases: t.FrozenSet[str] = field(default_factory=frozenset)
+    aliases: frozenset[str] = field(default_factory=frozenset)
 
     @property
     def color(self) -> str:
@@ -100,7 +103,7 @@ class Network:
         return LABEL_PROJECT in self.labels or LABEL_ROLE in self.labels
 
 
-def in_parallel(function: t.Callable[[T], R], items: t.Iterable[T]) -> t.List[R]:
+def in_parallel(function: t.Callable[[T], R], items: t.Iterable[T]) -> list[R]:
     """Calls ``function`` for all items at once and returns the results in their order; the first error is raised
     after every call has ended."""
     work = list(items)
@@ -120,7 +123,7 @@ class Engine:
 
     def __init__(self, client: docker.APIClient, state_dir: str = "/var/lib/luma") -> None:
         self.client = client
-        self.detached = DetachedAddresses(os.path.join(state_dir, "detached"))
+        self.detached = DetachedAddresses(Path(state_dir, "detached"))
 
     @classmethod
     def connect(cls, docker_host: str, timeout: int = 60, state_dir: str = "/var/lib/luma") -> Engine:
@@ -130,8 +133,9 @@ class Engine:
             client = docker.APIClient(base_url=docker_host, version="auto", timeout=timeout)
         except (docker.errors.DockerException, requests.exceptions.RequestException) as exc:
             raise LumaError(
-                "No Docker engine answers at {0}: {1}. Nothing was changed. Start it (systemctl start docker), or "
-                "install it with the playbook luma.deploy.setup.".format(docker_host, explanation(exc))
+                f"No Docker engine answers at {docker_host}: {explanation(exc)}. Nothing was changed. Start it "
+                "(systemctl start docker), or "
+                "install it with the playbook luma.deploy.setup."
             ) from exc
         return cls(client, state_dir)
 
@@ -140,25 +144,25 @@ class Engine:
         try:
             return function(*args, **kwargs)
         except (docker.errors.DockerException, requests.exceptions.RequestException) as exc:
-            raise LumaError("Could not {0}: {1}".format(what, explanation(exc))) from exc
+            raise LumaError(f"Could not {what}: {explanation(exc)}") from exc
 
     # --- containers ---------------------------------------------------------------------------------------------
 
-    def containers(self, project: str, app: str, network: str) -> t.List[Container]:
+    def containers(self, project: str, app: str, network: str) -> list[Container]:
         """All containers of an app, found by their labels, whatever their state; ordered by name."""
-        labels = ["{0}={1}".format(LABEL_PROJECT, project), "{0}={1}".format(LABEL_APP, app)]
+        labels = [f"{LABEL_PROJECT}={project}", f"{LABEL_APP}={app}"]
         rows = self.call("list containers", self.client.containers, all=True, filters={"label": labels})
         found = in_parallel(lambda row: self.container(row["Id"], network), rows)
         return sorted((c for c in found if c is not None), key=lambda c: (len(c.name), c.name))
 
-    def container(self, name: str, network: str) -> t.Optional[Container]:
+    def container(self, name: str, network: str) -> Container | None:
         """One container by name or id, or None where there is none."""
         try:
             raw = self.client.inspect_container(name)
         except docker.errors.NotFound:
             return None
         except (docker.errors.DockerException, requests.exceptions.RequestException) as exc:
-            raise LumaError("Could not inspect container {0}: {1}".format(name, explanation(exc))) from exc
+            raise LumaError(f"Could not inspect container {name}: {explanation(exc)}") from exc
         state = raw["State"]
         endpoint = (raw["NetworkSettings"]["Networks"] or {}).get(network)
         return Container(
@@ -179,11 +183,35 @@ class Engine:
             aliases=frozenset((endpoint or {}).get("Aliases") or ()),
         )
 
-    def create(self, name: str, config: t.Mapping[str, t.Any]) -> str:
-        """Creates a container from the arguments of the SDK's ``create_container_from_config``; returns its id."""
-        return self.call(
-            "create container " + name, self.client.create_container_from_config, dict(config), name=name
-        )["Id"]
+    def create(
+        self,
+        name: str,
+        image: str,
+        network: str,
+        labels: t.Mapping[str, str],
+        aliases: t.Sequence[str] = (),
+        command: t.Sequence[str] = (),
+        log_options: t.Mapping[str, str] = LOG_OPTIONS,
+        host: t.Mapping[str, t.Any] | None = None,
+        **config: t.Any,
+    ) -> None:
+        """Creates a container that Docker starts again after a crash or a reboot. ``host`` and ``config`` go to the
+        SDK's ``create_host_config`` and ``create_container_config``."""
+        log_config = docker.types.LogConfig(type="json-file", config=dict(log_options))
+        # The stubs take these for other types than the SDK does.
+        client: t.Any = self.client
+        networking = client.create_networking_config({network: client.create_endpoint_config(aliases=list(aliases))})
+        body = client.create_container_config(
+            image=image,
+            command=list(command) or None,
+            labels=dict(labels),
+            host_config=client.create_host_config(
+                restart_policy={"Name": "unless-stopped"}, log_config=log_config, **(host or {})
+            ),
+            networking_config=networking,
+            **config,
+        )
+        self.call("create container " + name, client.create_container_from_config, body, name=name)
 
     def start(self, name: str) -> None:
         self.call("start container " + name, self.client.start, name)
@@ -191,7 +219,7 @@ class Engine:
     def stop(self, name: str, timeout: float) -> None:
         """Sends the container's stop signal, waits ``timeout`` seconds, kills it. Docker marks it as stopped on
         purpose, so that its restart policy leaves it alone."""
-        self.call("stop container " + name, self.client.stop, name, timeout=int(round(timeout)))
+        self.call("stop container " + name, self.client.stop, name, timeout=round(timeout))
 
     def remove(self, name: str) -> None:
         """Removes a container and its anonymous volumes, killing it where it still runs; no error if it is gone."""
@@ -202,17 +230,17 @@ class Engine:
         except (docker.errors.DockerException, requests.exceptions.RequestException) as exc:
             # 409: somebody else, or the engine after a restart, is removing it already.
             if "already in progress" not in explanation(exc):
-                raise LumaError("Could not remove container {0}: {1}".format(name, explanation(exc))) from exc
+                raise LumaError(f"Could not remove container {name}: {explanation(exc)}") from exc
 
-    def logs(self, name: str, lines: int = 20) -> t.List[str]:
+    def logs(self, name: str, lines: int = 20) -> list[str]:
         """The last lines that the container wrote; what cannot be read is said in their place."""
         try:
             raw = self.client.logs(name, stdout=True, stderr=True, tail=lines)
         except (docker.errors.DockerException, requests.exceptions.RequestException) as exc:
-            return ["(no logs: {0})".format(explanation(exc))]
+            return [f"(no logs: {explanation(exc)})"]
         return raw.decode("utf-8", "replace").splitlines()
 
-    def execute(self, name: str, command: t.Sequence[str]) -> t.Tuple[int, str]:
+    def execute(self, name: str, command: t.Sequence[str]) -> tuple[int, str]:
         """Runs a command in a running container; returns its exit code and output."""
         made = self.call("run a command in " + name, self.client.exec_create, name, list(command))
         output = self.call("run a command in " + name, self.client.exec_start, made["Id"])
@@ -221,16 +249,16 @@ class Engine:
 
     # --- images -------------------------------------------------------------------------------------------------
 
-    def image(self, name: str) -> t.Optional[t.Dict[str, t.Any]]:
+    def image(self, name: str) -> dict[str, t.Any] | None:
         """The image's inspect result, or None where the host does not have it."""
         try:
             return self.client.inspect_image(name)
         except docker.errors.NotFound:
             return None
         except (docker.errors.DockerException, requests.exceptions.RequestException) as exc:
-            raise LumaError("Could not inspect image {0}: {1}".format(name, explanation(exc))) from exc
+            raise LumaError(f"Could not inspect image {name}: {explanation(exc)}") from exc
 
-    def need_image(self, name: str) -> t.Dict[str, t.Any]:
+    def need_image(self, name: str) -> dict[str, t.Any]:
         """The image, pulled where the host does not have it. An image that exists is never pulled."""
         found = self.image(name)
         if found is None:
@@ -238,24 +266,25 @@ class Engine:
                 self.client.pull(name, tag=None if _has_tag(name) else "latest")
             except (docker.errors.DockerException, requests.exceptions.RequestException) as exc:
                 raise LumaError(
-                    "Image {0} is not on this host and could not be pulled: {1}. Nothing was changed. Build or load "
-                    "the image on the host, or correct its name.".format(name, explanation(exc))
+                    f"Image {name} is not on this host and could not be pulled: {explanation(exc)}. Nothing was "
+                    "changed. Build or load "
+                    "the image on the host, or correct its name."
                 ) from exc
             found = self.image(name)
         if found is None:
-            raise LumaError("Image {0} was pulled, but is not on this host.".format(name))
+            raise LumaError(f"Image {name} was pulled, but is not on this host.")
         return found
 
     # --- networks -----------------------------------------------------------------------------------------------
 
-    def network(self, name: str) -> t.Optional[Network]:
+    def network(self, name: str) -> Network | None:
         """One network by name, or None where there is none."""
         try:
             raw = self.client.inspect_network(name)
         except docker.errors.NotFound:
             return None
         except (docker.errors.DockerException, requests.exceptions.RequestException) as exc:
-            raise LumaError("Could not inspect network {0}: {1}".format(name, explanation(exc))) from exc
+            raise LumaError(f"Could not inspect network {name}: {explanation(exc)}") from exc
         return Network(name=raw["Name"], labels=raw.get("Labels") or {})
 
     def ensure_network(self, name: str, labels: t.Mapping[str, str]) -> bool:
@@ -273,26 +302,24 @@ class Engine:
                 last = explanation(exc)
                 if "overlap" not in last.lower():
                     break
-        raise LumaError("Could not create network {0}: {1}".format(name, last))
+        raise LumaError(f"Could not create network {name}: {last}")
 
     def attach(self, name: str, network: str, aliases: t.Iterable[str], address: str = "") -> bool:
         """Connects a container to a network; returns whether it got the ``address`` that was asked for. The address
         can have been given away while the container was detached: then it gets another one."""
-        config: t.Dict[str, t.Any] = {"aliases": sorted(aliases)}
+        config: dict[str, t.Any] = {"aliases": sorted(aliases)}
         if address:
             try:
                 self.client.connect_container_to_network(name, network, ipv4_address=address, **config)
                 return True
             except docker.errors.APIError as exc:
                 if "address" not in explanation(exc).lower() and "subnet" not in explanation(exc).lower():
-                    raise LumaError("Could not attach {0} to {1}: {2}".format(name, network, explanation(exc))) from exc
-        self.call("attach {0} to {1}".format(name, network), self.client.connect_container_to_network, name, network,
-                  **config)
+                    raise LumaError(f"Could not attach {name} to {network}: {explanation(exc)}") from exc
+        self.call(f"attach {name} to {network}", self.client.connect_container_to_network, name, network, **config)
         return not address
 
     def detach(self, name: str, network: str) -> None:
-        self.call("detach {0} from {1}".format(name, network), self.client.disconnect_container_from_network, name,
-                  network)
+        self.call(f"detach {name} from {network}", self.client.disconnect_container_from_network, name, network)
 
     def reattach(self, container: Container, network: str, aliases: t.Iterable[str]) -> bool:
         """Gives a container other aliases. Docker cannot change those of a connected endpoint, so it is detached and
@@ -313,29 +340,24 @@ class DetachedAddresses:
     """The addresses of containers that are detached for a moment, one small file each, so that the run after a
     killed one can give them back."""
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def remember(self, container: str, address: str) -> None:
-        os.makedirs(self.folder, mode=0o700, exist_ok=True)
-        with open(os.path.join(self.folder, container), "w", encoding="utf-8") as file:
-            json.dump({"address": address}, file)
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (self.folder / container).write_text(address, encoding="ascii")
 
     def recall(self, container: str) -> str:
         try:
-            with open(os.path.join(self.folder, container), encoding="utf-8") as file:
-                return str(json.load(file)["address"])
-        except (OSError, ValueError, KeyError):
+            return (self.folder / container).read_text(encoding="ascii")
+        except OSError:
             return ""
 
     def forget(self, container: str) -> None:
-        try:
-            os.unlink(os.path.join(self.folder, container))
-        except OSError:
-            pass
+        with contextlib.suppress(OSError):
+            (self.folder / container).unlink()
 
 
 def _has_tag(image: str) -> bool:
     """Whether an image reference names a tag or a digest (``host:5000/name`` does not)."""
     return "@" in image or ":" in image.rsplit("/", 1)[-1]
-

@@ -11,11 +11,11 @@ Management Guide, section 9.3 (Unix socket commands) and 9.4 (master CLI).
 from __future__ import annotations
 
 import csv
-import os
 import re
 import socket
 import typing as t
 from dataclasses import dataclass
+from pathlib import Path
 
 from ansible_collections.luma.deploy.plugins.module_utils._errors import LumaError
 
@@ -49,7 +49,7 @@ class Haproxy:
     reloads, and the workers that were replaced by a reload and still finish their connections;
     ``check.sock``: HTTP to one slot)."""
 
-    def __init__(self, folder: str, timeout: float = 5.0) -> None:
+    def __init__(self, folder: Path, timeout: float = 5.0) -> None:
         self.folder = folder
         self.timeout = timeout
 
@@ -60,7 +60,7 @@ class Haproxy:
         return self._send("admin.sock", command)
 
     def _send(self, name: str, text: str) -> str:
-        path = os.path.join(self.folder, name)
+        path = str(self.folder / name)
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
                 connection.settimeout(self.timeout)
@@ -72,9 +72,8 @@ class Haproxy:
                 return b"".join(chunks).decode("utf-8", "replace")
         except OSError as exc:
             raise LumaError(
-                "luma-proxy does not answer on {0}: {1}. See what it says with: docker logs luma-proxy".format(
-                    path, exc.strerror or exc
-                )
+                f"luma-proxy does not answer on {path}: {exc.strerror or exc}. See what it says with: docker logs "
+                "luma-proxy"
             ) from exc
 
     def version(self) -> str:
@@ -84,14 +83,14 @@ class Haproxy:
 
     # --- slots --------------------------------------------------------------------------------------------------
 
-    def slots(self, backend: str) -> t.List[Slot]:
+    def slots(self, backend: str) -> list[Slot]:
         """The slots of a backend, in their order; an empty list where the proxy has no such backend."""
         return self._slots(self.run, backend)
 
     @staticmethod
-    def _slots(run: t.Callable[[str], str], backend: str) -> t.List[Slot]:
+    def _slots(run: t.Callable[[str], str], backend: str) -> list[Slot]:
         states = parse_states(run("show servers state " + backend))
-        sessions = parse_sessions(run("show stat {0} 4 -1".format(backend)))
+        sessions = parse_sessions(run(f"show stat {backend} 4 -1"))
         return [
             Slot(
                 name=row["srv_name"],
@@ -106,25 +105,25 @@ class Haproxy:
 
     def set_states(self, backend: str, ready: t.Iterable[str], drain: t.Iterable[str]) -> None:
         """Makes slots ready and others drain, in one batch: ready first, so that no request finds none."""
-        commands = ["set server {0}/{1} state ready".format(backend, name) for name in ready]
-        commands += ["set server {0}/{1} state drain".format(backend, name) for name in drain]
+        commands = [f"set server {backend}/{name} state ready" for name in ready]
+        commands += [f"set server {backend}/{name} state drain" for name in drain]
         if not commands:
             return
         answer = self.run("; ".join(commands)).strip()
         if answer:
-            raise LumaError("luma-proxy refused to change backend {0}: {1}".format(backend, answer))
+            raise LumaError(f"luma-proxy refused to change backend {backend}: {answer}")
 
     def request_slot(self, backend: str, slot: str, path: str, host: str, timeout: float) -> int:
         """Sends one GET through the proxy to one slot, held or not, and returns the status of the answer; 0 where the
         answer came from another slot or from the proxy itself."""
         request = (
-            "GET {0} HTTP/1.1\r\nHost: {1}\r\nUser-Agent: luma-switch\r\nConnection: close\r\n"
-            "X-Luma-Backend: {2}\r\nX-Luma-Slot: {3}\r\n\r\n"
-        ).format(path, host, backend, slot)
+            f"GET {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: luma-switch\r\nConnection: close\r\n"
+            f"X-Luma-Backend: {backend}\r\nX-Luma-Slot: {slot}\r\n\r\n"
+        )
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
                 connection.settimeout(timeout)
-                connection.connect(os.path.join(self.folder, "check.sock"))
+                connection.connect(str(self.folder / "check.sock"))
                 connection.sendall(request.encode())
                 head = b""
                 while b"\r\n\r\n" not in head and len(head) < 65536:
@@ -136,13 +135,13 @@ class Haproxy:
             return 0
         text = head.decode("latin-1").lower()
         status = re.match(r"http/1\.[01] (\d{3})", text)
-        if status is None or "\r\nx-luma-server: {0}\r\n".format(slot).lower() not in text:
+        if status is None or f"\r\nx-luma-server: {slot}\r\n".lower() not in text:
             return 0
         return int(status.group(1))
 
     # --- workers that were replaced by a reload -----------------------------------------------------------------
 
-    def old_workers(self) -> t.List[str]:
+    def old_workers(self) -> list[str]:
         """The process ids of workers that a reload replaced and that still have connections."""
         text = self._send("master.sock", "show proc")
         _unused, _separator, rest = text.partition("# old workers")
@@ -150,7 +149,7 @@ class Haproxy:
         return [row[0] for row in rows if len(row) > 1 and row[1] == "worker"]
 
     def run_on(self, worker: str, command: str) -> str:
-        return self._send("master.sock", "@!{0} {1}".format(worker, command))
+        return self._send("master.sock", f"@!{worker} {command}")
 
     def readdress_old_workers(self, backend: str, moves: t.Mapping[str, t.Sequence[str]]) -> None:
         """Points the slots of replaced workers at other addresses: ``moves`` maps an address to its successors.
@@ -164,31 +163,32 @@ class Haproxy:
                 successors = moves.get(slot.address)
                 if successors:
                     target = successors[index % len(successors)]
-                    self.run_on(worker, "set server {0}/{1} addr {2}".format(backend, slot.name, target))
+                    self.run_on(worker, f"set server {backend}/{slot.name} addr {target}")
 
     def old_sessions(self, backend: str) -> int:
         """The requests in flight on a backend in workers that were replaced."""
         return sum(
-            sum(parse_sessions(self.run_on(worker, "show stat {0} 4 -1".format(backend))).values())
+            sum(parse_sessions(self.run_on(worker, f"show stat {backend} 4 -1")).values())
             for worker in self.old_workers()
         )
 
     def reload(self) -> None:
         """Loads the configuration again. The servers' states go over by a state file, without which the new worker
         would answer 503 until the DNS has answered; the old one finishes its connections."""
-        state = os.path.join(self.folder, "servers-state")
-        with open(os.open(state, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644), "w", encoding="utf-8") as file:
-            file.write(self.run("show servers state"))
+        state = self.folder / "servers-state"
+        state.write_text(self.run("show servers state"), encoding="ascii")
+        # The folder is closed to all but root and the proxy, which only reads it.
+        state.chmod(0o644)
         try:
             answer = self._send("master.sock", "reload")
         finally:
             # A state file that stayed would be loaded by a later start, when its addresses are no longer true.
-            os.unlink(state)
+            state.unlink()
         if not answer.startswith("Success=1"):
             raise LumaError("luma-proxy could not load its new configuration: " + answer.strip())
 
 
-def parse_states(text: str) -> t.List[t.Dict[str, str]]:
+def parse_states(text: str) -> list[dict[str, str]]:
     """The rows of ``show servers state`` (format 1: a version, a header after ``#``, one row a server)."""
     lines = [line for line in text.splitlines() if line.strip()]
     if len(lines) < 2 or not lines[1].startswith("# "):
@@ -197,9 +197,9 @@ def parse_states(text: str) -> t.List[t.Dict[str, str]]:
     return [dict(zip(header, line.split())) for line in lines[2:]]
 
 
-def parse_sessions(text: str) -> t.Dict[str, int]:
+def parse_sessions(text: str) -> dict[str, int]:
     """Current sessions by server from the CSV of ``show stat``."""
     lines = [line for line in text.splitlines() if line.strip()]
     if not lines or not lines[0].startswith("# "):
         return {}
-    return {row["svname"]: int(row["scur"] or 0) for row in csv.DictReader([lines[0][2:]] + lines[1:])}
+    return {row["svname"]: int(row["scur"] or 0) for row in csv.DictReader([lines[0][2:], *lines[1:]])}

@@ -38,7 +38,7 @@ class HealthCheck:
     port: int = 80
     path: str = "/up"
     host: str = "localhost"
-    command: t.Tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
     interval: float = 1.0
     timeout: float = 5.0
     retries: int = 30
@@ -65,19 +65,19 @@ def probe(engine: Engine, check: HealthCheck, container: Container) -> Probe:
 
 
 def _probe_http(check: HealthCheck, address: str) -> Probe:
-    url = "http://{0}:{1}{2}".format(address, check.port, check.path)
+    url = f"http://{address}:{check.port}{check.path}"
     connection = http.client.HTTPConnection(address, check.port, timeout=check.timeout)
     try:
         connection.request("GET", check.path, headers={"Host": check.host, "User-Agent": "luma-health"})
         answer = connection.getresponse()
-        saw = "GET {0} answered {1} {2}".format(url, answer.status, answer.reason).rstrip()
+        saw = f"GET {url} answered {answer.status} {answer.reason}".rstrip()
         if 200 <= answer.status < 300:
             return Probe(True, saw)
         body = answer.read(200).decode("utf-8", "replace").strip()
         return Probe(False, saw + (": " + body if body else ""))
     except (OSError, http.client.HTTPException) as exc:
         reason = getattr(exc, "strerror", None) or str(exc) or type(exc).__name__
-        return Probe(False, "GET {0}: {1}".format(url, reason))
+        return Probe(False, f"GET {url}: {reason}")
     finally:
         connection.close()
 
@@ -89,7 +89,7 @@ def _probe_command(engine: Engine, check: HealthCheck, container: Container) -> 
         code, output = engine.execute(container.id, check.command)
     except LumaError as exc:
         return Probe(False, str(exc))
-    saw = "{0} exited with {1}".format(" ".join(check.command), code)
+    saw = "{} exited with {}".format(" ".join(check.command), code)
     output = output.strip()
     return Probe(code == 0, saw + (": " + output[-200:] if output and code else ""))
 
@@ -120,7 +120,7 @@ def wait_until_healthy(
         container = engine.container(name, network)
         now = time.monotonic()
         if container is None:
-            raise LumaError("Container {0} vanished while luma waited for it to become healthy.".format(name))
+            raise LumaError(f"Container {name} vanished while luma waited for it to become healthy.")
         if not container.running or container.restarts:
             return Verdict(container, False, saw, now - began)
         outcome = probe(engine, check, container)
@@ -140,7 +140,7 @@ def wait_until_healthy(
         pause = min(pause * 1.3, check.interval)
 
 
-def describe_failure(engine: Engine, verdict: Verdict, check: HealthCheck) -> t.Dict[str, t.Any]:
+def describe_failure(engine: Engine, verdict: Verdict, check: HealthCheck) -> dict[str, t.Any]:
     """What is known about a replica that failed; to be asked before the container is removed."""
     container = engine.container(verdict.container.id, "") or verdict.container
     heard = listeners(container.pid) if container.running else []
@@ -161,29 +161,29 @@ def describe_failure(engine: Engine, verdict: Verdict, check: HealthCheck) -> t.
 
 def failure_text(failure: t.Mapping[str, t.Any]) -> str:
     """The failure of one replica for people: what happened, why it probably did, its last words."""
-    lines = ["{0} did not become healthy.".format(failure["container"])]
+    lines = ["{} did not become healthy.".format(failure["container"])]
     if failure["oom_killed"]:
         lines.append("It ran out of memory and was killed: raise its memory limit.")
     if failure["restarts"]:
-        lines.append("It exited and was started again {0} time(s).".format(failure["restarts"]))
+        lines.append("It exited and was started again {} time(s).".format(failure["restarts"]))
     elif failure["exit_code"] is not None:
-        lines.append("It exited with code {0}.".format(failure["exit_code"]))
-    lines.append("Last probe: {0}.".format(failure["probe"]))
+        lines.append("It exited with code {}.".format(failure["exit_code"]))
+    lines.append("Last probe: {}.".format(failure["probe"]))
     lines.extend(_port_advice(failure["expected_port"], failure["listening_ports"], failure["loopback_ports"]))
-    lines.append("Last {0} log lines:".format(len(failure["logs"])) if failure["logs"] else "It logged nothing.")
+    lines.append("Last {} log lines:".format(len(failure["logs"])) if failure["logs"] else "It logged nothing.")
     lines.extend("  " + line for line in failure["logs"])
     return "\n".join(lines)
 
 
-def _port_advice(port: t.Optional[int], listening: t.Sequence[int], loopback: t.Sequence[int]) -> t.List[str]:
+def _port_advice(port: int | None, listening: t.Sequence[int], loopback: t.Sequence[int]) -> list[str]:
     if port is None or port in listening:
         return []
     if port in loopback:
-        return ["It listens on port {0} of 127.0.0.1 only: let it listen on 0.0.0.0.".format(port)]
+        return [f"It listens on port {port} of 127.0.0.1 only: let it listen on 0.0.0.0."]
     if listening:
         ports = " and ".join(str(number) for number in listening)
         return [
-            "It listens on port {0}, but app_port is {1}: set proxy.app_port to the port that the app listens "
-            "on.".format(ports, port)
+            f"It listens on port {ports}, but app_port is {port}: set proxy.app_port to the port that the app listens "
+            "on."
         ]
     return []

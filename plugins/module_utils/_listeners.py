@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import typing as t
+from pathlib import Path
 
 LISTEN = "0A"
 # Addresses stand in the tables as words in host byte order.
@@ -20,15 +21,15 @@ class Listener(t.NamedTuple):
     loopback: bool
 
 
-def listeners(pid: int) -> t.List[Listener]:
+def listeners(pid: int) -> list[Listener]:
     """What a process's network namespace listens on; nothing where that cannot be read (a remote engine)."""
-    found: t.Set[Listener] = set()
+    found: set[Listener] = set()
     for table in ("tcp", "tcp6"):
         try:
-            with open("/proc/{0}/net/{1}".format(pid, table), encoding="ascii") as file:
-                found.update(parse_listeners(file.read()))
+            text = Path("/proc", str(pid), "net", table).read_text(encoding="ascii")
         except OSError:
             continue
+        found.update(parse_listeners(text))
     return sorted(found)
 
 

@@ -5,12 +5,11 @@
 
 from __future__ import annotations
 
-import os
 import traceback
 import typing as t
+from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_required_lib
-
 from ansible_collections.luma.deploy.plugins.module_utils._colors import App
 from ansible_collections.luma.deploy.plugins.module_utils._engine import DOCKER_ERROR, Engine
 from ansible_collections.luma.deploy.plugins.module_utils._errors import LumaError
@@ -18,7 +17,7 @@ from ansible_collections.luma.deploy.plugins.module_utils._haproxy import Haprox
 from ansible_collections.luma.deploy.plugins.module_utils._health import HealthCheck
 
 #: The options of the documentation fragment ``luma.deploy.engine``.
-ENGINE_OPTIONS: t.Dict[str, t.Any] = {
+ENGINE_OPTIONS: dict[str, t.Any] = {
     "docker_host": {
         "type": "str",
         "default": "unix:///var/run/docker.sock",
@@ -29,14 +28,14 @@ ENGINE_OPTIONS: t.Dict[str, t.Any] = {
 }
 
 #: The options of the documentation fragment ``luma.deploy.engine.app``.
-APP_OPTIONS: t.Dict[str, t.Any] = {
+APP_OPTIONS: dict[str, t.Any] = {
     "project": {"type": "str", "required": True},
     "app": {"type": "str", "required": True},
     "proxied": {"type": "bool", "default": True},
 }
 
 #: The options of the documentation fragment ``luma.deploy.engine.health``.
-HEALTH_OPTIONS: t.Dict[str, t.Any] = {
+HEALTH_OPTIONS: dict[str, t.Any] = {
     "health_check": {
         "type": "dict",
         "default": {},
@@ -54,11 +53,13 @@ HEALTH_OPTIONS: t.Dict[str, t.Any] = {
 }
 
 
-def run(module: AnsibleModule, main: t.Callable[[AnsibleModule, Engine], t.Dict[str, t.Any]]) -> None:
+def run(module: AnsibleModule, main: t.Callable[[AnsibleModule, Engine], dict[str, t.Any]]) -> None:
     """Connects to the engine, calls ``main`` and exits with what it returns; a `LumaError` fails the task with its
     message and facts."""
     if DOCKER_ERROR is not None:
-        module.fail_json(msg=missing_required_lib("docker"), exception="".join(traceback.format_exception(DOCKER_ERROR)))
+        module.fail_json(
+            msg=missing_required_lib("docker"), exception="".join(traceback.format_exception(DOCKER_ERROR))
+        )
     params = module.params
     try:
         engine = Engine.connect(params["docker_host"], params["engine_timeout"], params["state_dir"])
@@ -72,16 +73,16 @@ def app_of(params: t.Mapping[str, t.Any]) -> App:
     return App(params["project"], params["app"])
 
 
-def proxy_folder(params: t.Mapping[str, t.Any]) -> str:
-    return os.path.join(params["state_dir"], "proxy")
+def proxy_folder(params: t.Mapping[str, t.Any]) -> Path:
+    return Path(params["state_dir"], "proxy")
 
 
-def proxy_of(params: t.Mapping[str, t.Any]) -> t.Optional[Haproxy]:
+def proxy_of(params: t.Mapping[str, t.Any]) -> Haproxy | None:
     """The host's proxy, for an app that it routes."""
-    return Haproxy(os.path.join(proxy_folder(params), "run")) if params["proxied"] else None
+    return Haproxy(proxy_folder(params) / "run") if params["proxied"] else None
 
 
-def health_check_of(params: t.Mapping[str, t.Any], image: t.Optional[t.Mapping[str, t.Any]]) -> HealthCheck:
+def health_check_of(params: t.Mapping[str, t.Any], image: t.Mapping[str, t.Any] | None) -> HealthCheck:
     """The health check that the options and the image's own configuration give."""
     options = params["health_check"] or {}
     if options.get("command"):

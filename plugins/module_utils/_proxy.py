@@ -19,6 +19,7 @@ import os
 import time
 import typing as t
 from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 
 from ansible_collections.luma.deploy.plugins.module_utils._engine import (
     LABEL_PROJECT,
@@ -52,9 +53,9 @@ class ProxySettings:
     """What luma.yml's ``proxy`` says; None where it says nothing, which accepts what runs, or takes the default."""
 
     image: str
-    http_port: t.Optional[int] = None
-    https_port: t.Optional[int] = None
-    bind: t.Optional[str] = None
+    http_port: int | None = None
+    https_port: int | None = None
+    bind: str | None = None
 
 
 DEFAULTS = {"http_port": 80, "https_port": 443, "bind": "0.0.0.0"}
@@ -70,7 +71,7 @@ class Reconciled:
     attached: bool = False
     http_port: int = 80
     bind: str = ""
-    notes: t.List[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     before: str = ""
     after: str = ""
 
@@ -82,11 +83,11 @@ class Reconciled:
 class Proxy:
     """The proxy of one host, with its folder (by default ``/var/lib/luma/proxy``)."""
 
-    def __init__(self, engine: Engine, settings: ProxySettings, folder: str) -> None:
+    def __init__(self, engine: Engine, settings: ProxySettings, folder: Path) -> None:
         self.engine = engine
         self.settings = settings
         self.folder = folder
-        self.haproxy = Haproxy(self._path("run"))
+        self.haproxy = Haproxy(self.folder / "run")
 
     def ensure(self, route: Route, check_mode: bool = False) -> Reconciled:
         """Makes the proxy run, on the route's network, with the route; does nothing where all that is so."""
@@ -103,16 +104,16 @@ class Proxy:
                 return result
             self._make_folders()
             self.engine.ensure_network(route.network, {LABEL_PROJECT: route.project})
-            if running is None:
-                self._create(routes, files)
-            else:
-                self._update(route, result, files)
-            self._write_route(next(r for r in routes if r.backend == route.backend))
+            with self._recorded(next(r for r in routes if r.backend == route.backend)):
+                if running is None:
+                    self._create(routes, files)
+                else:
+                    self._update(route, result, files)
             return result
 
     # --- the record ---------------------------------------------------------------------------------------------
 
-    def _routes_with(self, route: Route) -> t.List[Route]:
+    def _routes_with(self, route: Route) -> list[Route]:
         """All routes of the host, with this one in place of the app's earlier one. Slots only ever grow: those of an
         app that is being scaled down still serve."""
         routes = {r.backend: r for r in self._read_routes()}
@@ -123,26 +124,36 @@ class Proxy:
             taken = {host.lower() for host in other.hosts} & {host.lower() for host in route.hosts}
             if taken and other.backend != route.backend:
                 raise LumaError(
-                    "Host {0} already belongs to app {1} of project {2}: nothing was changed. Take it out of "
+                    "Host {} already belongs to app {} of project {}: nothing was changed. Take it out of "
                     "proxy.hosts of one of the two.".format(", ".join(sorted(taken)), other.app, other.project)
                 )
         routes[route.backend] = route
         return list(routes.values())
 
     def _read_routes(self) -> t.Iterator[Route]:
-        folder = self._path("routes")
-        for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
-            if name.endswith(".json"):
-                with open(os.path.join(folder, name), encoding="utf-8") as file:
-                    fields = json.load(file)
-                yield Route(**dict(fields, hosts=tuple(fields["hosts"])))
+        for file in sorted((self.folder / "routes").glob("*.json")):
+            fields = json.loads(file.read_text(encoding="utf-8"))
+            yield Route(**dict(fields, hosts=tuple(fields["hosts"])))
 
-    def _write_route(self, route: Route) -> None:
-        self._write(os.path.join("routes", route.backend + ".json"), json.dumps(asdict(route), indent=2) + "\n")
+    @contextlib.contextmanager
+    def _recorded(self, route: Route) -> t.Iterator[None]:
+        """Writes the route down before it is used, so that a run that dies in between leaves something to do for the
+        next one; takes it back where it could not be used."""
+        name = f"routes/{route.backend}.json"
+        earlier = self._read(name)
+        self._write(name, json.dumps(asdict(route), indent=2) + "\n")
+        try:
+            yield
+        except LumaError:
+            if earlier:
+                self._write(name, earlier)
+            else:
+                (self.folder / name).unlink()
+            raise
 
     # --- the container ------------------------------------------------------------------------------------------
 
-    def _existing(self, result: Reconciled) -> t.Optional[bool]:
+    def _existing(self, result: Reconciled) -> bool | None:
         """None where there is no proxy, else whether it runs. What luma.yml names and the proxy is not goes into the
         notes: it is shared by the host's projects, and none of them changes it under the others."""
         container = self.engine.container(CONTAINER, NETWORK)
@@ -152,20 +163,22 @@ class Proxy:
             return None
         if container.labels.get(LABEL_ROLE) != "proxy":
             raise LumaError(
-                "The name {0} is taken by a container that luma did not make: nothing was changed. Rename it with: "
-                "docker rename {0} OTHER".format(CONTAINER)
+                f"The name {CONTAINER} is taken by a container that luma did not make: nothing was changed. Rename "
+                "it with: "
+                f"docker rename {CONTAINER} OTHER"
             )
         actual = json.loads(container.labels["luma.proxy"])
         for name, value in asdict(self.settings).items():
             if value is not None and value != actual[name]:
                 result.notes.append(
-                    "The proxy that runs on this host has {0} {1}; luma.yml's {2} was not applied, since other projects "
-                    "may use it".format(name, actual[name], value)
+                    f"The proxy that runs on this host has {name} {actual[name]}; luma.yml's {value} was not "
+                    "applied, since other projects "
+                    "may use it"
                 )
         result.http_port, result.bind = actual["http_port"], actual["bind"]
         return container.running
 
-    def _networks(self) -> t.Set[str]:
+    def _networks(self) -> set[str]:
         raw = self.engine.call("inspect " + CONTAINER, self.engine.client.inspect_container, CONTAINER)
         return set(raw["NetworkSettings"]["Networks"])
 
@@ -174,7 +187,7 @@ class Proxy:
         self.engine.ensure_network(NETWORK, {LABEL_ROLE: "proxy"})
         for name, text in files.items():
             self._write(name, text)
-        self.engine.create(CONTAINER, self._container_config())
+        self._create_container()
         try:
             for network in sorted({route.network for route in routes}):
                 if self.engine.network(network) is not None:
@@ -184,34 +197,40 @@ class Proxy:
         except LumaError as exc:
             logs = "\n".join(self.engine.logs(CONTAINER))
             self.engine.remove(CONTAINER)
-            raise LumaError("luma-proxy could not be started: {0}\n{1}".format(exc, logs).rstrip()) from exc
+            raise LumaError(f"luma-proxy could not be started: {exc}\n{logs}".rstrip()) from exc
 
-    def _container_config(self) -> t.Dict[str, t.Any]:
+    def _create_container(self) -> None:
         settings = {
             "image": self.settings.image,
             "http_port": self.settings.http_port or DEFAULTS["http_port"],
             "https_port": self.settings.https_port or DEFAULTS["https_port"],
             "bind": self.settings.bind or DEFAULTS["bind"],
         }
-        client = self.engine.client
         published = {HTTP_PORT: settings["http_port"], HTTPS_PORT: settings["https_port"]}
-        return client.create_container_config(
-            image=self.settings.image,
-            command=["haproxy", "-W", "-db", "-S", RUN_DIR + "/master.sock,mode,600", "-f", CONFIG_DIR + "/haproxy.cfg"],
-            user="{0}:{0}".format(USER),
+        self.engine.create(
+            CONTAINER,
+            self.settings.image,
+            NETWORK,
             labels={LABEL_ROLE: "proxy", "luma.proxy": json.dumps(settings)},
+            command=[
+                "haproxy",
+                "-W",
+                "-db",
+                "-S",
+                RUN_DIR + "/master.sock,mode,600",
+                "-f",
+                CONFIG_DIR + "/haproxy.cfg",
+            ],
+            user=f"{USER}:{USER}",
             stop_signal="SIGUSR1",
             ports=[(port, "tcp") for port in published],
-            host_config=client.create_host_config(
-                binds=[self._path("etc") + ":" + CONFIG_DIR + ":ro", self._path("run") + ":" + RUN_DIR],
-                port_bindings={port: (settings["bind"], host) for port, host in published.items()},
-                restart_policy={"Name": "unless-stopped"},
-                log_config={"type": "json-file", "config": {"max-size": "10m", "max-file": "3"}},
-                cap_drop=["ALL"],
-                security_opt=["no-new-privileges"],
-                read_only=True,
-            ),
-            networking_config=client.create_networking_config({NETWORK: client.create_endpoint_config()}),
+            host={
+                "binds": [f"{self.folder}/etc:{CONFIG_DIR}:ro", f"{self.folder}/run:{RUN_DIR}"],
+                "port_bindings": {port: (settings["bind"], number) for port, number in published.items()},
+                "cap_drop": ["ALL"],
+                "security_opt": ["no-new-privileges"],
+                "read_only": True,
+            },
         )
 
     def _update(self, route: Route, result: Reconciled, files: t.Mapping[str, str]) -> None:
@@ -227,9 +246,11 @@ class Proxy:
         """Has the running proxy check the new configuration, then load it; keeps the earlier one where it refuses."""
         self._write("etc/haproxy.cfg.new", files["etc/haproxy.cfg"])
         try:
-            code, output = self.engine.execute(CONTAINER, ["haproxy", "-c", "-q", "-f", CONFIG_DIR + "/haproxy.cfg.new"])
+            code, output = self.engine.execute(
+                CONTAINER, ["haproxy", "-c", "-q", "-f", CONFIG_DIR + "/haproxy.cfg.new"]
+            )
         finally:
-            os.unlink(self._path("etc/haproxy.cfg.new"))
+            (self.folder / "etc/haproxy.cfg.new").unlink()
         if code != 0:
             raise LumaError("luma-proxy refuses the new configuration, it keeps the one it has: " + output.strip())
         earlier = {name: self._read(name) for name in files}
@@ -256,30 +277,26 @@ class Proxy:
 
     # --- files --------------------------------------------------------------------------------------------------
 
-    def _path(self, name: str) -> str:
-        return os.path.join(self.folder, name)
-
     def _read(self, name: str) -> str:
         try:
-            with open(self._path(name), encoding="utf-8") as file:
-                return file.read()
+            return (self.folder / name).read_text(encoding="utf-8")
         except OSError:
             return ""
 
     def _write(self, name: str, text: str) -> None:
         """Replaces a file at once, so that a run that dies leaves a whole one."""
-        path = self._path(name)
-        with open(path + ".tmp", "w", encoding="utf-8") as file:
-            file.write(text)
+        file = self.folder / (name + ".tmp")
+        file.write_text(text, encoding="utf-8")
         # The folder above is closed to all but root; inside the container another user reads these.
-        os.chmod(path + ".tmp", 0o644)
-        os.replace(path + ".tmp", path)
+        file.chmod(0o644)
+        file.replace(self.folder / name)
 
     def _make_folders(self) -> None:
         for name, mode in (("", 0o700), ("routes", 0o700), ("etc", 0o755), ("run", 0o700)):
-            os.makedirs(self._path(name), mode=mode, exist_ok=True)
-            os.chmod(self._path(name), mode)
-        os.chown(self._path("run"), USER, USER)
+            folder = self.folder / name
+            folder.mkdir(mode=mode, parents=True, exist_ok=True)
+            folder.chmod(mode)
+        os.chown(self.folder / "run", USER, USER)
 
     @contextlib.contextmanager
     def _lock(self, check_mode: bool) -> t.Iterator[None]:
@@ -287,7 +304,7 @@ class Proxy:
         if check_mode:
             yield
             return
-        os.makedirs(self.folder, mode=0o700, exist_ok=True)
-        with open(self._path("lock"), "w", encoding="utf-8") as file:
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with (self.folder / "lock").open("w", encoding="utf-8") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield

@@ -33,7 +33,7 @@ class Route:
     project: str
     app: str
     network: str
-    hosts: t.Tuple[str, ...]
+    hosts: tuple[str, ...]
     app_port: int = 80
     check_path: str = "/up"
     check_host: str = "localhost"
@@ -50,11 +50,11 @@ class Route:
     @property
     def endpoint(self) -> str:
         """The alias with its network, so that two projects may have an app of the same name."""
-        return "{0}.{1}:{2}".format(self.app, self.network, self.app_port)
+        return f"{self.app}.{self.network}:{self.app_port}"
 
 
 def backend_name(project: str, app: str) -> str:
-    return "{0}:{1}".format(project, app)
+    return f"{project}:{app}"
 
 
 def slots_for(replicas: int) -> int:
@@ -188,9 +188,9 @@ def quote(text: str) -> str:
 
 def render_map(routes: t.Sequence[Route]) -> str:
     """The map from host name to backend; both sides of a map are separated by a space."""
-    rows = ("{0} {1}\n".format(host.lower(), route.backend) for route in _sorted(routes) for host in route.hosts)
+    rows = (f"{host.lower()} {route.backend}\n" for route in _sorted(routes) for host in route.hosts)
     return "".join(rows)
 
 
-def _sorted(routes: t.Sequence[Route]) -> t.List[Route]:
+def _sorted(routes: t.Sequence[Route]) -> list[Route]:
     return sorted(routes, key=lambda route: route.backend)

@@ -24,7 +24,11 @@ import typing as t
 from dataclasses import dataclass, field, replace
 
 from ansible_collections.luma.deploy.plugins.module_utils._colors import App, View, other
-from ansible_collections.luma.deploy.plugins.module_utils._drain import FREE_SECONDS, free_slots, wait_for_drain
+from ansible_collections.luma.deploy.plugins.module_utils._drain import (
+    FREE_SECONDS,
+    free_slots,
+    wait_for_drain,
+)
 from ansible_collections.luma.deploy.plugins.module_utils._engine import Container, Engine, in_parallel
 from ansible_collections.luma.deploy.plugins.module_utils._errors import LumaError
 from ansible_collections.luma.deploy.plugins.module_utils._haproxy import Haproxy, Slot
@@ -51,14 +55,14 @@ class Switched:
     many milliseconds each step took."""
 
     color: str
-    previous: t.Optional[str]
+    previous: str | None
     changed: bool = False
-    moves: t.List[Move] = field(default_factory=list)
-    steps: t.Dict[str, float] = field(default_factory=dict)
-    commit_milliseconds: t.Optional[float] = None
-    slots: t.Dict[str, str] = field(default_factory=dict)
-    slot_colors: t.Dict[str, str] = field(default_factory=dict)
-    warnings: t.List[str] = field(default_factory=list)
+    moves: list[Move] = field(default_factory=list)
+    steps: dict[str, float] = field(default_factory=dict)
+    commit_milliseconds: float | None = None
+    slots: dict[str, str] = field(default_factory=dict)
+    slot_colors: dict[str, str] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
 
 
 class Switch:
@@ -71,11 +75,11 @@ class Switch:
     def __init__(
         self,
         engine: Engine,
-        proxy: t.Optional[Haproxy],
+        proxy: Haproxy | None,
         app: App,
         color: str,
-        check: t.Optional[HealthCheck] = None,
-        replicas: t.Optional[int] = None,
+        check: HealthCheck | None = None,
+        replicas: int | None = None,
         drain_timeout: float = 30.0,
     ) -> None:
         self.engine = engine
@@ -130,31 +134,31 @@ class Switch:
             or any(slot.serving for slot in view.slots if slot not in serving)
         )
 
-    def _to_make(self, view: View) -> t.List[Container]:
+    def _to_make(self, view: View) -> list[Container]:
         containers = view.of(self.color)
         return [c for c in containers if self.app.alias not in c.aliases or not c.attached]
 
-    def _to_break(self, view: View) -> t.List[Container]:
+    def _to_break(self, view: View) -> list[Container]:
         """The other color's containers that hold the alias, and those that a killed run left detached: requests in
         flight on them can still be finished."""
         return [c for c in view.of(other(self.color)) if self.app.alias in c.aliases or (c.running and not c.attached)]
 
     def _refuse_incomplete(self, view: View) -> None:
         containers = view.of(self.color)
-        name = "{0}'s color {1}".format(self.app.name, self.color)
+        name = f"{self.app.name}'s color {self.color}"
         if not containers:
-            raise LumaError("{0} has no container: nothing to switch to, nothing was changed.".format(name))
+            raise LumaError(f"{name} has no container: nothing to switch to, nothing was changed.")
         if self.replicas is not None and len(containers) != self.replicas:
             raise LumaError(
-                "{0} has {1} of {2} replicas: it is not complete, nothing was changed. Deploy it "
-                "again.".format(name, len(containers), self.replicas)
+                f"{name} has {len(containers)} of {self.replicas} replicas: it is not complete, nothing was changed. "
+                "Deploy it "
+                "again."
             )
         for container in containers:
             if not container.running:
                 raise LumaError(
-                    "{0} is {1}: {2} is not switched to, nothing was changed. See: docker logs {0}".format(
-                        container.name, container.status, name
-                    )
+                    f"{container.name} is {container.status}: {name} is not switched to, nothing was changed. See: "
+                    f"docker logs {container.name}"
                 )
         self._refuse_unhealthy([c for c in containers if c.address])
 
@@ -166,8 +170,9 @@ class Switch:
         for container, outcome in zip(containers, outcomes):
             if not outcome.healthy:
                 raise LumaError(
-                    "{0} is not healthy: {1}. It is not switched to, nothing was changed. See: docker logs "
-                    "{0}".format(container.name, outcome.saw)
+                    f"{container.name} is not healthy: {outcome.saw}. It is not switched to, nothing was changed. "
+                    "See: docker logs "
+                    f"{container.name}"
                 )
 
     # --- the steps ----------------------------------------------------------------------------------------------
@@ -178,16 +183,18 @@ class Switch:
         view = self._view()
         if not view.slots:
             raise LumaError(
-                "luma-proxy does not route {0}: it has no backend {1}. Nothing was switched. Run the role "
-                "luma.deploy.proxy first.".format(self.app.name, self.app.backend)
+                f"luma-proxy does not route {self.app.name}: it has no backend {self.app.backend}. Nothing was "
+                "switched. Run the role "
+                "luma.deploy.proxy first."
             )
         serving = view.slots_of(other(self.color))
         free = [slot for slot in view.slots if slot not in serving]
         needed = len(view.of(self.color))
         if len(free) < needed:
             raise LumaError(
-                "luma-proxy has {0} free slots for {1} new replicas of {2}: nothing was switched. Run the role "
-                "luma.deploy.proxy with the new number of replicas first.".format(len(free), needed, self.app.name)
+                f"luma-proxy has {len(free)} free slots for {needed} new replicas of {self.app.name}: nothing was "
+                "switched. Run the role "
+                "luma.deploy.proxy with the new number of replicas first."
             )
         self.proxy.set_states(self.app.backend, ready=(), drain=[slot.name for slot in free if not slot.held])
 
@@ -208,12 +215,12 @@ class Switch:
                 return
             if time.monotonic() >= deadline:
                 raise LumaError(
-                    "luma-proxy gets no healthy answer from {0}, which answers on the host: nothing was switched. See: "
+                    "luma-proxy gets no healthy answer from {}, which answers on the host: nothing was switched. See: "
                     "docker logs luma-proxy".format(", ".join(c.name for c in unseen))
                 )
             time.sleep(POLL_SECONDS)
 
-    def _answers(self, slot: t.Optional[Slot]) -> bool:
+    def _answers(self, slot: Slot | None) -> bool:
         """Whether one slot answers through the proxy. HAProxy calls a slot UP as soon as its name resolves and checks
         it up to `inter` (30 s) later, so that the switch asks for itself."""
         if slot is None or self.proxy is None:
@@ -244,8 +251,9 @@ class Switch:
         network = self.engine.network(self.app.network)
         if network is not None and not network.keeps_addresses:
             result.warnings.append(
-                "Network {0} was not made by luma and has no explicit subnet, so that a container cannot keep its "
-                "address: the old color was drained before it lost the alias.".format(self.app.network)
+                f"Network {self.app.network} was not made by luma and has no explicit subnet, so that a container "
+                "cannot keep its "
+                "address: the old color was drained before it lost the alias."
             )
             if self.proxy is not None:
                 wait_for_drain(self.proxy, self.app, self.drain_timeout)
@@ -262,7 +270,7 @@ class Switch:
         if self.proxy is not None:
             free_slots(self.proxy, self.app, FREE_SECONDS)
 
-    def _move(self, result: Switched, step: str, containers: t.Sequence[Container], aliases: t.List[str]) -> None:
+    def _move(self, result: Switched, step: str, containers: t.Sequence[Container], aliases: list[str]) -> None:
         def move(container: Container) -> Move:
             began = time.monotonic()
             kept = self.engine.reattach(container, self.app.network, aliases)

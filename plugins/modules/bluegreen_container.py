@@ -232,9 +232,14 @@ failures:
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.luma.deploy.plugins.module_utils._bluegreen import Preparation, Prepared, Wanted, facts
+from ansible_collections.luma.deploy.plugins.module_utils._bluegreen import (
+    Preparation,
+    Prepared,
+    Wanted,
+    facts,
+)
 from ansible_collections.luma.deploy.plugins.module_utils._colors import COLORS, View
-from ansible_collections.luma.deploy.plugins.module_utils._drain import Drain, refuse_active, retire
+from ansible_collections.luma.deploy.plugins.module_utils._drain import refuse_active, retire
 from ansible_collections.luma.deploy.plugins.module_utils._engine import Engine
 from ansible_collections.luma.deploy.plugins.module_utils._health import HealthCheck
 from ansible_collections.luma.deploy.plugins.module_utils._module import (
@@ -248,7 +253,7 @@ from ansible_collections.luma.deploy.plugins.module_utils._module import (
 )
 
 
-def present(module: AnsibleModule, engine: Engine) -> t.Dict[str, t.Any]:
+def present(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:
     params = module.params
     check = health_check_of(params, engine.image(params["image"]))
     wanted = Wanted(
@@ -268,13 +273,13 @@ def present(module: AnsibleModule, engine: Engine) -> t.Dict[str, t.Any]:
         app_of(params),
         wanted,
         params["deploy_timeout"] or default_deploy_timeout(check),
-        Drain(params["drain_timeout"]),
+        params["drain_timeout"],
     )
     prepared = preparation.run(params["force"], module.check_mode)
     return dict(facts(prepared), changed=prepared.created, diff=difference(prepared, wanted), report=report(prepared))
 
 
-def absent(module: AnsibleModule, engine: Engine) -> t.Dict[str, t.Any]:
+def absent(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:
     params = module.params
     view = View.take(engine, proxy_of(params), app_of(params))
     refuse_active(view, params["color"])
@@ -285,10 +290,10 @@ def absent(module: AnsibleModule, engine: Engine) -> t.Dict[str, t.Any]:
             proxy_of(params),
             app_of(params),
             params["color"],
-            Drain(params["drain_timeout"]),
+            params["drain_timeout"],
             params["stop_timeout"],
         )
-    removed = ["Removed {0}".format(", ".join(names))] if names else []
+    removed = ["Removed {}".format(", ".join(names))] if names else []
     difference = {"before": {"containers": names}, "after": {"containers": []}}
     return {"changed": bool(names), "active": view.active, "report": removed, "diff": difference}
 
@@ -298,7 +303,7 @@ def default_deploy_timeout(check: HealthCheck) -> float:
     return 30 + check.start_period + check.retries * (check.interval + check.timeout)
 
 
-def difference(prepared: Prepared, wanted: Wanted) -> t.Dict[str, t.Any]:
+def difference(prepared: Prepared, wanted: Wanted) -> dict[str, t.Any]:
     """The diff of the color that is to serve; environment values are not in it."""
     if not prepared.created:
         return {"before": "", "after": ""}
@@ -312,18 +317,18 @@ def difference(prepared: Prepared, wanted: Wanted) -> t.Dict[str, t.Any]:
     return {"before": prepared.before or {"color": None}, "after": after}
 
 
-def report(prepared: Prepared) -> t.List[str]:
+def report(prepared: Prepared) -> list[str]:
     if prepared.settled:
-        return ["Nothing changed: {0} runs release {1}, healthy".format(prepared.color, prepared.release)]
+        return [f"Nothing changed: {prepared.color} runs release {prepared.release}, healthy"]
     names = ", ".join(container.name for container in prepared.containers)
     count = len(prepared.containers)
     if not names:
-        return ["{0} would be deployed as {1}".format(prepared.release, prepared.color)]
+        return [f"{prepared.release} would be deployed as {prepared.color}"]
     found = "Deploying" if prepared.created else "Found, from an earlier run,"
     return [
-        "Current active: {0}, deploying: {1}".format(prepared.active or "none", prepared.color),
-        "{0} {1} replica(s): {2}".format(found, count, names),
-        "Health checks: ✓ {0}/{0} replicas healthy".format(count),
+        "Current active: {}, deploying: {}".format(prepared.active or "none", prepared.color),
+        f"{found} {count} replica(s): {names}",
+        f"Health checks: ✓ {count}/{count} replicas healthy",
     ]
 
 

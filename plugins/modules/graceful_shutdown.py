@@ -123,7 +123,12 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.luma.deploy.plugins.module_utils._colors import COLORS, View
-from ansible_collections.luma.deploy.plugins.module_utils._drain import Drain, Retired, Stopped, refuse_active, retire
+from ansible_collections.luma.deploy.plugins.module_utils._drain import (
+    Retired,
+    Stopped,
+    refuse_active,
+    retire,
+)
 from ansible_collections.luma.deploy.plugins.module_utils._engine import Engine
 from ansible_collections.luma.deploy.plugins.module_utils._module import (
     APP_OPTIONS,
@@ -134,7 +139,7 @@ from ansible_collections.luma.deploy.plugins.module_utils._module import (
 )
 
 
-def shut_down(module: AnsibleModule, engine: Engine) -> t.Dict[str, t.Any]:
+def shut_down(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:
     params = module.params
     proxy, app, color = proxy_of(params), app_of(params), params["color"]
     view = View.take(engine, proxy, app)
@@ -142,8 +147,7 @@ def shut_down(module: AnsibleModule, engine: Engine) -> t.Dict[str, t.Any]:
     names = [container.name for container in view.of(color)]
     retired = Retired()
     if names and not module.check_mode:
-        drain = Drain(params["drain_timeout"])
-        retired = retire(engine, proxy, app, color, drain, params["stop_timeout"], params["remove"])
+        retired = retire(engine, proxy, app, color, params["drain_timeout"], params["stop_timeout"], params["remove"])
     return {
         "changed": bool(names),
         "containers": [outcome(container, retired, params["slots"]) for container in retired.containers],
@@ -156,7 +160,7 @@ def shut_down(module: AnsibleModule, engine: Engine) -> t.Dict[str, t.Any]:
     }
 
 
-def outcome(container: Stopped, retired: Retired, slots: t.Mapping[str, str]) -> t.Dict[str, t.Any]:
+def outcome(container: Stopped, retired: Retired, slots: t.Mapping[str, str]) -> dict[str, t.Any]:
     """What became of one container. Its address has left the proxy's slots by now, so that the sessions on it are
     known only with the slots that the switch returned."""
     slot = next((slot for slot, name in slots.items() if name == container.name), None)
@@ -171,17 +175,17 @@ def outcome(container: Stopped, retired: Retired, slots: t.Mapping[str, str]) ->
     }
 
 
-def report(color: str, retired: Retired) -> t.List[str]:
+def report(color: str, retired: Retired) -> list[str]:
     lines = []
     if retired.sessions:
         finished = retired.sessions - retired.cut
         line = "Drained {0}: {1} request(s) in flight finished in {2:.1f} s"
         lines.append(line.format(color, finished, retired.drain_seconds))
     if retired.cut:
-        lines.append("⚠️ {0} session(s) were still open on {1} after drain_timeout and were cut".format(retired.cut, color))
+        lines.append(f"⚠️ {retired.cut} session(s) were still open on {color} after drain_timeout and were cut")
     killed = [container.name for container in retired.containers if container.killed]
     if killed:
-        lines.append("⚠️ {0} ignored the stop signal and was killed after stop_timeout".format(", ".join(killed)))
+        lines.append("⚠️ {} ignored the stop signal and was killed after stop_timeout".format(", ".join(killed)))
     return lines
 
 

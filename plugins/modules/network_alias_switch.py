@@ -142,7 +142,7 @@ from ansible_collections.luma.deploy.plugins.module_utils._module import (
 from ansible_collections.luma.deploy.plugins.module_utils._switch import Switch
 
 
-def switch(module: AnsibleModule, engine: Engine) -> t.Dict[str, t.Any]:
+def switch(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:
     params = module.params
     switched = Switch(
         engine,
@@ -159,7 +159,7 @@ def switch(module: AnsibleModule, engine: Engine) -> t.Dict[str, t.Any]:
     del result["warnings"]
     return dict(
         result,
-        report=["Switching traffic to {0} containers...".format(switched.color)] if switched.changed else [],
+        report=[f"Switching traffic to {switched.color} containers..."] if switched.changed else [],
         diff={"before": {"serving": switched.previous}, "after": {"serving": switched.color}},
     )
 

@@ -141,7 +141,7 @@ from ansible_collections.luma.deploy.plugins.module_utils._proxy import Proxy, P
 from ansible_collections.luma.deploy.plugins.module_utils._proxy_config import Route, slots_for
 
 
-def ensure(module: AnsibleModule, engine: Engine) -> t.Dict[str, t.Any]:
+def ensure(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:
     params = module.params
     settings = ProxySettings(params["image"], params["http_port"], params["https_port"], params["bind"])
     route = Route(
@@ -165,14 +165,19 @@ def ensure(module: AnsibleModule, engine: Engine) -> t.Dict[str, t.Any]:
         "created": done.created,
         "reloaded": done.reloaded,
         "report": report(done),
-        "diff": {"before_header": "haproxy.cfg", "before": done.before, "after_header": "haproxy.cfg", "after": done.after},
+        "diff": {
+            "before_header": "haproxy.cfg",
+            "before": done.before,
+            "after_header": "haproxy.cfg",
+            "after": done.after,
+        },
     }
 
 
-def report(done: Reconciled) -> t.List[str]:
+def report(done: Reconciled) -> list[str]:
     lines = list(done.notes)
     if done.created:
-        lines.append("Started luma-proxy on {0}:{1}".format(done.bind, done.http_port))
+        lines.append(f"Started luma-proxy on {done.bind}:{done.http_port}")
     elif done.started:
         lines.append("Started luma-proxy, which was stopped")
     if done.reloaded:

@@ -8,9 +8,16 @@ from __future__ import annotations
 import os
 import re
 import shlex
+from pathlib import Path
 from typing import Any
 
-from ansible_collections.luma.deploy.plugins.plugin_utils._yaml import InvalidFile, Named, Reader, Section, Value
+from ansible_collections.luma.deploy.plugins.plugin_utils._yaml import (
+    InvalidFile,
+    Named,
+    Reader,
+    Section,
+    Value,
+)
 
 COMMANDS = (
     "audit", "deploy", "exec", "help", "init", "lock", "logs", "proxy", "prune", "releases", "rollback", "setup",
@@ -199,8 +206,7 @@ def load(file: str) -> dict[str, Any]:
     """Reads luma.yml. Returns ``project``, ``folder``, ``proxy`` and ``apps``, a map by name of what the roles take;
     raises `InvalidFile` with every mistake."""
     try:
-        with open(file, encoding="utf-8") as stream:
-            text = stream.read()
+        text = Path(file).read_text(encoding="utf-8")
     except OSError as exc:
         raise InvalidFile(
             f"{file}: {exc.strerror}. luma reads luma.yml in the current folder, or the file given with -c."
@@ -208,26 +214,26 @@ def load(file: str) -> dict[str, Any]:
     except UnicodeDecodeError as exc:
         raise InvalidFile(f"{file}: this is not a text in UTF-8") from exc
     read = Reader(file).read(text, LUMA_YML)
-    folder = os.path.dirname(os.path.abspath(file))
+    folder = Path(file).absolute().parent
     project = read["name"] or _project_from(folder)
     if not read["apps"]:
         raise InvalidFile(f"{file}: there is no app in it; the smallest one is: apps: {{blog: {{image: my-blog}}}}")
     apps = {name: _app(project, folder, name, app, file) for name, app in read["apps"].items()}
     _refuse_shared_hosts(file, apps)
-    return {"project": project, "folder": folder, "proxy": read["proxy"], "apps": apps}
+    return {"project": project, "folder": str(folder), "proxy": read["proxy"], "apps": apps}
 
 
-def _project_from(folder: str) -> str:
-    return re.sub(r"[^a-z0-9_.-]+", "-", os.path.basename(folder).lower()).strip("_.-") or "luma"
+def _project_from(folder: Path) -> str:
+    return re.sub(r"[^a-z0-9_.-]+", "-", folder.name.lower()).strip("_.-") or "luma"
 
 
-def _app(project: str, folder: str, name: str, app: dict[str, Any], file: str) -> dict[str, Any]:
+def _app(project: str, folder: Path, name: str, app: dict[str, Any], file: str) -> dict[str, Any]:
     if not app["image"] and not app["build"]:
         raise InvalidFile(f"{file}: apps.{name}: has neither image nor build: it needs one of them")
     proxied = app["proxy"] if app["proxy"] and app["proxy"]["hosts"] else None
     build = app["build"]
     if build:
-        build = build | {"folder": folder, "context": os.path.join(folder, build["context"])}
+        build = build | {"folder": str(folder), "context": str(folder / build["context"])}
     return app | {
         "project": project,
         "name": name,
@@ -251,11 +257,11 @@ def _health_check(app: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in check.items() if value is not None}
 
 
-def _absolute_volume(folder: str, volume: str) -> str:
+def _absolute_volume(folder: Path, volume: str) -> str:
     """A relative host path is relative to luma.yml; a word without a slash is a volume's name."""
     source, separator, rest = volume.partition(":")
     if separator and source.startswith((".", "~")):
-        source = os.path.normpath(os.path.join(folder, os.path.expanduser(source)))
+        source = os.path.normpath(folder / Path(source).expanduser())
     return source + separator + rest
 
 

@@ -189,9 +189,7 @@ class Client:
             )
         )
 
-    def _record_loss(
-        self, kind: str, started: float, sent: float | None, error: Exception, patience: float
-    ) -> None:
+    def _record_loss(self, kind: str, started: float, sent: float | None, error: Exception, patience: float) -> None:
         failure = str(error) or f"no complete answer within {patience:g} s"
         self._report.add(Record(kind, started, sent, time.monotonic(), failure=failure))
 
@@ -258,9 +256,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--new-connection", type=int, default=4, help="clients that connect for each request")
     parser.add_argument("--rate", type=float, default=600, help="requests/s of those two kinds, in all")
     for kind in (SLOW, STREAM, UPLOAD, WEBSOCKET):
-        parser.add_argument(
-            f"--{kind}", type=int, default=0, help="clients of this kind (needs luma's test app)"
-        )
+        parser.add_argument(f"--{kind}", type=int, default=0, help="clients of this kind (needs luma's test app)")
     return parser.parse_args()
 
 
