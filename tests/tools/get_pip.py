@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the luma authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Stands in for the get-pip script that ansible-test downloads: the same from what Python ships and PyPI."""
+"""Stands in for the get-pip script that ansible-test downloads: takes pip from Python, the rest from PyPI."""
 
 from __future__ import annotations
 
@@ -10,6 +10,6 @@ import sys
 
 # In a process of its own: it turns pip's configuration off for the process that it runs in.
 subprocess.check_call([sys.executable, "-m", "ensurepip", "--default-pip"])
-# Options of get-pip that pip does not have.
-arguments = [argument for argument in sys.argv[1:] if argument not in ("--no-setuptools", "--no-wheel")]
-sys.exit(subprocess.call([sys.executable, "-m", "pip", "install", *arguments]))
+packages = [argument for argument in sys.argv[1:] if not argument.startswith(("-", "pip=="))]
+if packages:
+    subprocess.check_call([sys.executable, "-m", "pip", "install", *packages])
