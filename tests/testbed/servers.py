@@ -5,7 +5,7 @@
 
     with temporary_server("26.1") as server:
         server.load_images("luma-example/haproxy")
-        print(server.run("docker version"), server.inventory_vars, server.http_port)
+        print(server.run("docker version"), server.inventory_vars, server.port(80))
 
 They come in the engine versions that Debian's releases carry (`ENGINES`), are reached over ssh as root,
 and publish ssh and the HTTP ports 80 and 8080 on 127.0.0.1.
@@ -97,7 +97,7 @@ class Server:
         """Wait until its engine and its sshd answer. `start` and `start_engine` do that themselves."""
 
         def ready() -> bool:
-            return self._answers("docker version") and _greets_as_sshd(self.ssh_port)
+            return self._answers("docker version") and _greets_as_sshd(self.port(22))
 
         try:
             _wait(ready, f"{self.name} does not get ready")
@@ -137,34 +137,21 @@ class Server:
 
     # Where it is
 
-    @property
-    def ssh_port(self) -> int:
-        return self._published(22)
-
-    @property
-    def http_port(self) -> int:
-        """The port of 127.0.0.1 that leads to the server's port 80."""
-        return self._published(80)
-
-    @property
-    def alternative_http_port(self) -> int:
-        """The port of 127.0.0.1 that leads to the server's port 8080."""
-        return self._published(8080)
+    def port(self, port: int) -> int:
+        """The port of 127.0.0.1 that leads to this port of the server, which is 22, 80 or 8080."""
+        return int(_call("docker", "port", self.name, f"{port}/tcp").split()[0].rpartition(":")[2])
 
     @property
     def inventory_vars(self) -> dict[str, str | int]:
         """The variables that make it a host of an Ansible inventory."""
         return {
             "ansible_host": "127.0.0.1",
-            "ansible_port": self.ssh_port,
+            "ansible_port": self.port(22),
             "ansible_user": "root",
             "ansible_ssh_private_key_file": str(SSH_KEY),
             "ansible_ssh_common_args": "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null",
             "ansible_python_interpreter": "/usr/bin/python3",
         }
-
-    def _published(self, port: int) -> int:
-        return int(_call("docker", "port", self.name, f"{port}/tcp").split()[0].rpartition(":")[2])
 
     def _answers(self, command: str) -> bool:
         try:

@@ -1,0 +1,122 @@
+# Copyright (c) 2026, the luma authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""On each supported engine, on a server that is reached over ssh: two releases, and not one request lost."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+import yaml
+from ansible_collections.luma.deploy.plugins.plugin_utils._traffic_report import (
+    Record,
+    failures_in_words,
+    handovers,
+)
+
+from tests.testbed.servers import REPOSITORY, Server
+from tests.zero_loss.project import APP_IMAGE, PROXY_IMAGE, Traffic
+
+HOST = "blog.localhost"
+
+
+class Project(NamedTuple):
+    """A project of one app, in a folder of its own, that is deployed to a server."""
+
+    server: Server
+    folder: Path
+
+    def deploy(self, version: str) -> None:
+        """Deploy that version. A deployment that fails fails the test."""
+        app = {
+            "image": APP_IMAGE,
+            "replicas": 2,
+            "environment": {"plain": {"VERSION": version}},
+            "proxy": {"hosts": [HOST], "app_port": 3000},
+        }
+        luma_file = self.folder / "luma.yml"
+        luma_file.write_text(
+            yaml.safe_dump({"name": "engines", "proxy": {"image": PROXY_IMAGE}, "apps": {"blog": app}})
+        )
+        inventory = self.folder / "inventory.yml"
+        inventory.write_text(yaml.safe_dump({"all": {"hosts": {"server": self.server.inventory_vars}}}))
+        deployment = subprocess.run(
+            [
+                *("ansible-playbook", "--inventory", inventory, REPOSITORY / "playbooks" / "deploy.yml"),
+                *("--extra-vars", f"luma_file={luma_file}"),
+            ],
+            cwd=REPOSITORY,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        assert deployment.returncode == 0, deployment.stdout
+
+    def containers(self) -> list[str]:
+        """The names of the app's containers, of those too that do not run."""
+        names = self.server.run("docker ps --all --filter label=luma.app=blog --format '{{.Names}}'")
+        return sorted(names.split())
+
+    def starts(self) -> set[str]:
+        """Every container on the server, with its id and when it was started."""
+        return set(
+            self.server.run(
+                "docker inspect --format '{{.Name}} {{.Id}} {{.State.StartedAt}}' $(docker ps --all --quiet)"
+            ).splitlines()
+        )
+
+    def aliases(self, container: str) -> set[str]:
+        networks = self.server.run(f"docker inspect --format '{{{{json .NetworkSettings.Networks}}}}' {container}")
+        return set(json.loads(networks)["engines-network"]["Aliases"])
+
+
+class Switch(NamedTuple):
+    """A second release, deployed under traffic over the first."""
+
+    project: Project
+    before: list[str]
+    after: list[str]
+    records: list[Record]
+
+
+@pytest.fixture(scope="module")
+def switch(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Switch:
+    project = Project(server, tmp_path_factory.mktemp("project"))
+    project.deploy("r1")
+    before = project.containers()
+    url = f"http://127.0.0.1:{server.port(80)}"
+    with Traffic(url, HOST, tmp_path_factory.mktemp("traffic"), "--slow", "3") as traffic:
+        project.deploy("r2")
+        records = traffic.stop().records
+    return Switch(project, before, project.containers(), records)
+
+
+def test_green_replaces_blue(switch: Switch) -> None:
+    assert switch.before == ["blog-blue-1", "blog-blue-2"]
+    assert switch.after == ["blog-green-1", "blog-green-2"]
+
+
+def test_both_replicas_have_the_alias_and_no_temporary_one(switch: Switch) -> None:
+    for container in switch.after:
+        aliases = switch.project.aliases(container)
+        assert "blog" in aliases
+        assert not {alias for alias in aliases if "temp" in alias}
+
+
+def test_not_one_request_is_lost(switch: Switch) -> None:
+    assert failures_in_words(switch.records) == []
+
+
+def test_every_request_sent_after_the_switch_is_answered_by_the_new_release(switch: Switch) -> None:
+    [handover] = handovers(switch.records, lambda record: record.release)
+    assert (handover.before, handover.after, handover.stale) == ("r1", "r2", 0)
+
+
+def test_a_run_that_changes_nothing_restarts_nothing(switch: Switch) -> None:
+    before = switch.project.starts()
+    switch.project.deploy("r2")
+    assert switch.project.starts() == before
