@@ -1,0 +1,115 @@
+# Copyright (c) 2026, the luma authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The small parts: published ports, slots, routes, listeners, the words of a failed health check."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.luma.deploy.plugins.module_utils._bluegreen import (
+    Wanted,
+    fixed_host_port,
+    port_bindings,
+    short_id,
+)
+from ansible_collections.luma.deploy.plugins.module_utils._health import failure_text
+from ansible_collections.luma.deploy.plugins.module_utils._listeners import Listener, parse_listeners
+from ansible_collections.luma.deploy.plugins.module_utils._proxy_config import (
+    Route,
+    render_config,
+    render_map,
+    slots_for,
+)
+
+FAILURE = {
+    "container": "blog-green-1",
+    "oom_killed": False,
+    "restarts": 0,
+    "exit_code": None,
+    "probe": "GET http://10.0.0.2:3000/up: Connection refused",
+    "expected_port": 3000,
+    "listening_ports": [],
+    "loopback_ports": [],
+    "logs": ["listening"],
+}
+
+
+@pytest.mark.parametrize(
+    ("port", "container", "binding"),
+    [
+        ("3000", "3000/tcp", {"HostIp": "", "HostPort": ""}),
+        ("8080:3000", "3000/tcp", {"HostIp": "", "HostPort": "8080"}),
+        ("127.0.0.1:8080:3000", "3000/tcp", {"HostIp": "127.0.0.1", "HostPort": "8080"}),
+        ("127.0.0.1::3000", "3000/tcp", {"HostIp": "127.0.0.1", "HostPort": ""}),
+        ("[::1]:8080-8083:3000/udp", "3000/udp", {"HostIp": "::1", "HostPort": "8080-8083"}),
+    ],
+)
+def test_published_ports(port: str, container: str, binding: dict[str, str]) -> None:
+    assert port_bindings([port]) == {container: [binding]}
+
+
+@pytest.mark.parametrize(
+    ("port", "fixed"), [("3000", False), ("8080:3000", True), ("8080-8083:3000", False), ("0:3000", False)]
+)
+def test_only_a_single_host_port_is_fixed(port: str, fixed: bool) -> None:
+    assert fixed_host_port(port) is fixed
+
+
+def test_an_image_id_is_shown_as_docker_does() -> None:
+    assert short_id("sha256:3f2a9c81d0b7aaaaaaaa") == "3f2a9c81d0b7"
+
+
+def test_the_configuration_has_one_hash_and_another_one_after_a_change() -> None:
+    assert (
+        Wanted("a", environment={"A": "1", "B": "2"}).config_hash
+        == Wanted("a", environment={"B": "2", "A": "1"}).config_hash
+    )
+    assert Wanted("a", environment={"A": "1"}).config_hash != Wanted("a", environment={"A": "2"}).config_hash
+    assert Wanted("a", replicas=1).config_hash == Wanted("a", replicas=2).config_hash
+
+
+@pytest.mark.parametrize(("replicas", "slots"), [(1, 8), (4, 8), (5, 16), (20, 64)])
+def test_both_colors_have_slots(replicas: int, slots: int) -> None:
+    assert slots_for(replicas) == slots
+
+
+def test_routes_are_written_in_one_order() -> None:
+    blog = Route("shop", "blog", "shop-network", ("Blog.com", "www.blog.com"))
+    web = Route("other", "web", "other-network", ("web.com",))
+    assert render_map([blog, web]) == "web.com other:web\nblog.com shop:blog\nwww.blog.com shop:blog\n"
+    assert render_config([blog, web]) == render_config([web, blog])
+    assert "server-template blog 8 blog.shop-network:80" in render_config([blog])
+
+
+TABLE = """\
+  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
+   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 1 1 0 100 0 0 10 0
+   1: 00000000:0BB8 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 1 1 0 100 0 0 10 0
+   2: 0B00007F:9C41 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 1 1 0 100 0 0 10 0
+   3: 0200000A:0BB8 0300000A:C350 01 00000000:00000000 00:00000000 00000000     0        0 1 1 0 100 0 0 10 0
+"""
+
+
+def test_listeners_are_those_of_the_app() -> None:
+    assert list(parse_listeners(TABLE)) == [Listener(8080, True), Listener(3000, False)]
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        ({"listening_ports": [8080]}, "It listens on port 8080, but app_port is 3000: set proxy.app_port"),
+        ({"loopback_ports": [3000]}, "It listens on port 3000 of 127.0.0.1 only: let it listen on 0.0.0.0"),
+        ({"exit_code": 3}, "It exited with code 3."),
+        ({"oom_killed": True}, "It ran out of memory"),
+        ({"restarts": 2}, "It exited and was started again 2 time(s)."),
+        ({"logs": []}, "It logged nothing."),
+        ({}, "Last probe: GET http://10.0.0.2:3000/up: Connection refused."),
+        ({}, "Last 1 log lines:\n  listening"),
+    ],
+)
+def test_a_failed_replica_says_why(facts: dict[str, object], words: str) -> None:
+    assert words in failure_text({**FAILURE, **facts})
+
+
+def test_a_replica_on_the_right_port_is_not_told_about_others() -> None:
+    assert "listens" not in failure_text({**FAILURE, "listening_ports": [3000, 9090]})

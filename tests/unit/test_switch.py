@@ -1,0 +1,256 @@
+# Copyright (c) 2026, the luma authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The switch in every state that a run can leave behind, on a host in memory whose run dies at each change."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from ansible_collections.luma.deploy.plugins.module_utils import _drain, _switch
+from ansible_collections.luma.deploy.plugins.module_utils._colors import View
+from ansible_collections.luma.deploy.plugins.module_utils._drain import retire
+from ansible_collections.luma.deploy.plugins.module_utils._errors import LumaError
+from ansible_collections.luma.deploy.plugins.module_utils._health import HealthCheck, Probe
+from ansible_collections.luma.deploy.plugins.module_utils._switch import Switch
+
+from tests.unit.fakes import APP, FakeEngine, FakeHaproxy, Host, Killed
+
+HTTP = HealthCheck("http")
+# More changes than a switch and a retirement of three replicas make.
+CHANGES = range(40)
+
+
+@pytest.fixture(params=[1, 3])
+def host(request: pytest.FixtureRequest) -> Host:
+    """Blue serves, green is prepared."""
+    host = Host()
+    host.add("blue", request.param, serving=True)
+    host.add("green", request.param, serving=False)
+    return host
+
+
+@pytest.fixture
+def engine(host: Host, tmp_path: Path) -> FakeEngine:
+    return FakeEngine(host, tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def healthy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Replicas are healthy; the waits of the real world are short in this one."""
+    monkeypatch.setattr(_switch, "probe", lambda engine, check, container: PROBE)
+    monkeypatch.setattr(_switch, "SEE_SECONDS", 0.05)
+    monkeypatch.setattr(_drain, "POLL_SECONDS", 0.001)
+    monkeypatch.setattr(_drain, "FREE_SECONDS", 0.02)
+    monkeypatch.setattr("ansible_collections.luma.deploy.plugins.module_utils._engine.PARALLEL", 1)
+
+
+PROBE = Probe(True, "200")
+
+
+def run(engine: FakeEngine, color: str = "green") -> _switch.Switched:
+    return Switch(engine, FakeHaproxy(engine.host), APP, color, HTTP).run()
+
+
+def watch(host: Host) -> list[set[str]]:
+    """Records which colors get requests, after every change."""
+    seen: list[set[str]] = []
+    host.seen = lambda: seen.append(host.serving)
+    return seen
+
+
+def assert_settled(host: Host, color: str) -> None:
+    assert host.serving == {color}
+    assert host.holders(color) == [c.name for c in host.containers.values() if c.color == color]
+    assert not any(host.holders(other) for other in ("blue", "green") if other != color)
+
+
+def test_one_color_gets_requests_at_every_moment(host: Host, engine: FakeEngine) -> None:
+    seen = watch(host)
+    done = run(engine)
+    assert done.changed
+    assert (done.previous, done.color) == ("blue", "green")
+    assert all(len(colors) == 1 for colors in seen)
+    assert_settled(host, "green")
+
+
+def test_addresses_are_kept(host: Host, engine: FakeEngine) -> None:
+    before = {c.name: c.address for c in host.containers.values()}
+    done = run(engine)
+    assert {c.name: c.address for c in host.containers.values()} == before
+    assert all(move.address_kept for move in done.moves)
+
+
+def test_steps_are_taken_in_their_order(engine: FakeEngine) -> None:
+    assert list(run(engine).steps) == ["hold", "make", "see", "commit", "break", "release"]
+
+
+def test_a_second_run_changes_nothing(host: Host, engine: FakeEngine) -> None:
+    run(engine)
+    retire(engine, FakeHaproxy(host), APP, "blue", 0.05, 0)
+    seen = watch(host)
+    assert not run(engine).changed
+    assert seen == []
+
+
+def test_retirement_leaves_nothing_held(host: Host, engine: FakeEngine) -> None:
+    run(engine)
+    retire(engine, FakeHaproxy(host), APP, "blue", 0.05, 0)
+    assert not host.held
+    assert {c.color for c in host.containers.values()} == {"green"}
+    assert View.take(engine, FakeHaproxy(host), APP).settled_on("green")
+
+
+@pytest.mark.parametrize("changes", CHANGES)
+def test_killed_anywhere_somebody_serves_and_the_next_run_finishes(
+    host: Host, engine: FakeEngine, changes: int
+) -> None:
+    seen = watch(host)
+    host.changes_left = changes
+    with contextlib.suppress(Killed):
+        run(engine)
+    host.changes_left = None
+    assert all(len(colors) == 1 for colors in seen)
+    assert len(host.serving) == 1
+    run(engine)
+    assert all(len(colors) == 1 for colors in seen)
+    assert_settled(host, "green")
+
+
+@pytest.mark.parametrize("changes", CHANGES)
+def test_killed_anywhere_the_next_run_can_go_back(host: Host, engine: FakeEngine, changes: int) -> None:
+    host.changes_left = changes
+    with contextlib.suppress(Killed):
+        run(engine)
+    host.changes_left = None
+    seen = watch(host)
+    run(engine, "blue")
+    assert all(len(colors) == 1 for colors in seen)
+    assert_settled(host, "blue")
+
+
+@pytest.mark.parametrize("changes", CHANGES)
+def test_killed_anywhere_addresses_are_given_back(host: Host, engine: FakeEngine, changes: int) -> None:
+    before = {c.name: c.address for c in host.containers.values()}
+    host.changes_left = changes
+    with contextlib.suppress(Killed):
+        run(engine)
+    host.changes_left = None
+    run(engine)
+    assert {c.name: c.address for c in host.containers.values()} == before
+
+
+@pytest.mark.parametrize("changes", CHANGES)
+def test_killed_anywhere_the_active_color_is_the_one_that_serves(host: Host, engine: FakeEngine, changes: int) -> None:
+    host.changes_left = changes
+    with contextlib.suppress(Killed):
+        run(engine)
+    assert {View.take(engine, FakeHaproxy(host), APP).active} == host.serving
+
+
+@pytest.mark.parametrize("changes", CHANGES)
+def test_killed_in_the_retirement_the_next_one_finishes(host: Host, engine: FakeEngine, changes: int) -> None:
+    run(engine)
+    host.changes_left = changes
+    with contextlib.suppress(Killed):
+        retire(engine, FakeHaproxy(host), APP, "blue", 0.05, 0)
+    host.changes_left = None
+    assert host.serving == {"green"}
+    retire(engine, FakeHaproxy(host), APP, "blue", 0.05, 0)
+    assert View.take(engine, FakeHaproxy(host), APP).settled_on("green")
+
+
+@pytest.mark.parametrize("changes", range(8))
+def test_an_error_before_the_commit_is_undone(host: Host, engine: FakeEngine, changes: int) -> None:
+    replicas = len(host.containers) // 2
+    if changes > 2 * replicas:
+        pytest.skip("that change comes after the commit")
+    seen = watch(host)
+    host.fail_at = changes
+    with pytest.raises(LumaError, match="refused"):
+        run(engine)
+    assert all(colors == {"blue"} for colors in seen)
+    assert_settled(host, "blue")
+    assert not host.held
+
+
+def test_green_that_does_not_answer_through_the_proxy_is_not_switched_to(host: Host, engine: FakeEngine) -> None:
+    proxy = FakeHaproxy(host)
+    proxy.answers = lambda slot: 503
+    seen = watch(host)
+    with pytest.raises(LumaError, match=r"gets no healthy answer from blog-green.*nothing was switched"):
+        Switch(engine, proxy, APP, "green", HTTP).run()
+    assert all(colors == {"blue"} for colors in seen)
+    assert_settled(host, "blue")
+
+
+def test_an_incomplete_color_is_refused(host: Host, engine: FakeEngine) -> None:
+    with pytest.raises(LumaError, match="not complete"):
+        Switch(engine, FakeHaproxy(host), APP, "green", HTTP, replicas=7).run()
+    assert_settled(host, "blue")
+
+
+def test_a_stopped_replica_is_refused(host: Host, engine: FakeEngine) -> None:
+    last = list(host.containers)[-1]
+    host.containers[last] = replace(host.containers[last], running=False, status="exited")
+    with pytest.raises(LumaError, match=f"{last} is exited"):
+        run(engine)
+    assert_settled(host, "blue")
+
+
+def test_too_few_slots_are_told_before_anything_changes(host: Host, engine: FakeEngine) -> None:
+    host.slots = dict(list(host.slots.items())[: len(host.containers) // 2])
+    with pytest.raises(LumaError, match="0 free slots"):
+        run(engine)
+    assert_settled(host, "blue")
+
+
+def test_check_mode_tells_and_changes_nothing(host: Host, engine: FakeEngine) -> None:
+    seen = watch(host)
+    assert Switch(engine, FakeHaproxy(host), APP, "green", HTTP).run(check_mode=True).changed
+    assert seen == []
+
+
+def test_the_active_color_is_not_retired(host: Host, engine: FakeEngine) -> None:
+    with pytest.raises(LumaError, match="blue is the active color"):
+        retire(engine, FakeHaproxy(host), APP, "blue", 0.05, 0)
+    assert_settled(host, "blue")
+
+
+def test_without_a_proxy_the_alias_moves(host: Host, engine: FakeEngine) -> None:
+    Switch(engine, None, APP, "green", HTTP).run()
+    assert not host.holders("blue")
+    assert host.holders("green")
+
+
+@pytest.mark.parametrize("replicas", [1, 2])
+def test_the_first_deployment_serves_once_it_is_committed(tmp_path: Path, replicas: int) -> None:
+    host = Host()
+    host.add("blue", replicas, serving=False)
+    engine = FakeEngine(host, tmp_path)
+    seen = watch(host)
+    done = run(engine, "blue")
+    assert done.previous is None
+    assert_settled(host, "blue")
+    assert not host.held
+    assert seen[0] == set()
+
+
+def test_a_proxy_that_lost_its_flags_does_not_confuse_the_next_run(host: Host, engine: FakeEngine) -> None:
+    """Both colors hold the alias and both are served: the run died before its commit and the proxy was restarted."""
+    host.changes_left = 2 * len(host.containers) // 2 + 1
+    with pytest.raises(Killed):
+        run(engine)
+    host.changes_left = None
+    host.held.clear()
+    run(engine)
+    assert_settled(host, "green")
+
+
+def test_a_foreign_network_is_drained_before_the_addresses_are_lost(host: Host, engine: FakeEngine) -> None:
+    host.labels = {}
+    assert any("no explicit subnet" in warning for warning in run(engine).warnings)
+    assert_settled(host, "green")
