@@ -33,9 +33,7 @@ DYING = Path(__file__).parent / "dying"
 
 def docker(*arguments: str) -> str:
     """Run the docker command; returns what it printed."""
-    return subprocess.run(
-        ["docker", *arguments], stdout=subprocess.PIPE, text=True, check=True
-    ).stdout.strip()
+    return subprocess.run(["docker", *arguments], stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
 
 
 def build_images() -> None:
@@ -129,14 +127,12 @@ class Project:
     def containers(self) -> dict[str, str]:
         """The names of the app's running containers, and the release label of each."""
         label = f"label=luma.project={self.name}"
-        lines = docker(
-            "ps", "--filter", label, "--format", '{{.Names}} {{.Label "luma.release"}}'
-        ).splitlines()
+        lines = docker("ps", "--filter", label, "--format", '{{.Names}} {{.Label "luma.release"}}').splitlines()
         return dict(sorted((name, release) for name, _, release in (line.partition(" ") for line in lines)))
 
     def counters(self) -> dict[str, int]:
         """What the proxy has counted for the app's backend since its worker began."""
-        text = Haproxy(str(PROXY_FOLDER / "run")).run(f"show stat {self.name}:{self.name} 2 -1")
+        text = Haproxy(PROXY_FOLDER / "run").run(f"show stat {self.name}:{self.name} 2 -1")
         row = next(csv.DictReader(text.removeprefix("# ").splitlines()))
         return {name: int(value) for name, value in row.items() if value and value.isdigit()}
 

@@ -38,9 +38,7 @@ class Row:
 
 
 @pytest.fixture(scope="module", params=[1, 3], ids=["1 replica", "3 replicas"])
-def row(
-    request: pytest.FixtureRequest, make_project: MakeProject, tmp_path_factory: pytest.TempPathFactory
-) -> Row:
+def row(request: pytest.FixtureRequest, make_project: MakeProject, tmp_path_factory: pytest.TempPathFactory) -> Row:
     folder: Path = tmp_path_factory.mktemp("traffic")
     project = make_project("zero-loss", replicas=request.param, drain_timeout=f"{DRAIN_SECONDS}s")
     first = project.deploy(VERSION="r0", ON_SIGTERM=ON_SIGTERM[0])

@@ -52,8 +52,22 @@ def arm(switch: Any) -> None:
     switch.Switch._step = step
 
 
+class ArmingLoader(importlib.abc.Loader):
+    """Loads the switch's module as ever, and arms it."""
+
+    def __init__(self, loader: importlib.abc.Loader) -> None:
+        self._loader = loader
+
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType | None:
+        return self._loader.create_module(spec)
+
+    def exec_module(self, module: ModuleType) -> None:
+        self._loader.exec_module(module)
+        arm(module)
+
+
 class Finder(importlib.abc.MetaPathFinder):
-    """Arms the switch's module when it has been imported."""
+    """Finds the switch's module where everybody does, for that loader."""
 
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -62,15 +76,8 @@ class Finder(importlib.abc.MetaPathFinder):
             return None
         sys.meta_path.remove(self)
         spec = importlib.util.find_spec(name)
-        if spec is None or spec.loader is None:
-            return None
-        execute = spec.loader.exec_module
-
-        def execute_and_arm(module: ModuleType) -> None:
-            execute(module)
-            arm(module)
-
-        spec.loader.exec_module = execute_and_arm  # type: ignore[method-assign]
+        if spec and spec.loader:
+            spec.loader = ArmingLoader(spec.loader)
         return spec
 
 
