@@ -9,6 +9,7 @@ import json
 import subprocess
 from pathlib import Path
 from typing import NamedTuple
+from urllib.request import Request, urlopen
 
 import pytest
 import yaml
@@ -19,7 +20,7 @@ from ansible_collections.luma.deploy.plugins.plugin_utils._traffic_report import
 )
 
 from tests.testbed.servers import REPOSITORY, Server
-from tests.zero_loss.project import APP_IMAGE, PROXY_IMAGE, Traffic
+from tests.zero_loss.project import APP_IMAGE, PROXY_IMAGE, Traffic, wait_for
 
 HOST = "blog.localhost"
 
@@ -55,6 +56,16 @@ class Project(NamedTuple):
             text=True,
         )
         assert deployment.returncode == 0, deployment.stdout
+
+    def answering_release(self) -> str | None:
+        """The release that answers a request through the proxy, None where it is not answered with 200."""
+        request = Request(f"http://127.0.0.1:{self.server.port(80)}/", headers={"Host": HOST})
+        try:
+            with urlopen(request, timeout=5) as response:
+                release: str = response.headers["X-Release"]
+                return release
+        except OSError:
+            return None
 
     def containers(self) -> list[str]:
         """The names of the app's containers, of those too that do not run."""
@@ -120,3 +131,13 @@ def test_a_run_that_changes_nothing_restarts_nothing(switch: Switch) -> None:
     before = switch.project.starts()
     switch.project.deploy("r2")
     assert switch.project.starts() == before
+
+
+def test_after_a_restart_of_the_engine_the_same_release_serves(switch: Switch) -> None:
+    project = switch.project
+    project.server.stop_engine()
+    assert project.answering_release() is None
+    project.server.start_engine()
+    wait_for(lambda: project.answering_release() is not None, "the app has not come back")
+    assert {project.answering_release() for _ in range(20)} == {"r2"}
+    assert project.containers() == switch.after
