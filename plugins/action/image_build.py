@@ -77,5 +77,5 @@ def run(command: Sequence[str], folder: str, what: str) -> str:
 def image_id(image: str) -> str:
     """The id of a local image, empty where there is none."""
     command = ["docker", "image", "inspect", "--format", "{{.Id}}", image]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     return done.stdout.strip()

@@ -20,7 +20,6 @@ from ansible_collections.luma.deploy.plugins.module_utils._engine import (
     LABEL_PROJECT,
     LABEL_RELEASE,
     LABEL_REPLICA,
-    LOG_OPTIONS,
     Container,
     Engine,
     in_parallel,
@@ -54,7 +53,6 @@ class Wanted:
     volumes: tuple[str, ...] = ()
     check: HealthCheck = STAYS_RUNNING
     stop_timeout: float = 30.0
-    log_options: t.Mapping[str, str] = field(default_factory=lambda: LOG_OPTIONS)
 
     @property
     def config_hash(self) -> str:
@@ -65,7 +63,6 @@ class Wanted:
             "environment": dict(self.environment),
             "ports": self.ports,
             "volumes": self.volumes,
-            "log_options": dict(self.log_options),
         }
         return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -249,7 +246,6 @@ class Preparation:
             },
             aliases=[self.app.temporary_alias(color, number, wanted.replicas)],
             command=wanted.command,
-            log_options=wanted.log_options,
             environment=dict(wanted.environment, LUMA_COLOR=color, LUMA_RELEASE=release),
             ports=[tuple(port.split("/")) for port in published],
             host={"binds": list(wanted.volumes), "port_bindings": published},
@@ -271,11 +267,11 @@ class Preparation:
         return in_parallel(wait, names)
 
     def _raise_unhealthy(self, verdicts: t.Sequence[Verdict]) -> None:
-        bad = [verdict for verdict in verdicts if not verdict.healthy]
+        bad = [verdict for verdict in verdicts if not verdict.healthy and not verdict.given_up]
         if not bad:
             return
         failures = in_parallel(lambda verdict: describe_failure(self.engine, verdict, self.wanted.check), bad)
-        # Replicas that were given up because another one failed say less: the most telling one comes first.
+        # The most telling one comes first.
         failures.sort(key=lambda failure: failure["exit_code"] is None)
         text = (
             f"{len(bad)} of {len(verdicts)} replicas of {self.app.name} failed. {failure_text(failures[0])}\n"

@@ -191,13 +191,12 @@ class Engine:
         labels: t.Mapping[str, str],
         aliases: t.Sequence[str] = (),
         command: t.Sequence[str] = (),
-        log_options: t.Mapping[str, str] = LOG_OPTIONS,
         host: t.Mapping[str, t.Any] | None = None,
         **config: t.Any,
     ) -> None:
         """Creates a container that Docker starts again after a crash or a reboot. ``host`` and ``config`` go to the
         SDK's ``create_host_config`` and ``create_container_config``."""
-        log_config = docker.types.LogConfig(type="json-file", config=dict(log_options))
+        log_config = docker.types.LogConfig(type="json-file", config=LOG_OPTIONS)
         # The stubs take these for other types than the SDK does.
         client: t.Any = self.client
         networking = client.create_networking_config({network: client.create_endpoint_config(aliases=list(aliases))})

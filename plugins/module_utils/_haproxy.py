@@ -85,12 +85,9 @@ class Haproxy:
 
     def slots(self, backend: str) -> list[Slot]:
         """The slots of a backend, in their order; an empty list where the proxy has no such backend."""
-        return self._slots(self.run, backend)
-
-    @staticmethod
-    def _slots(run: t.Callable[[str], str], backend: str) -> list[Slot]:
-        states = parse_states(run("show servers state " + backend))
-        sessions = parse_sessions(run(f"show stat {backend} 4 -1"))
+        states = parse_states(self.run("show servers state " + backend))
+        rows = parse_stat(self.run(f"show stat {backend} 4 -1"))
+        sessions = {row["svname"]: int(row["scur"] or 0) for row in rows}
         return [
             Slot(
                 name=row["srv_name"],
@@ -151,26 +148,18 @@ class Haproxy:
     def run_on(self, worker: str, command: str) -> str:
         return self._send("master.sock", f"@!{worker} {command}")
 
-    def readdress_old_workers(self, backend: str, moves: t.Mapping[str, t.Sequence[str]]) -> None:
-        """Points the slots of replaced workers at other addresses: ``moves`` maps an address to its successors.
-
-        A worker that was replaced no longer asks the DNS, so that it never learns of the new color by itself; yet the
-        connections that it still has may bring one more request. Requests in flight stay where they are.
-        """
-        for worker in self.old_workers():
-            slots = self._slots(lambda command, pid=worker: self.run_on(pid, command), backend)  # type: ignore[misc]
-            for index, slot in enumerate(slots):
-                successors = moves.get(slot.address)
-                if successors:
-                    target = successors[index % len(successors)]
-                    self.run_on(worker, f"set server {backend}/{slot.name} addr {target}")
-
     def old_sessions(self, backend: str) -> int:
-        """The requests in flight on a backend in workers that were replaced."""
-        return sum(
-            sum(parse_sessions(self.run_on(worker, f"show stat {backend} 4 -1")).values())
-            for worker in self.old_workers()
-        )
+        """What may still reach a backend's old addresses through workers that were replaced: requests in flight, and
+        idle connections, each of which may bring one more request. Such a worker no longer asks the DNS and refuses
+        ``set server``, so that it never learns of another color."""
+        return sum(self._old_sessions_of(worker, backend) for worker in self.old_workers())
+
+    def _old_sessions_of(self, worker: str, backend: str) -> int:
+        # Frontends and backends (types 1 and 2). A client's connection is idle where it has no request in a backend.
+        rows = parse_stat(self.run_on(worker, "show stat -1 3 -1"))
+        connections = sum(int(row["scur"] or 0) for row in rows if row["svname"] == "FRONTEND")
+        requests = {row["pxname"]: int(row["scur"] or 0) for row in rows if row["svname"] == "BACKEND"}
+        return requests.get(backend, 0) + max(0, connections - sum(requests.values()))
 
     def reload(self) -> None:
         """Loads the configuration again. The servers' states go over by a state file, without which the new worker
@@ -197,9 +186,9 @@ def parse_states(text: str) -> list[dict[str, str]]:
     return [dict(zip(header, line.split())) for line in lines[2:]]
 
 
-def parse_sessions(text: str) -> dict[str, int]:
-    """Current sessions by server from the CSV of ``show stat``."""
+def parse_stat(text: str) -> list[dict[str, str]]:
+    """The rows of ``show stat``, a CSV whose header follows ``#``."""
     lines = [line for line in text.splitlines() if line.strip()]
     if not lines or not lines[0].startswith("# "):
-        return {}
-    return {row["svname"]: int(row["scur"] or 0) for row in csv.DictReader([lines[0][2:], *lines[1:]])}
+        return []
+    return list(csv.DictReader([lines[0][2:], *lines[1:]]))

@@ -96,12 +96,12 @@ def _probe_command(engine: Engine, check: HealthCheck, container: Container) -> 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What came of waiting for one replica."""
+    """What came of waiting for one replica; ``given_up``: the wait ended because another one had failed."""
 
     container: Container
     healthy: bool
     saw: str
-    seconds: float
+    given_up: bool = False
 
 
 def wait_until_healthy(
@@ -118,26 +118,30 @@ def wait_until_healthy(
     failures, pause, saw = 0, FIRST_PAUSE, "not probed yet"
     while True:
         container = engine.container(name, network)
-        now = time.monotonic()
         if container is None:
             raise LumaError(f"Container {name} vanished while luma waited for it to become healthy.")
         if not container.running or container.restarts:
-            return Verdict(container, False, saw, now - began)
+            return Verdict(container, False, saw)
         outcome = probe(engine, check, container)
-        saw = outcome.saw
-        settled = check.kind != "running" or now - began >= SETTLE_SECONDS
-        if outcome.healthy and settled:
-            return Verdict(container, True, saw, time.monotonic() - began)
-        if not outcome.healthy and now - began >= check.start_period:
+        saw, seconds = outcome.saw, time.monotonic() - began
+        if outcome.healthy and (check.kind != "running" or seconds >= SETTLE_SECONDS):
+            return Verdict(container, True, saw)
+        if not outcome.healthy and seconds >= check.start_period:
             failures += 1
-        # Probes that come faster than the interval, right after the start, do not use up the retries.
-        spent = failures >= check.retries and now - began >= check.start_period + check.retries * check.interval
-        if (spent and check.kind != "image") or time.monotonic() >= deadline or give_up():
-            return Verdict(container, False, saw, time.monotonic() - began)
-        if container.health == "unhealthy" and check.kind == "image":
-            return Verdict(container, False, saw, time.monotonic() - began)
+        if _failed(check, container, failures, seconds) or time.monotonic() >= deadline:
+            return Verdict(container, False, saw)
+        if give_up():
+            return Verdict(container, False, saw, given_up=True)
         time.sleep(max(0.0, min(pause, deadline - time.monotonic())))
         pause = min(pause * 1.3, check.interval)
+
+
+def _failed(check: HealthCheck, container: Container, failures: int, seconds: float) -> bool:
+    """Whether a replica has failed for good, ``seconds`` after the wait for it began."""
+    if check.kind == "image":
+        return container.health == "unhealthy"
+    # Probes that come faster than the interval, right after the start, do not use up the retries.
+    return failures >= check.retries and seconds >= check.start_period + check.retries * check.interval
 
 
 def describe_failure(engine: Engine, verdict: Verdict, check: HealthCheck) -> dict[str, t.Any]:

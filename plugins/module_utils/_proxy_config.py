@@ -93,7 +93,9 @@ defaults
     log global
     option httplog
     timeout http-request 10s
-    timeout http-keep-alive 60s
+    # Less than a drain takes at the most: a reload leaves idle connections with the worker that it replaces, and each
+    # of them may bring one more request to the color that is being drained.
+    timeout http-keep-alive 20s
     timeout client 60s
     timeout client-fin 10s
     timeout tunnel 1h
@@ -155,7 +157,9 @@ FORWARD_OWN = """\
 """
 
 FORWARD_TRUSTED = """\
-    option forwardfor
+    http-request set-header X-Forwarded-For "%[req.fhdr(x-forwarded-for)], %[src]" \
+if { req.hdr(x-forwarded-for) -m found }
+    http-request set-header X-Forwarded-For %[src] unless { req.hdr(x-forwarded-for) -m found }
     http-request set-header X-Forwarded-Proto http unless { req.hdr(x-forwarded-proto) -m found }
     http-request set-header X-Forwarded-Host %[req.hdr(host)] unless { req.hdr(x-forwarded-host) -m found }
 """

@@ -93,7 +93,7 @@ class Switch:
     def run(self, check_mode: bool = False) -> Switched:
         view = self._view()
         result = Switched(self.color, view.active)
-        if not self._left_to_do(view):
+        if view.of(self.color) and not self._left_to_do(view):
             return result
         self._refuse_incomplete(view)
         result.changed = True
@@ -244,8 +244,6 @@ class Switch:
         known = [slot for slot in ready + drain if slot.address in serving]
         result.slots = {slot.name: serving[slot.address].name for slot in known}
         result.slot_colors = {slot.name: serving[slot.address].color for slot in known}
-        successors = sorted(slot.address for slot in ready)
-        self.proxy.readdress_old_workers(self.app.backend, {slot.address: successors for slot in drain})
 
     def break_(self, result: Switched) -> None:
         network = self.engine.network(self.app.network)

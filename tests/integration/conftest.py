@@ -1,0 +1,157 @@
+# Copyright (c) 2026, the luma authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The modules as Ansible runs them, each in a process of its own, against the engine of this machine."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.zero_loss.project import APP_IMAGE, PROXY_IMAGE, build_images, docker, free_port, proxy_runs, remove_proxy
+
+ROOT = Path(__file__).parents[2]
+NUMBERS = itertools.count(1)
+
+
+class Failed(Exception):
+    """A module failed; ``result`` is what it returned."""
+
+    def __init__(self, result: dict[str, Any]) -> None:
+        super().__init__(result["msg"])
+        self.result = result
+
+
+def run_module(name: str, *, check: bool = False, **options: Any) -> dict[str, Any]:
+    """Run a module of the collection; returns its result, or raises `Failed`."""
+    arguments = {"ANSIBLE_MODULE_ARGS": {**options, "_ansible_check_mode": check, "_ansible_diff": True}}
+    done = subprocess.run(
+        [sys.executable, "-m", f"ansible_collections.luma.deploy.plugins.modules.{name}"],
+        input=json.dumps(arguments),
+        env={**os.environ, "PYTHONPATH": str(ROOT / ".collections")},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    result: dict[str, Any] = json.loads(done.stdout or '{"failed": true, "msg": ' + json.dumps(done.stderr) + "}")
+    if result.get("failed"):
+        raise Failed(result)
+    return result
+
+
+@dataclass
+class Site:
+    """A project with the app ``testapp``, without a proxy unless ``proxied``."""
+
+    project: str
+    proxied: bool = False
+    app: str = "testapp"
+
+    @property
+    def names(self) -> dict[str, Any]:
+        return {"project": self.project, "app": self.app}
+
+    @property
+    def common(self) -> dict[str, Any]:
+        return {**self.names, "proxied": self.proxied}
+
+    @property
+    def check(self) -> dict[str, Any]:
+        return {"path": "/up", "port": 3000, "interval": 0.2, "retries": 25, "timeout": 2}
+
+    def prepare(self, *, check: bool = False, **options: Any) -> dict[str, Any]:
+        given = {"image": APP_IMAGE, "health_check": self.check, "stop_timeout": 1, **self.common, **options}
+        return run_module("bluegreen_container", check=check, **given)
+
+    def switch(self, color: str, *, check: bool = False, **options: Any) -> dict[str, Any]:
+        given = {"color": color, "health_check": self.check, **self.common, **options}
+        return run_module("network_alias_switch", check=check, **given)
+
+    def retire(self, color: str, *, check: bool = False, **options: Any) -> dict[str, Any]:
+        given = {"color": color, "drain_timeout": 5, "stop_timeout": 1, **self.common, **options}
+        return run_module("graceful_shutdown", check=check, **given)
+
+    def route(self, *, check: bool = False, **options: Any) -> dict[str, Any]:
+        given = {"image": PROXY_IMAGE, "hosts": [self.host], "app_port": 3000, **self.names, **options}
+        return run_module("proxy", check=check, **given)
+
+    def deploy(self, **options: Any) -> str:
+        """All the phases; returns the color that serves."""
+        prepared = self.prepare(**options)
+        self.switch(prepared["color"])
+        self.retire(prepared["other"])
+        return str(prepared["color"])
+
+    @property
+    def host(self) -> str:
+        return f"{self.app}.{self.project}.localhost"
+
+    @property
+    def network(self) -> str:
+        return f"{self.project}-network"
+
+    def inspect(self, container: str) -> dict[str, Any]:
+        return dict(json.loads(docker("inspect", container))[0])
+
+    def aliases(self, container: str) -> set[str]:
+        return set(self.inspect(container)["NetworkSettings"]["Networks"][self.network]["Aliases"] or ())
+
+    def address(self, container: str) -> str:
+        return str(self.inspect(container)["NetworkSettings"]["Networks"][self.network]["IPAddress"])
+
+    def containers(self) -> list[str]:
+        return sorted(docker("ps", "-a", "--filter", self._label, "--format", "{{.Names}}").split())
+
+    @property
+    def _label(self) -> str:
+        return f"label=luma.project={self.project}"
+
+    def remove(self) -> None:
+        for name in self.containers():
+            docker("rm", "--force", name)
+        if docker("network", "ls", "--quiet", "--filter", f"name=^{self.network}$"):
+            template = "{{range .Containers}}{{.Name}} {{end}}"
+            for name in docker("network", "inspect", "--format", template, self.network).split():
+                docker("network", "disconnect", "--force", self.network, name)
+            docker("network", "rm", self.network)
+        for route in Path("/var/lib/luma/proxy/routes").glob(f"{self.project}:*.json"):
+            route.unlink()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _images() -> None:
+    build_images()
+
+
+@pytest.fixture(scope="session")
+def proxy_options() -> Iterator[dict[str, Any]]:
+    """Ports for a proxy that does not run yet; one that runs is used, and stays."""
+    if proxy_runs():
+        yield {}
+        return
+    yield {"bind": "127.0.0.1", "http_port": free_port(), "https_port": free_port()}
+    remove_proxy()
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    made = Site(f"test{os.getpid()}-{next(NUMBERS)}")
+    yield made
+    made.remove()
+
+
+@pytest.fixture
+def proxied(proxy_options: dict[str, Any]) -> Iterator[Site]:
+    made = Site(f"test{os.getpid()}-{next(NUMBERS)}", proxied=True)
+    made.route(**proxy_options)
+    yield made
+    made.remove()

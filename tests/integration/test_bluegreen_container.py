@@ -1,0 +1,208 @@
+# Copyright (c) 2026, the luma authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""bluegreen_container on a real engine."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.integration.conftest import Failed, Site
+from tests.zero_loss.project import docker
+
+
+def test_the_first_color_is_blue_and_serves_nobody_yet(site: Site) -> None:
+    result = site.prepare(replicas=2, release="r1", environment={"VERSION": "1"})
+    assert (result["changed"], result["active"], result["color"], result["settled"]) == (True, None, "blue", False)
+    assert [c["name"] for c in result["containers"]] == ["testapp-blue-1", "testapp-blue-2"] == site.containers()
+    assert [c["health"] for c in result["containers"]] == ["healthy", "healthy"]
+    made = site.inspect("testapp-blue-2")
+    assert {"testapp-blue-temp-2"} <= site.aliases("testapp-blue-2")
+    assert "testapp" not in site.aliases("testapp-blue-2")
+    assert made["HostConfig"]["RestartPolicy"]["Name"] == "unless-stopped"
+    assert made["HostConfig"]["LogConfig"] == {"Type": "json-file", "Config": {"max-file": "3", "max-size": "10m"}}
+    labels = made["Config"]["Labels"]
+    assert labels["luma.color"] == "blue"
+    assert labels["luma.replica"] == "2"
+    assert labels["luma.release"] == "r1"
+    assert {"VERSION=1", "LUMA_COLOR=blue", "LUMA_RELEASE=r1"} <= set(made["Config"]["Env"])
+
+
+def test_one_replica_has_no_number(site: Site) -> None:
+    site.prepare()
+    assert site.containers() == ["testapp-blue"]
+    assert "testapp-blue-temp" in site.aliases("testapp-blue")
+
+
+def test_the_network_has_an_explicit_subnet_so_that_addresses_can_be_given(site: Site) -> None:
+    site.prepare()
+    address = site.address("testapp-blue")
+    docker("network", "disconnect", site.network, "testapp-blue")
+    docker("network", "connect", "--ip", address, site.network, "testapp-blue")
+    assert site.address("testapp-blue") == address
+
+
+def test_what_is_as_asked_is_not_made_again(site: Site) -> None:
+    site.deploy()
+    started = site.inspect("testapp-blue")["State"]["StartedAt"]
+    again = site.prepare()
+    assert (again["changed"], again["settled"], again["color"]) == (False, True, "blue")
+    assert site.inspect("testapp-blue")["State"]["StartedAt"] == started
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"environment": {"A": "2"}}, {"replicas": 2}, {"release": "r2"}, {"force": True}, {"ports": ["3000"]}],
+    ids=str,
+)
+def test_what_differs_is_made_in_the_other_color(site: Site, change: dict[str, object]) -> None:
+    site.deploy(environment={"A": "1"})
+    planned = site.prepare(**{"environment": {"A": "1"}, **change}, check=True)
+    assert (planned["changed"], planned["color"], planned["containers"]) == (True, "green", [])
+    assert site.containers() == ["testapp-blue"]
+    made = site.prepare(**{"environment": {"A": "1"}, **change})
+    assert (made["changed"], made["active"], made["color"]) == (True, "blue", "green")
+    assert made["diff"]["before"]["color"] == "blue"
+    assert made["diff"]["after"] == planned["diff"]["after"]
+    assert "testapp-blue" in site.containers()
+
+
+def test_a_color_that_a_dead_run_made_is_used(site: Site) -> None:
+    site.prepare()
+    again = site.prepare()
+    assert (again["changed"], again["color"], again["settled"]) == (False, "blue", False)
+
+
+def test_leftovers_of_a_dead_run_are_replaced(site: Site) -> None:
+    site.deploy()
+    site.prepare(replicas=3, environment={"A": "2"})
+    made = site.prepare(replicas=1, environment={"A": "3"})
+    assert made["color"] == "green"
+    assert site.containers() == ["testapp-blue", "testapp-green"]
+
+
+def test_a_replica_that_is_gone_means_another_deployment(site: Site) -> None:
+    site.deploy(replicas=2)
+    docker("rm", "--force", "testapp-blue-2")
+    assert site.prepare(replicas=2)["color"] == "green"
+
+
+def test_a_stopped_replica_means_another_deployment(site: Site) -> None:
+    site.deploy()
+    docker("stop", "--time", "0", "testapp-blue")
+    assert site.prepare()["color"] == "green"
+
+
+def fails(site: Site, **options: object) -> Failed:
+    """What cannot be made leaves nothing, and what was there as it was."""
+    before = site.containers()
+    with pytest.raises(Failed) as caught:
+        site.prepare(**options)
+    assert site.containers() == before
+    return caught.value
+
+
+def test_an_unhealthy_replica_is_reported_and_all_are_removed(site: Site) -> None:
+    site.deploy()
+    failed = fails(site, replicas=2, environment={"FAIL_HEALTH_ON_CONTAINER": "testapp-green-2"})
+    assert "1 of 2 replicas of testapp failed. testapp-green-2 did not become healthy." in str(failed)
+    (report,) = failed.result["failures"]
+    assert report["container"] == "testapp-green-2"
+    assert "answered 503" in report["probe"]
+
+
+def test_an_exit_is_reported_with_code_and_last_words(site: Site) -> None:
+    failed = fails(site, environment={"EXIT_AT_START": "3"})
+    assert "exited" in str(failed)
+    (report,) = failed.result["failures"]
+    assert report["exit_code"] == 3 or report["restarts"]
+    assert "no configuration found" in "\n".join(report["logs"])
+
+
+def test_another_port_is_named(site: Site) -> None:
+    failed = fails(site, environment={"PORT": "4000"})
+    assert "It listens on port 4000, but app_port is 3000" in str(failed)
+
+
+def test_a_port_of_the_loopback_is_named(site: Site) -> None:
+    failed = fails(site, command=["python3", "-m", "http.server", "3000", "--bind", "127.0.0.1"])
+    assert "It listens on port 3000 of 127.0.0.1 only" in str(failed)
+
+
+def test_deploy_timeout_bounds_all_of_it(site: Site) -> None:
+    check = {**site.check, "retries": 1000}
+    assert "did not become healthy" in str(
+        fails(site, health_check=check, deploy_timeout=1, environment={"HEALTH": "fail"})
+    )
+
+
+def test_an_image_that_is_nowhere(site: Site) -> None:
+    failed = fails(site, image="luma-test/no-such-image:1")
+    assert "Image luma-test/no-such-image:1 is not on this host and could not be pulled" in str(failed)
+
+
+def test_a_foreign_container_of_that_name_is_left_alone(site: Site) -> None:
+    docker("run", "--detach", "--name", "testapp-blue", "luma-example/python", "sleep", "60")
+    try:
+        failed = fails(site)
+        assert "The name testapp-blue is taken by a container that belongs to nobody that luma knows" in str(failed)
+        assert site.inspect("testapp-blue")["State"]["Running"]
+    finally:
+        docker("rm", "--force", "testapp-blue")
+
+
+def test_an_engine_that_is_not_there(site: Site, tmp_path: Path) -> None:
+    with pytest.raises(Failed, match="No Docker engine answers at unix://"):
+        site.prepare(docker_host=f"unix://{tmp_path}/none.sock")
+
+
+def test_a_fixed_host_port_is_refused_once_somebody_holds_it(site: Site) -> None:
+    site.deploy(ports=["18231:3000"])
+    assert "fixed host port 18231:3000" in str(fails(site, ports=["18231:3000"], environment={"A": "2"}))
+    assert site.prepare(ports=["18231-18239:3000"])["color"] == "green"
+
+
+def test_a_command_is_the_health_check(site: Site) -> None:
+    check = {"command": ["python3", "-c", "print('it works')"], "interval": 0.2, "retries": 3}
+    assert site.deploy(health_check=check) == "blue"
+    check["command"] = ["python3", "-c", "raise SystemExit('no disk')"]
+    assert "exited with 1: no disk" in str(fails(site, health_check=check, environment={"A": "2"}))
+
+
+def test_the_image_s_own_healthcheck(site: Site, tmp_path: Path) -> None:
+    for name, code in (("good", 0), ("bad", 1)):
+        (tmp_path / "Dockerfile").write_text(
+            f"FROM luma-test/app\nHEALTHCHECK --interval=1s --retries=1 CMD exit {code}\n"
+        )
+        docker("build", "--quiet", "--tag", f"luma-test/{name}", str(tmp_path))
+    assert "HEALTHCHECK says unhealthy" in str(fails(site, image="luma-test/bad", health_check={}))
+    assert site.prepare(image="luma-test/good", health_check={})["changed"]
+
+
+def test_without_any_check_it_has_to_stay_running(site: Site) -> None:
+    failed = fails(site, health_check={}, command=["python3", "-c", "raise SystemExit(4)"])
+    assert "exited" in str(failed)
+    assert site.prepare(health_check={})["changed"]
+
+
+def test_absent_refuses_the_active_color_and_removes_the_other(site: Site) -> None:
+    site.deploy()
+    with pytest.raises(Failed, match="blue is the active color of testapp"):
+        site.prepare(state="absent", color="blue", image=None)
+    site.prepare(environment={"A": "2"})
+    assert site.prepare(state="absent", color="green", image=None, check=True)["changed"]
+    assert len(site.containers()) == 2
+    assert site.prepare(state="absent", color="green", image=None)["changed"]
+    assert site.containers() == ["testapp-blue"]
+    assert not site.prepare(state="absent", color="green", image=None)["changed"]
+
+
+def test_volumes_and_ports_reach_the_container(site: Site, tmp_path: Path) -> None:
+    site.prepare(volumes=[f"{tmp_path}:/data:ro"], ports=["127.0.0.1::3000"])
+    made = site.inspect("testapp-blue")
+    assert made["HostConfig"]["Binds"] == [f"{tmp_path}:/data:ro"]
+    published = json.loads(json.dumps(made["NetworkSettings"]["Ports"]))["3000/tcp"]
+    assert published[0]["HostIp"] == "127.0.0.1"

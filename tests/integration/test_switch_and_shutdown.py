@@ -1,0 +1,157 @@
+# Copyright (c) 2026, the luma authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""network_alias_switch and graceful_shutdown on a real engine, and with a real proxy where its counters matter."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import threading
+from collections.abc import Iterator
+
+import pytest
+from ansible_collections.luma.deploy.plugins.module_utils._haproxy import Haproxy
+
+from tests.integration.conftest import Failed, Site
+from tests.zero_loss.project import PROXY_FOLDER, docker, wait_for
+
+
+def test_the_alias_moves_and_addresses_stay(site: Site) -> None:
+    site.deploy()
+    site.prepare(environment={"A": "2"})
+    before = {name: site.address(name) for name in site.containers()}
+    assert site.switch("green", check=True)["changed"]
+    assert "testapp" in site.aliases("testapp-blue")
+    done = site.switch("green")
+    assert (done["changed"], done["previous"], done["color"]) == (True, "blue", "green")
+    assert "testapp" in site.aliases("testapp-green")
+    assert "testapp" not in site.aliases("testapp-blue")
+    assert {name: site.address(name) for name in site.containers()} == before
+    assert [(move["container"], move["step"], move["address_kept"]) for move in done["moves"]] == [
+        ("testapp-green", "make", True),
+        ("testapp-blue", "break", True),
+    ]
+    assert not site.switch("green")["changed"]
+
+
+def test_established_connections_live_on(site: Site) -> None:
+    """The old color's requests in flight, and the new color's connections to its database, are such connections."""
+    site.deploy()
+    site.prepare(environment={"A": "2"})
+    connections = [http.client.HTTPConnection(site.address(name), 3000, timeout=10) for name in site.containers()]
+    sockets = []
+    for connection in connections:
+        connection.request("GET", "/")
+        assert connection.getresponse().read() == b"hello\n"
+        sockets.append(connection.sock)
+    site.switch("green")
+    for connection, socket in zip(connections, sockets, strict=True):
+        connection.request("GET", "/")
+        assert connection.getresponse().read() == b"hello\n"
+        assert connection.sock is socket
+
+
+def test_back_and_forth(site: Site) -> None:
+    site.deploy()
+    site.prepare(environment={"A": "2"})
+    for color in ("green", "blue", "green"):
+        assert site.switch(color)["changed"]
+        assert "testapp" in site.aliases(f"testapp-{color}")
+
+
+def test_an_unhealthy_color_is_refused(site: Site) -> None:
+    site.deploy()
+    site.prepare(environment={"A": "2"})
+    docker("stop", "--time", "0", "testapp-green")
+    with pytest.raises(Failed, match=r"testapp-green is exited.*nothing was changed"):
+        site.switch("green")
+    assert "testapp" in site.aliases("testapp-blue")
+
+
+def test_a_color_that_is_not_complete_is_refused(site: Site) -> None:
+    site.deploy()
+    site.prepare(environment={"A": "2"})
+    with pytest.raises(Failed, match="1 of 2 replicas"):
+        site.switch("green", replicas=2)
+    with pytest.raises(Failed, match="has no container"):
+        Site(site.project, app="other").switch("green")
+
+
+def test_a_network_without_a_subnet_is_told_of(site: Site) -> None:
+    docker("network", "create", site.network)
+    site.deploy()
+    site.prepare(environment={"A": "2"})
+    done = site.switch("green")
+    assert "has no explicit subnet" in str(done["warnings"])
+    assert "testapp" in site.aliases("testapp-green")
+
+
+def test_the_active_color_is_not_shut_down(site: Site) -> None:
+    site.deploy()
+    with pytest.raises(Failed, match="blue is the active color of testapp and serves its users"):
+        site.retire("blue")
+    assert site.inspect("testapp-blue")["State"]["Running"]
+
+
+@pytest.mark.parametrize(("behaviour", "killed"), [("graceful", False), ("ignore", True), ("die", False)])
+def test_the_other_color_is_stopped_and_removed(site: Site, behaviour: str, killed: bool) -> None:
+    site.deploy(environment={"ON_SIGTERM": behaviour}, replicas=2)
+    site.prepare(environment={"A": "2"})
+    site.switch("green")
+    assert site.retire("blue", check=True)["changed"]
+    assert len(site.containers()) == 3
+    done = site.retire("blue")
+    assert [(c["name"], c["stopped"], c["killed"]) for c in done["containers"]] == [
+        ("testapp-blue-1", True, killed),
+        ("testapp-blue-2", True, killed),
+    ]
+    assert site.containers() == ["testapp-green"]
+    assert not site.retire("blue")["changed"]
+
+
+def test_stopped_containers_can_be_kept(site: Site) -> None:
+    site.deploy()
+    site.prepare(environment={"A": "2"})
+    site.switch("green")
+    site.retire("blue", remove=False)
+    assert not site.inspect("testapp-blue")["State"]["Running"]
+
+
+def in_flight(site: Site) -> int:
+    return sum(slot.sessions for slot in Haproxy(PROXY_FOLDER / "run").slots(f"{site.project}:{site.app}"))
+
+
+@pytest.fixture
+def upload(proxied: Site) -> Iterator[http.client.HTTPConnection]:
+    """An upload that is in flight on blue, which dies at once on SIGTERM: half of its body is sent."""
+    port = proxied.route()["http_port"]
+    proxied.deploy(environment={"ON_SIGTERM": "die"})
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    connection.putrequest("POST", "/upload", skip_host=True)
+    connection.putheader("Host", proxied.host)
+    connection.putheader("Content-Length", "10")
+    connection.endheaders(b"12345")
+    wait_for(lambda: in_flight(proxied) == 1, "the request does not arrive")
+    yield connection
+    connection.close()
+
+
+def test_a_request_in_flight_is_waited_for(proxied: Site, upload: http.client.HTTPConnection) -> None:
+    proxied.prepare(environment={"A": "2"})
+    slots = proxied.switch("green")["slots"]
+    rest = threading.Timer(3, upload.send, [b"67890"])
+    rest.start()
+    done = proxied.retire("blue", drain_timeout=50, slots=slots)
+    assert json.loads(upload.getresponse().read())["length"] == 10
+    assert (done["sessions_cut"], done["containers"][0]["drained"]) == (0, True)
+
+
+def test_a_request_that_takes_too_long_is_cut_and_counted(proxied: Site, upload: http.client.HTTPConnection) -> None:
+    proxied.prepare(environment={"A": "2"})
+    slots = proxied.switch("green")["slots"]
+    done = proxied.retire("blue", drain_timeout=0.5, slots=slots)
+    assert (done["sessions"], done["sessions_cut"]) == (1, 1)
+    assert (done["containers"][0]["drained"], done["containers"][0]["sessions_cut"]) == (False, 1)
+    assert done["progress"][0][1] == 1
+    assert "were still open" in done["report"][1]
