@@ -53,7 +53,7 @@ options:
     default: 2
   slots:
     description:
-      - The colors of the proxy's server slots, such as V({blog1: blue, blog2: green}). With them the report
+      - The colors of the proxy's server slots, such as C(blog1) to V(blue). With them the report
         tells the time from the last request that the old color answered to the first of the new one.
     type: dict
     default: {}

@@ -73,9 +73,9 @@ def measure_throughput(project: Project) -> Rates:
     finally:
         docker("rm", "--force", plain)
     return Rates(
-        luma=median(luma for luma, _, _ in rounds),
-        to_plain=median(luma / plain for luma, plain, _ in rounds),
-        to_backend=median(luma / backend for luma, _, backend in rounds),
+        luma=median(luma for luma, _plain, _backend in rounds),
+        to_plain=median(luma / plain for luma, plain, _unused in rounds),
+        to_backend=median(luma / backend for luma, _plain, backend in rounds),
     )
 
 

@@ -139,5 +139,5 @@ def test_after_a_restart_of_the_engine_the_same_release_serves(switch: Switch) -
     assert project.answering_release() is None
     project.server.start_engine()
     wait_for(lambda: project.answering_release() is not None, "the app has not come back")
-    assert {project.answering_release() for _ in range(20)} == {"r2"}
+    assert {project.answering_release() for _again in range(20)} == {"r2"}
     assert project.containers() == switch.after

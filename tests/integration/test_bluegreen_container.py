@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -58,7 +59,7 @@ def test_what_is_as_asked_is_not_made_again(site: Site) -> None:
     [{"environment": {"A": "2"}}, {"replicas": 2}, {"release": "r2"}, {"force": True}, {"ports": ["3000"]}],
     ids=str,
 )
-def test_what_differs_is_made_in_the_other_color(site: Site, change: dict[str, object]) -> None:
+def test_what_differs_is_made_in_the_other_color(site: Site, change: dict[str, Any]) -> None:
     site.deploy(environment={"A": "1"})
     planned = site.prepare(**{"environment": {"A": "1"}, **change}, check=True)
     assert (planned["changed"], planned["color"], planned["containers"]) == (True, "green", [])
@@ -96,7 +97,7 @@ def test_a_stopped_replica_means_another_deployment(site: Site) -> None:
     assert site.prepare()["color"] == "green"
 
 
-def fails(site: Site, **options: object) -> Failed:
+def fails(site: Site, **options: Any) -> Failed:
     """What cannot be made leaves nothing, and what was there as it was."""
     before = site.containers()
     with pytest.raises(Failed) as caught:

@@ -56,7 +56,7 @@ def build_server_image(engine: str) -> str:
     return image
 
 
-def build_server_images(engines: Iterable[str] = ENGINES) -> None:
+def build_server_images(engines: Iterable[str] = tuple(ENGINES)) -> None:
     """Make the images of servers with those engines, side by side."""
     with ThreadPoolExecutor() as pool:
         list(pool.map(build_server_image, engines))
@@ -202,7 +202,7 @@ def remove_leftovers() -> None:
         *("docker", "ps", "--all", "--filter", f"label={OWNER_LABEL}"),
         *("--format", f'{{{{.ID}}}} {{{{.Label "{OWNER_LABEL}"}}}}'),
     )
-    for container, _, owner in (line.partition(" ") for line in listing.splitlines()):
+    for container, _unused, owner in (line.partition(" ") for line in listing.splitlines()):
         if owner.startswith(f"{host}/") and not _is_alive(owner):
             _call("docker", "rm", "--force", "--volumes", container)
 
@@ -212,7 +212,7 @@ def _this_process() -> str:
 
 
 def _is_alive(owner: str) -> bool:
-    _, pid, started = owner.split("/")
+    _unused, pid, started = owner.split("/")
     return _start_time(int(pid)) == started
 
 

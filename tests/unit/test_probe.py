@@ -87,9 +87,7 @@ def test_a_client_that_was_killed_is_no_success(url: str) -> None:
 
 def test_a_client_that_cannot_start_says_why(url: str) -> None:
     started = start(url, max_seconds="soon")
-    with pytest.raises(
-        AnsibleActionFail, match=r"no report: .*argument --seconds: invalid float value: 'soon'"
-    ):
+    with pytest.raises(AnsibleActionFail, match=r"no report: .*argument --seconds: invalid float value: 'soon'"):
         probe.stop(Path(started["report_file"]), min_seconds=1)
 
 

@@ -69,9 +69,7 @@ async def serves_well(reader: asyncio.StreamReader, writer: asyncio.StreamWriter
         writer.write(GOOD)
 
 
-async def traffic(
-    kind: Kind, *behaviours: Behaviour, enough: int, tmp_path: Path
-) -> tuple[list[Record], int]:
+async def traffic(kind: Kind, *behaviours: Behaviour, enough: int, tmp_path: Path) -> tuple[list[Record], int]:
     """Send `enough` requests to a server whose connections behave like this, one after the other.
 
     Returns the records and the number of connections that the client made.
@@ -141,7 +139,7 @@ def get(**options: object) -> Kind:
 )
 def test_every_loss_is_noticed_once(behaviour: Behaviour, words: str, tmp_path: Path) -> None:
     kind = get(patience=0.2)
-    records, _ = asyncio.run(traffic(kind, behaviour, serves_well, enough=5, tmp_path=tmp_path))
+    records, _unused = asyncio.run(traffic(kind, behaviour, serves_well, enough=5, tmp_path=tmp_path))
     assert [record.failure for record in records] == [words, "", "", "", ""]
 
 
@@ -168,7 +166,7 @@ def test_keep_alive_uses_one_connection(tmp_path: Path) -> None:
 
 def test_new_connections_are_new(tmp_path: Path) -> None:
     kind = get(keeps_connection=False)
-    _, connections = asyncio.run(traffic(kind, serves_well, enough=20, tmp_path=tmp_path))
+    _unused, connections = asyncio.run(traffic(kind, serves_well, enough=20, tmp_path=tmp_path))
     assert connections == 20
 
 
@@ -184,7 +182,7 @@ def test_a_close_is_noticed_before_the_event_loop_has_seen_it() -> None:
     async def run() -> None:
         with socket.create_server(("127.0.0.1", 0)) as server:
             connection = await Connection.open(Target("127.0.0.1", server.getsockname()[1], ""))
-            accepted, _ = server.accept()
+            accepted, _unused = server.accept()
             assert connection.is_open()
             accepted.close()
             assert not connection.is_open()
@@ -203,14 +201,14 @@ def test_a_close_is_noticed_before_the_event_loop_has_seen_it() -> None:
 def test_an_upload_that_arrives_changed_is_a_loss(body: bytes, words: str, tmp_path: Path) -> None:
     data = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body
     kind = get(check=uploaded_completely)
-    records, _ = asyncio.run(traffic(kind, answers(data), enough=1, tmp_path=tmp_path))
+    records, _unused = asyncio.run(traffic(kind, answers(data), enough=1, tmp_path=tmp_path))
     assert [record.failure for record in records] == [words]
 
 
 def test_a_stream_without_its_end_is_a_loss(tmp_path: Path) -> None:
     data = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nmore\r\n0\r\n\r\n"
     kind = get(check=streamed_completely)
-    records, _ = asyncio.run(traffic(kind, answers(data), enough=1, tmp_path=tmp_path))
+    records, _unused = asyncio.run(traffic(kind, answers(data), enough=1, tmp_path=tmp_path))
     assert [record.failure for record in records] == ["the stream ended with b'more'"]
 
 
@@ -238,9 +236,7 @@ def app() -> Iterator[App]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = (sys.executable, str(ROOT / "tests/testbed/app/app.py"))
-    with running(
-        *command, stdout=subprocess.PIPE, PORT=str(port), VERSION="r7", LUMA_COLOR="blue"
-    ) as process:
+    with running(*command, stdout=subprocess.PIPE, PORT=str(port), VERSION="r7", LUMA_COLOR="blue") as process:
         assert process.stdout
         assert process.stdout.readline() == b"listening\n"
         yield App(process, port)

@@ -113,6 +113,7 @@ class Project:
             env={**os.environ, **(dying if dies_at else {})},
             text=True,
             timeout=180,
+            check=False,
         )
         return Deployment(done.returncode, done.stdout, time.monotonic() - began)
 
@@ -128,7 +129,7 @@ class Project:
         """The names of the app's running containers, and the release label of each."""
         label = f"label=luma.project={self.name}"
         lines = docker("ps", "--filter", label, "--format", '{{.Names}} {{.Label "luma.release"}}').splitlines()
-        return dict(sorted((name, release) for name, _, release in (line.partition(" ") for line in lines)))
+        return dict(sorted((name, release) for name, _unused, release in (line.partition(" ") for line in lines)))
 
     def counters(self) -> dict[str, int]:
         """What the proxy has counted for the app's backend since its worker began."""

@@ -63,7 +63,7 @@ def test_a_replica_of_the_active_color_has_the_alias(host: Host, container: str)
 
 def test_the_proxy_answers_from_every_replica(host: Host) -> None:
     hostnames = {inspect(host, container)["Config"]["Hostname"] for container in REPLICAS}
-    answers = {ask(host, "blog.localhost") for _ in range(20)}
+    answers = {ask(host, "blog.localhost") for _again in range(20)}
     assert answers == {f"version 1, blue, replica {hostname}\n 200" for hostname in hostnames}
 
 

@@ -68,7 +68,7 @@ class Connection:
                 return
 
     async def answer(self, request: Request, app: App) -> None:
-        path, _, query = request.path.partition("?")
+        path, _unused, query = request.path.partition("?")
         if path == "/up":
             await asyncio.sleep(float(ENV.get("HEALTH_SECONDS", "0")))
             self.send(app, 200 if is_healthy() else 503, b"healthy\n" if is_healthy() else b"not healthy\n")

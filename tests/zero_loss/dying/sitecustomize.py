@@ -21,7 +21,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-STEP, _, MOMENT = os.environ.get("LUMA_TEST_DIES_AT", "").partition(":")
+STEP, _unused, MOMENT = os.environ.get("LUMA_TEST_DIES_AT", "").partition(":")
 RUN_BY = int(os.environ.get("LUMA_TEST_RUN_BY", "0"))
 
 
