@@ -62,7 +62,7 @@ def deployment(server: Server, folder: Path, **environment: str) -> subprocess.P
 
 
 def outcome(run: subprocess.Popen[str]) -> tuple[int, str]:
-    output, _ = run.communicate(timeout=180)
+    output, _unused = run.communicate(timeout=180)
     return run.returncode, output
 
 
