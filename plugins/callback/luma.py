@@ -38,7 +38,9 @@ from ansible.plugins.callback import CallbackBase
 
 PATIENCE = 1.0
 FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
-FAILED, INVALID_INPUT, UNREACHABLE = 1, 2, 3
+FAILED = 1
+INVALID_INPUT = 2
+UNREACHABLE = 3
 
 
 class SignOfLife:

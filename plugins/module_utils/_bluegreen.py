@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import time
@@ -83,7 +84,8 @@ class Prepared:
 
 
 class Preparation:
-    """One run of the phase on one host."""
+    """One run of the phase on one host. ``image_id``: the id of the wanted image there, empty where it is missing, as
+    it may be in check mode. Both times in seconds."""
 
     def __init__(
         self,
@@ -91,6 +93,7 @@ class Preparation:
         proxy: Haproxy | None,
         app: App,
         wanted: Wanted,
+        image_id: str,
         deploy_timeout: float = 120.0,
         drain_timeout: float = 30.0,
     ) -> None:
@@ -98,40 +101,39 @@ class Preparation:
         self.proxy = proxy
         self.app = app
         self.wanted = wanted
+        self.image_id = image_id
         self.deploy_timeout = deploy_timeout
         self.drain_timeout = drain_timeout
 
     def run(self, force: bool = False, check_mode: bool = False) -> Prepared:
         view = View.take(self.engine, self.proxy, self.app)
-        image = self.engine.image(self.wanted.image) if check_mode else self.engine.need_image(self.wanted.image)
-        image_id = image["Id"] if image else ""
-        ready = None if force else self._color_that_is_ready(view, image_id)
+        ready = None if force else self._color_that_is_ready(view)
         if ready:
             return self._prepared(view, ready, created=False)
         color = other(view.active) if view.active else COLORS[0]
         self._refuse_foreign_names(color)
         self._refuse_taken_ports(view)
-        release = self.wanted.release or short_id(image_id)
+        release = self.wanted.release or short_id(self.image_id)
         if check_mode:
             return Prepared(view.active, color, (), True, False, release, _summary(view))
-        return self._make(view, color, image_id, release)
+        return self._make(view, color, release)
 
     # --- nothing to make ----------------------------------------------------------------------------------------
 
-    def _color_that_is_ready(self, view: View, image_id: str) -> str | None:
+    def _color_that_is_ready(self, view: View) -> str | None:
         """The color whose containers are already what is wanted, complete and healthy: the active one, or one that an
         earlier run made before it died."""
         colors = [view.active, other(view.active)] if view.active else list(COLORS)
         for color in colors:
             containers = view.of(color)
-            if self._as_wanted(containers, image_id) and self._healthy(containers):
+            if self._as_wanted(containers) and self._healthy(containers):
                 return color
         return None
 
-    def _as_wanted(self, containers: t.Sequence[Container], image_id: str) -> bool:
+    def _as_wanted(self, containers: t.Sequence[Container]) -> bool:
         wanted = self.wanted
         return len(containers) == wanted.replicas and all(
-            c.image_id == image_id
+            c.image_id == self.image_id
             and c.config_hash == wanted.config_hash
             and (not wanted.release or c.release == wanted.release)
             for c in containers
@@ -173,8 +175,7 @@ class Preparation:
                 belongs = "project {}, app {}".format(*owner) if owner[0] else "nobody that luma knows"
                 raise LumaError(
                     f"The name {name} is taken by a container that belongs to {belongs}. luma leaves it alone, and "
-                    "nothing was "
-                    f"changed. Rename or remove it (docker rename {name} OTHER), or rename the app."
+                    f"nothing was changed. Rename or remove it (docker rename {name} OTHER), or rename the app."
                 )
 
     def _refuse_taken_ports(self, view: View) -> None:
@@ -194,7 +195,7 @@ class Preparation:
 
     # --- making -------------------------------------------------------------------------------------------------
 
-    def _make(self, view: View, color: str, image_id: str, release: str) -> Prepared:
+    def _make(self, view: View, color: str, release: str) -> Prepared:
         began = time.monotonic()
         deadline = began + self.deploy_timeout
         self.engine.ensure_network(self.app.network, {LABEL_PROJECT: self.app.project})
@@ -202,12 +203,14 @@ class Preparation:
         cleared = time.monotonic()
         numbers = range(1, self.wanted.replicas + 1)
         try:
-            in_parallel(lambda number: self._start(color, number, image_id, release), numbers)
+            in_parallel(lambda number: self._start(color, number, release), numbers)
             started = time.monotonic()
             verdicts = self._wait(self._names(color), deadline)
             self._raise_unhealthy(verdicts)
         except BaseException:
-            self._remove(color)
+            # Where the engine is what failed, the next run removes them.
+            with contextlib.suppress(LumaError):
+                self._remove(color)
             raise
         return self._prepared(
             View.take(self.engine, self.proxy, self.app),
@@ -228,13 +231,13 @@ class Preparation:
             Switch(self.engine, self.proxy, self.app, view.active).run()
         retire(self.engine, self.proxy, self.app, color, self.drain_timeout, self.wanted.stop_timeout)
 
-    def _start(self, color: str, number: int, image_id: str, release: str) -> None:
+    def _start(self, color: str, number: int, release: str) -> None:
         wanted = self.wanted
         name = self.app.container_name(color, number, wanted.replicas)
         published = port_bindings(wanted.ports)
         self.engine.create(
             name,
-            image_id,
+            wanted.image,
             self.app.network,
             labels={
                 LABEL_PROJECT: self.app.project,

@@ -77,8 +77,7 @@ def refuse_active(view: View, color: str) -> None:
     if view.active == color:
         raise LumaError(
             f"{color} is the active color of {view.app.name} and serves its users: it is not stopped, nothing was "
-            "changed. Switch to "
-            "the other color first."
+            "changed. Switch to the other color first."
         )
 
 

@@ -134,8 +134,7 @@ class Engine:
         except (docker.errors.DockerException, requests.exceptions.RequestException) as exc:
             raise LumaError(
                 f"No Docker engine answers at {docker_host}: {explanation(exc)}. Nothing was changed. Start it "
-                "(systemctl start docker), or "
-                "install it with the playbook luma.deploy.setup."
+                "(systemctl start docker), or install it with the playbook luma.deploy.setup."
             ) from exc
         return cls(client, state_dir)
 
@@ -266,8 +265,7 @@ class Engine:
             except (docker.errors.DockerException, requests.exceptions.RequestException) as exc:
                 raise LumaError(
                     f"Image {name} is not on this host and could not be pulled: {explanation(exc)}. Nothing was "
-                    "changed. Build or load "
-                    "the image on the host, or correct its name."
+                    "changed. Build or load the image on the host, or correct its name."
                 ) from exc
             found = self.image(name)
         if found is None:

@@ -164,16 +164,14 @@ class Proxy:
         if container.labels.get(LABEL_ROLE) != "proxy":
             raise LumaError(
                 f"The name {CONTAINER} is taken by a container that luma did not make: nothing was changed. Rename "
-                "it with: "
-                f"docker rename {CONTAINER} OTHER"
+                f"it with: docker rename {CONTAINER} OTHER"
             )
         actual = json.loads(container.labels["luma.proxy"])
         for name, value in asdict(self.settings).items():
             if value is not None and value != actual[name]:
                 result.notes.append(
                     f"The proxy that runs on this host has {name} {actual[name]}; luma.yml's {value} was not "
-                    "applied, since other projects "
-                    "may use it"
+                    "applied, since other projects may use it"
                 )
         result.http_port, result.bind = actual["http_port"], actual["bind"]
         return container.running

@@ -107,9 +107,9 @@ class Switch:
             if not committed:
                 self._step(result, "see", self.see)
             self._step(result, "commit", self.commit)
-        except BaseException:
+        except BaseException as exc:
             if not committed:
-                self.undo()
+                self._undo_after(exc)
             raise
         self._step(result, "break", self.break_)
         self._step(result, "release", self.release)
@@ -151,8 +151,7 @@ class Switch:
         if self.replicas is not None and len(containers) != self.replicas:
             raise LumaError(
                 f"{name} has {len(containers)} of {self.replicas} replicas: it is not complete, nothing was changed. "
-                "Deploy it "
-                "again."
+                "Deploy it again."
             )
         for container in containers:
             if not container.running:
@@ -171,8 +170,7 @@ class Switch:
             if not outcome.healthy:
                 raise LumaError(
                     f"{container.name} is not healthy: {outcome.saw}. It is not switched to, nothing was changed. "
-                    "See: docker logs "
-                    f"{container.name}"
+                    f"See: docker logs {container.name}"
                 )
 
     # --- the steps ----------------------------------------------------------------------------------------------
@@ -184,8 +182,7 @@ class Switch:
         if not view.slots:
             raise LumaError(
                 f"luma-proxy does not route {self.app.name}: it has no backend {self.app.backend}. Nothing was "
-                "switched. Run the role "
-                "luma.deploy.proxy first."
+                "switched. Run the role luma.deploy.proxy first."
             )
         serving = view.slots_of(other(self.color))
         free = [slot for slot in view.slots if slot not in serving]
@@ -193,8 +190,7 @@ class Switch:
         if len(free) < needed:
             raise LumaError(
                 f"luma-proxy has {len(free)} free slots for {needed} new replicas of {self.app.name}: nothing was "
-                "switched. Run the role "
-                "luma.deploy.proxy with the new number of replicas first."
+                "switched. Run the role luma.deploy.proxy with the new number of replicas first."
             )
         self.proxy.set_states(self.app.backend, ready=(), drain=[slot.name for slot in free if not slot.held])
 
@@ -238,7 +234,12 @@ class Switch:
         ready = view.slots_of(self.color)
         drain = [slot for slot in view.slots if slot.address and slot not in ready]
         began = time.monotonic()
-        self.proxy.set_states(self.app.backend, [slot.name for slot in ready], [slot.name for slot in drain])
+        try:
+            self.proxy.set_states(self.app.backend, [slot.name for slot in ready], [slot.name for slot in drain])
+        except LumaError:
+            # An answer that came too late is no reason to go back: what counts is what the proxy does.
+            if self._view().active != self.color:
+                raise
         result.commit_milliseconds = _milliseconds(began)
         serving = {c.address: c for c in view.containers if c.address}
         known = [slot for slot in ready + drain if slot.address in serving]
@@ -250,8 +251,7 @@ class Switch:
         if network is not None and not network.keeps_addresses:
             result.warnings.append(
                 f"Network {self.app.network} was not made by luma and has no explicit subnet, so that a container "
-                "cannot keep its "
-                "address: the old color was drained before it lost the alias."
+                "cannot keep its address: the old color was drained before it lost the alias."
             )
             if self.proxy is not None:
                 wait_for_drain(self.proxy, self.app, self.drain_timeout)
@@ -261,9 +261,20 @@ class Switch:
         if self.proxy is not None:
             free_slots(self.proxy, self.app)
 
+    def _undo_after(self, error: BaseException) -> None:
+        try:
+            self.undo()
+        except LumaError as exc:
+            raise LumaError(
+                f"{error} Nor could all that had been done be undone: {exc} The other color serves; run the same "
+                "command again to clear up."
+            ) from error
+
     def undo(self) -> None:
-        """Takes back what was done before the commit: the new color loses the alias, then its slots are freed."""
-        made = [c for c in self._view().of(self.color) if self.app.alias in c.aliases or not c.attached]
+        """Takes back what was done before the commit: the new color loses the alias, then its slots are freed. The
+        engine's part does not need the proxy, which may be what failed."""
+        containers = View.take(self.engine, None, self.app).of(self.color)
+        made = [c for c in containers if self.app.alias in c.aliases or not c.attached]
         in_parallel(lambda c: self.engine.reattach(c, self.app.network, []), made)
         if self.proxy is not None:
             free_slots(self.proxy, self.app, FREE_SECONDS)

@@ -255,7 +255,8 @@ from ansible_collections.luma.deploy.plugins.module_utils._module import (
 
 def present(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:
     params = module.params
-    check = health_check_of(params, engine.image(params["image"]))
+    image = engine.image(params["image"]) if module.check_mode else engine.need_image(params["image"])
+    check = health_check_of(params, image)
     wanted = Wanted(
         image=params["image"],
         replicas=params["replicas"],
@@ -272,6 +273,7 @@ def present(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:
         proxy_of(params),
         app_of(params),
         wanted,
+        image["Id"] if image else "",
         params["deploy_timeout"] or default_deploy_timeout(check),
         params["drain_timeout"],
     )

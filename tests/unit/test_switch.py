@@ -254,3 +254,55 @@ def test_a_foreign_network_is_drained_before_the_addresses_are_lost(host: Host, 
     host.labels = {}
     assert any("no explicit subnet" in warning for warning in run(engine).warnings)
     assert_settled(host, "green")
+
+
+def test_a_commit_whose_answer_is_lost_is_a_commit(host: Host, engine: FakeEngine) -> None:
+    proxy = LateProxy(host, carries_out=True)
+    assert Switch(engine, proxy, APP, "green", HTTP).run().changed
+    assert_settled(host, "green")
+
+
+def test_a_commit_that_the_proxy_refuses_is_undone(host: Host, engine: FakeEngine) -> None:
+    seen = watch(host)
+    with pytest.raises(LumaError, match="timed out"):
+        Switch(engine, LateProxy(host, carries_out=False), APP, "green", HTTP).run()
+    assert all(colors == {"blue"} for colors in seen)
+    assert_settled(host, "blue")
+
+
+class LateProxy(FakeHaproxy):
+    """Answers the commit too late, having carried it out or not."""
+
+    def __init__(self, host: Host, carries_out: bool) -> None:
+        super().__init__(host)
+        self.carries_out = carries_out
+
+    def run(self, command: str) -> str:
+        is_commit = "state ready; " in command and "state drain" in command
+        if not is_commit:
+            return super().run(command)
+        if self.carries_out:
+            super().run(command)
+        raise LumaError("timed out")
+
+
+def test_the_drain_waits_for_the_last_session(host: Host, engine: FakeEngine) -> None:
+    run(engine)
+    slot = sorted(host.held)[0] if host.held else "blog1"
+    host.held.add(slot)
+    counts = [3, 3, 1, 0]
+    proxy = FakeHaproxy(host)
+    proxy.old_sessions = lambda backend: counts.pop(0) if counts else 0  # type: ignore[method-assign]
+    done = retire(engine, proxy, APP, "blue", 30, 0)
+    assert [sessions for _seconds, sessions in done.progress] == [3, 1, 0]
+    assert (done.sessions, done.cut) == (3, 0)
+
+
+def test_what_is_left_after_the_drain_is_cut_and_counted(host: Host, engine: FakeEngine) -> None:
+    run(engine)
+    host.held.add("blog8")
+    host.sessions["blog8"] = 2
+    done = retire(engine, FakeHaproxy(host), APP, "blue", 0.01, 0)
+    assert (done.sessions, done.cut, done.sessions_by_slot) == (2, 2, {"blog8": 2})
+    assert "blog8" in host.held
+    assert {c.color for c in host.containers.values()} == {"green"}
