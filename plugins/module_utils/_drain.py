@@ -62,7 +62,8 @@ def retire(
     if remove:
         in_parallel(lambda c: engine.remove(c.id), view.of(color))
     if proxy and view.slots:
-        free_slots(proxy, app, FREE_SECONDS)
+        with proxy.exclusive():
+            free_slots(proxy, app, FREE_SECONDS)
     return Retired(
         sessions=drained.sessions,
         cut=drained.cut,

@@ -10,7 +10,9 @@ Management Guide, section 9.3 (Unix socket commands) and 9.4 (master CLI).
 
 from __future__ import annotations
 
+import contextlib
 import csv
+import fcntl
 import re
 import socket
 import typing as t
@@ -52,6 +54,21 @@ class Haproxy:
     def __init__(self, folder: Path, timeout: float = 5.0) -> None:
         self.folder = folder
         self.timeout = timeout
+
+    @contextlib.contextmanager
+    def exclusive(self) -> t.Iterator[None]:
+        """Keeps switches and reloads of all projects of the host apart: a state that changes between the dump of the
+        servers' states and the new worker's start would be lost. The lock ends with the process."""
+        try:
+            file = (self.folder.parent / "lock").open("w", encoding="ascii")
+        except OSError as exc:
+            raise LumaError(
+                f"luma-proxy's folder {self.folder.parent} cannot be used: {exc.strerror}. Run the role "
+                "luma.deploy.proxy first, as root."
+            ) from exc
+        with file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
 
     # --- commands -----------------------------------------------------------------------------------------------
 

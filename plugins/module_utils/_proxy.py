@@ -13,7 +13,6 @@ Its folder on the host (0700, root)::
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import time
@@ -46,6 +45,8 @@ NETWORK = "0-luma-proxy"
 #: The user of HAProxy's official image, by number, so that an image needs no such user.
 USER = 99
 START_SECONDS = 15.0
+#: Is there while the files may be newer than what HAProxy has loaded: a run that dies in between leaves it.
+PENDING = "etc/pending"
 
 
 @dataclass(frozen=True)
@@ -91,12 +92,14 @@ class Proxy:
 
     def ensure(self, route: Route, check_mode: bool = False) -> Reconciled:
         """Makes the proxy run, on the route's network, with the route; does nothing where all that is so."""
-        with self._lock(check_mode):
+        if not check_mode:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with contextlib.nullcontext() if check_mode else self.haproxy.exclusive():
             routes = self._routes_with(route)
             result = Reconciled(before=self._read("etc/haproxy.cfg"), after=render_config(routes))
             running = self._existing(result)
             files = {"etc/haproxy.cfg": result.after, "etc/hosts.map": render_map(routes)}
-            differs = any(self._read(name) != text for name, text in files.items())
+            differs = any(self._read(name) != text for name, text in files.items()) or bool(self._read(PENDING))
             result.created, result.started = running is None, running is False
             result.reloaded = differs and not result.created
             result.attached = running is not None and route.network not in self._networks()
@@ -252,6 +255,7 @@ class Proxy:
         if code != 0:
             raise LumaError("luma-proxy refuses the new configuration, it keeps the one it has: " + output.strip())
         earlier = {name: self._read(name) for name in files}
+        self._write(PENDING, "The files beside this one are not loaded yet.\n")
         for name, text in files.items():
             self._write(name, text)
         try:
@@ -260,6 +264,7 @@ class Proxy:
             for name, text in earlier.items():
                 self._write(name, text)
             raise
+        (self.folder / PENDING).unlink()
 
     def _wait_until_it_answers(self) -> None:
         deadline = time.monotonic() + START_SECONDS
@@ -295,14 +300,3 @@ class Proxy:
             folder.mkdir(mode=mode, parents=True, exist_ok=True)
             folder.chmod(mode)
         os.chown(self.folder / "run", USER, USER)
-
-    @contextlib.contextmanager
-    def _lock(self, check_mode: bool) -> t.Iterator[None]:
-        """Two apps may be deployed at the same time; the proxy is changed by one after the other."""
-        if check_mode:
-            yield
-            return
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with (self.folder / "lock").open("w", encoding="utf-8") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield

@@ -19,6 +19,7 @@ error goes forward: the next run does what is left.
 
 from __future__ import annotations
 
+import contextlib
 import time
 import typing as t
 from dataclasses import dataclass, field, replace
@@ -91,6 +92,10 @@ class Switch:
         self.drain_timeout = drain_timeout
 
     def run(self, check_mode: bool = False) -> Switched:
+        with self.proxy.exclusive() if self.proxy and not check_mode else contextlib.nullcontext():
+            return self._run(check_mode)
+
+    def _run(self, check_mode: bool) -> Switched:
         view = self._view()
         result = Switched(self.color, view.active)
         if view.of(self.color) and not self._left_to_do(view):

@@ -9,7 +9,8 @@ detached loses it, and a slot keeps its drain flag. That is what HAProxy does (m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -173,6 +174,10 @@ class FakeHaproxy(Haproxy):
 
     def request_slot(self, backend: str, slot: str, path: str, host: str, timeout: float) -> int:
         return self.answers(slot)
+
+    @contextlib.contextmanager
+    def exclusive(self) -> Iterator[None]:
+        yield
 
     def old_workers(self) -> list[str]:
         return []
