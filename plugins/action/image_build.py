@@ -65,6 +65,7 @@ def run(command: Sequence[str], folder: str, what: str) -> str:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            check=False,
         )
     except OSError as exc:
         raise AnsibleActionFail(f"{what} could not be started: {exc}") from exc

@@ -54,6 +54,7 @@ class Project(NamedTuple):
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            check=False,
         )
         assert deployment.returncode == 0, deployment.stdout
 

@@ -40,6 +40,7 @@ def run_module(name: str, *, check: bool = False, **options: Any) -> dict[str, A
         env={**os.environ, "PYTHONPATH": str(ROOT / ".collections")},
         capture_output=True,
         text=True,
+        check=False,
         timeout=120,
     )
     result: dict[str, Any] = json.loads(done.stdout or '{"failed": true, "msg": ' + json.dumps(done.stderr) + "}")
