@@ -32,8 +32,13 @@ DYING = Path(__file__).parent / "dying"
 
 
 def docker(*arguments: str) -> str:
-    """Run the docker command; returns what it printed."""
-    return subprocess.run(["docker", *arguments], stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
+    """Run the docker command; returns what it printed. Its error says what it printed as an error."""
+    try:
+        done = subprocess.run(["docker", *arguments], capture_output=True, text=True, check=True)
+    except subprocess.CalledProcessError as error:
+        error.add_note(error.stderr)
+        raise
+    return done.stdout.strip()
 
 
 def build_images() -> None:
