@@ -156,9 +156,12 @@ class CallbackModule(CallbackBase):
         self.exit_code = INVALID_INPUT if values.get("invalid_input") else self.exit_code or FAILED
         for line in values.get("report", ()):
             self._display.display(line)
-        self._error(f"[{result.host.get_name()}] ❌ {values.get('msg', 'failed without a message')}")
-        if values.get("module_stderr"):
-            self._error(values["module_stderr"])
+        # luma's own messages say what happened; those of other modules need to be told by their task.
+        task = "" if result.task.action.startswith("luma.deploy.") else f"{result.task.name}: "
+        self._error(f"[{result.host.get_name()}] ❌ {task}{values.get('msg', 'failed without a message')}")
+        for name in ("stderr", "module_stderr"):
+            if values.get(name):
+                self._error(str(values[name]))
 
     def _error(self, text: str) -> None:
         self._display.display(text, color=constants.COLOR_ERROR, stderr=True)
