@@ -55,8 +55,8 @@ def test_another_project_changes_its_names_during_switches(make_project: MakePro
     with Traffic(project.url, project.host, tmp_path) as traffic, restless(neighbor):
         deployments = [project.deploy(VERSION=f"r{number}") for number in range(1, DEPLOYMENTS + 1)]
         records = traffic.stop().records
+    assert failures_in_words(records) == []
     failed = [deployment.output for deployment in deployments if deployment.code != 0]
     assert not failed, failed[0]
-    assert failures_in_words(records) == []
     switches = handovers(records, lambda record: record.release)
     assert [(switch.after, switch.stale) for switch in switches] == [("r1", 0), ("r2", 0), ("r3", 0)]
