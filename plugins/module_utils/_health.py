@@ -10,6 +10,7 @@ in a row failed after ``start_period``, or when ``deploy_timeout`` is over.
 from __future__ import annotations
 
 import http.client
+import threading
 import time
 import typing as t
 from dataclasses import dataclass
@@ -83,13 +84,21 @@ def _probe_http(check: HealthCheck, address: str) -> Probe:
 
 
 def _probe_command(engine: Engine, check: HealthCheck, container: Container) -> Probe:
-    # The engine has no timeout for a command, and one that hangs cannot be ended from outside: `timeout` of the image
-    # would be needed. The request's own timeout bounds the wait.
+    # The engine has no timeout for a command and cannot end one, so that one that hangs is left to a thread that does
+    # not keep luma from exiting.
+    outcome = [Probe(False, f"{' '.join(check.command)} did not end within {check.timeout:g} s")]
+    thread = threading.Thread(target=lambda: outcome.append(_run_command(engine, check, container)), daemon=True)
+    thread.start()
+    thread.join(check.timeout)
+    return outcome[-1]
+
+
+def _run_command(engine: Engine, check: HealthCheck, container: Container) -> Probe:
     try:
         code, output = engine.execute(container.id, check.command)
     except LumaError as exc:
         return Probe(False, str(exc))
-    saw = "{} exited with {}".format(" ".join(check.command), code)
+    saw = f"{' '.join(check.command)} exited with {code}"
     output = output.strip()
     return Probe(code == 0, saw + (": " + output[-200:] if output and code else ""))
 

@@ -171,6 +171,8 @@ def test_a_command_is_the_health_check(site: Site) -> None:
     assert site.deploy(health_check=check) == "blue"
     check["command"] = ["python3", "-c", "raise SystemExit('no disk')"]
     assert "exited with 1: no disk" in str(fails(site, health_check=check, environment={"A": "2"}))
+    check = {"command": ["sleep", "60"], "timeout": 0.5, "interval": 0.2, "retries": 1}
+    assert "sleep 60 did not end within 0.5 s" in str(fails(site, health_check=check, environment={"A": "2"}))
 
 
 def test_the_image_s_own_healthcheck(site: Site, tmp_path: Path) -> None:
