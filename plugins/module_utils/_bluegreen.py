@@ -109,6 +109,8 @@ class Preparation:
         view = View.take(self.engine, self.proxy, self.app)
         ready = None if force else self._color_that_is_ready(view)
         if ready:
+            if not check_mode:
+                self._keep_running(view.of(ready))
             return self._prepared(view, ready, created=False)
         color = other(view.active) if view.active else COLORS[0]
         self._refuse_foreign_names(color)
@@ -207,6 +209,7 @@ class Preparation:
             started = time.monotonic()
             verdicts = self._wait(self._names(color), deadline)
             self._raise_unhealthy(verdicts)
+            self._keep_running([verdict.container for verdict in verdicts])
         except BaseException:
             # Where the engine is what failed, the next run removes them.
             with contextlib.suppress(LumaError):
@@ -268,6 +271,11 @@ class Preparation:
             return verdict
 
         return in_parallel(wait, names)
+
+    def _keep_running(self, containers: t.Iterable[Container]) -> None:
+        """Only what is healthy is started again after a crash: a replica that fails in its health check shows how it
+        ended, and not that it was started again."""
+        in_parallel(lambda c: self.engine.keep_running(c.id), [c for c in containers if c.restart_policy == "no"])
 
     def _raise_unhealthy(self, verdicts: t.Sequence[Verdict]) -> None:
         bad = [verdict for verdict in verdicts if not verdict.healthy and not verdict.given_up]

@@ -43,6 +43,8 @@ SUBNET_PREFIX = 20
 #: A container's log: three files of 10 MB at the most.
 LOG_OPTIONS = {"max-size": "10m", "max-file": "3"}
 
+KEEP_RUNNING = {"Name": "unless-stopped"}
+
 #: Requests to the engine that run at the same time. The SDK keeps ten connections to a Unix socket.
 PARALLEL = 10
 
@@ -73,6 +75,7 @@ class Container:
     oom_killed: bool
     pid: int
     restarts: int
+    restart_policy: str
     health: str
     attached: bool
     address: str
@@ -176,6 +179,7 @@ class Engine:
             oom_killed=bool(state.get("OOMKilled")),
             pid=int(state["Pid"]),
             restarts=int(raw.get("RestartCount", 0)),
+            restart_policy=raw["HostConfig"]["RestartPolicy"]["Name"],
             health=(state.get("Health") or {}).get("Status", ""),
             attached=endpoint is not None,
             address=(endpoint or {}).get("IPAddress") or "",
@@ -193,8 +197,8 @@ class Engine:
         host: t.Mapping[str, t.Any] | None = None,
         **config: t.Any,
     ) -> None:
-        """Creates a container that Docker starts again after a crash or a reboot. ``host`` and ``config`` go to the
-        SDK's ``create_host_config`` and ``create_container_config``."""
+        """Creates a container. ``host`` and ``config`` go to the SDK's ``create_host_config`` and
+        ``create_container_config``."""
         log_config = docker.types.LogConfig(type="json-file", config=LOG_OPTIONS)
         # The stubs take these for other types than the SDK does.
         client: t.Any = self.client
@@ -203,13 +207,15 @@ class Engine:
             image=image,
             command=list(command) or None,
             labels=dict(labels),
-            host_config=client.create_host_config(
-                restart_policy={"Name": "unless-stopped"}, log_config=log_config, **(host or {})
-            ),
+            host_config=client.create_host_config(log_config=log_config, **(host or {})),
             networking_config=networking,
             **config,
         )
         self.call("create container " + name, client.create_container_from_config, body, name=name)
+
+    def keep_running(self, name: str) -> None:
+        """From now on Docker starts the container again after a crash or a reboot."""
+        self.call("update container " + name, self.client.update_container, name, restart_policy=KEEP_RUNNING)
 
     def start(self, name: str) -> None:
         self.call("start container " + name, self.client.start, name)

@@ -13,8 +13,10 @@ from __future__ import annotations
 import contextlib
 import csv
 import fcntl
+import itertools
 import re
 import socket
+import time
 import typing as t
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +30,9 @@ FORCED_DRAIN = 0x08
 UNRESOLVED = 0x20
 
 OPERATIONAL_UP = 2
+
+#: How long the master refuses connections at the most while it starts itself anew for a reload, in seconds.
+REEXEC_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -78,20 +83,27 @@ class Haproxy:
 
     def _send(self, name: str, text: str) -> str:
         path = str(self.folder / name)
-        try:
-            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-                connection.settimeout(self.timeout)
-                connection.connect(path)
-                connection.sendall(text.encode() + b"\n")
-                # The master answers a command only once it has seen the end of the input.
-                connection.shutdown(socket.SHUT_WR)
-                chunks = iter(lambda: connection.recv(65536), b"")
-                return b"".join(chunks).decode("utf-8", "replace")
-        except OSError as exc:
-            raise LumaError(
-                f"luma-proxy does not answer on {path}: {exc.strerror or exc}. See what it says with: docker logs "
-                "luma-proxy"
-            ) from exc
+        deadline = time.monotonic() + REEXEC_SECONDS
+        while True:
+            try:
+                return self._exchange(path, text)
+            except OSError as exc:
+                if not isinstance(exc, ConnectionRefusedError) or time.monotonic() >= deadline:
+                    raise LumaError(
+                        f"luma-proxy does not answer on {path}: {exc.strerror or exc}. See what it says with: docker "
+                        "logs luma-proxy"
+                    ) from exc
+            time.sleep(0.02)
+
+    def _exchange(self, path: str, text: str) -> str:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            connection.settimeout(self.timeout)
+            connection.connect(path)
+            connection.sendall(text.encode() + b"\n")
+            # The master answers a command only once it has seen the end of the input.
+            connection.shutdown(socket.SHUT_WR)
+            chunks = iter(lambda: connection.recv(65536), b"")
+            return b"".join(chunks).decode("utf-8", "replace")
 
     def version(self) -> str:
         """HAProxy's version, such as 3.2.4; an error where it does not answer."""
@@ -182,7 +194,7 @@ class Haproxy:
         """Loads the configuration again. The servers' states go over by a state file, without which the new worker
         would answer 503 until the DNS has answered; the old one finishes its connections."""
         state = self.folder / "servers-state"
-        state.write_text(self.run("show servers state"), encoding="ascii")
+        state.write_text(addresses_first(self.run("show servers state")), encoding="ascii")
         # The folder is closed to all but root and the proxy, which only reads it.
         state.chmod(0o644)
         try:
@@ -201,6 +213,23 @@ def parse_states(text: str) -> list[dict[str, str]]:
         return []
     header = lines[1][2:].split()
     return [dict(zip(header, line.split())) for line in lines[2:]]
+
+
+def addresses_first(states: str) -> str:
+    """The same states with each backend's slots that have an address before its free ones.
+
+    A new worker hands the addresses of its first DNS answer to its slots in their order, whatever the state file says
+    of later ones: a free slot would take the address of one that serves, which then had none (measured, 3.0: 503 for
+    10 ms). A slot's place is its first four columns, the rest is its state.
+    """
+    lines = states.splitlines()
+    rows = [line.split(" ", 4) for line in lines[2:] if line.strip()]
+    ordered = []
+    for _backend, group in itertools.groupby(rows, key=lambda row: row[1]):
+        slots = list(group)
+        contents = sorted((row[4] for row in slots), key=lambda content: content.startswith("- "))
+        ordered += [" ".join([*row[:4], content]) for row, content in zip(slots, contents)]
+    return "\n".join([*lines[:2], *ordered, ""])
 
 
 def parse_stat(text: str) -> list[dict[str, str]]:

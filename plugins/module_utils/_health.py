@@ -62,7 +62,7 @@ def probe(engine: Engine, check: HealthCheck, container: Container) -> Probe:
         return _probe_command(engine, check, container)
     if check.kind == "image":
         return Probe(container.health == "healthy", "the image's HEALTHCHECK says " + (container.health or "nothing"))
-    return Probe(container.running and not container.restarts, "it is " + container.status)
+    return Probe(container.running, "it is " + container.status)
 
 
 def _probe_http(check: HealthCheck, address: str) -> Probe:
@@ -129,7 +129,7 @@ def wait_until_healthy(
         container = engine.container(name, network)
         if container is None:
             raise LumaError(f"Container {name} vanished while luma waited for it to become healthy.")
-        if not container.running or container.restarts:
+        if not container.running:
             return Verdict(container, False, saw)
         outcome = probe(engine, check, container)
         saw, seconds = outcome.saw, time.monotonic() - began
@@ -161,9 +161,7 @@ def describe_failure(engine: Engine, verdict: Verdict, check: HealthCheck) -> di
         "container": container.name,
         "status": container.status,
         "probe": verdict.saw,
-        # A container that Docker is about to start again counts as running.
-        "exit_code": container.exit_code if container.status in ("exited", "dead", "restarting") else None,
-        "restarts": container.restarts,
+        "exit_code": None if container.running else container.exit_code,
         "oom_killed": container.oom_killed,
         "listening_ports": sorted({listener.port for listener in heard if not listener.loopback}),
         "loopback_ports": sorted({listener.port for listener in heard if listener.loopback}),
@@ -177,9 +175,7 @@ def failure_text(failure: t.Mapping[str, t.Any]) -> str:
     lines = ["{} did not become healthy.".format(failure["container"])]
     if failure["oom_killed"]:
         lines.append("It ran out of memory and was killed: raise its memory limit.")
-    if failure["restarts"]:
-        lines.append("It exited and was started again {} time(s).".format(failure["restarts"]))
-    elif failure["exit_code"] is not None:
+    if failure["exit_code"] is not None:
         lines.append("It exited with code {}.".format(failure["exit_code"]))
     lines.append("Last probe: {}.".format(failure["probe"]))
     lines.extend(_port_advice(failure["expected_port"], failure["listening_ports"], failure["loopback_ports"]))

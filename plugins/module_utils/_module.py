@@ -77,9 +77,11 @@ def proxy_folder(params: t.Mapping[str, t.Any]) -> Path:
     return Path(params["state_dir"], "proxy")
 
 
-def proxy_of(params: t.Mapping[str, t.Any]) -> Haproxy | None:
-    """The host's proxy, for an app that it routes."""
-    return Haproxy(proxy_folder(params) / "run") if params["proxied"] else None
+def proxy_of(module: AnsibleModule) -> Haproxy | None:
+    """The host's proxy, for an app that it routes; None in check mode where it would have to be made first."""
+    proxy = Haproxy(proxy_folder(module.params) / "run")
+    missing = module.check_mode and not proxy.folder.exists()
+    return proxy if module.params["proxied"] and not missing else None
 
 
 def health_check_of(params: t.Mapping[str, t.Any], image: t.Mapping[str, t.Any] | None) -> HealthCheck:

@@ -21,6 +21,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from ansible_collections.luma.deploy.plugins.module_utils._engine import (
+    KEEP_RUNNING,
     LABEL_PROJECT,
     LABEL_ROLE,
     Engine,
@@ -231,6 +232,7 @@ class Proxy:
                 "cap_drop": ["ALL"],
                 "security_opt": ["no-new-privileges"],
                 "read_only": True,
+                "restart_policy": KEEP_RUNNING,
             },
         )
 

@@ -84,9 +84,10 @@ resolvers docker
     timeout retry 200ms
     hold obsolete 0s
     hold nx 30s
-    hold timeout 30s
-    hold refused 30s
-    hold other 30s
+    # The containers live on where the engine is away: the longest that a timer of HAProxy takes.
+    hold timeout 20d
+    hold refused 20d
+    hold other 20d
 
 defaults
     mode http
@@ -112,15 +113,15 @@ defaults
 
 frontend http
     bind :{http_port}
-    http-request set-var(txn.backend) req.hdr(host),field(1,:),lower,map_str({config}/hosts.map)
-    http-request return status 404 content-type text/plain string "No app of that name here.\\n" \
-unless {{ var(txn.backend) -m found }}
     # The slot that answered, for those who measure: `luma deploy --probe`.
-    http-request set-var(txn.probe) bool(true) if {{ req.hdr(x-luma-probe) -m found }}
+    http-request set-var(txn.probe) req.hdr(x-luma-probe)
     http-response set-header X-Luma-Server %[srv_name] if {{ var(txn.probe) -m found }}
     # Errors and slow answers are logged; an access log of everything would halve the proxy's rate.
     http-after-response set-log-level silent if {{ status lt 500 }} {{ res.timer.hdr lt 1000 }}
-    use_backend %[var(txn.backend)]
+    use_backend %[req.hdr(host),field(1,:),lower,map_str({config}/hosts.map,unknown-host)]
+
+backend unknown-host
+    http-request return status 404 content-type text/plain string "No app of that name here.\\n"
 
 # One request to one slot, held or not: how a switch sees that the new color answers through the proxy.
 frontend check
@@ -149,11 +150,12 @@ HTTP_CHECK = """\
     http-check expect status 200-299
 """
 
-# Set, not added: what a client says about itself is not to be believed.
+# What a client says about itself is not to be believed. Deleting all of it once is cheaper than setting each anew.
 FORWARD_OWN = """\
-    http-request set-header X-Forwarded-For %[src]
-    http-request set-header X-Forwarded-Proto http
-    http-request set-header X-Forwarded-Host %[req.hdr(host)]
+    http-request del-header x-forwarded- -m beg
+    option forwardfor
+    http-request add-header X-Forwarded-Proto http
+    http-request add-header X-Forwarded-Host %[req.hdr(host)]
 """
 
 FORWARD_TRUSTED = """\

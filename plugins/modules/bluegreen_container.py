@@ -206,9 +206,6 @@ failures:
     exit_code:
       description: Its exit code, null where it was running.
       type: int
-    restarts:
-      description: How often Docker had started it again.
-      type: int
     oom_killed:
       description: Whether it ran out of memory.
       type: bool
@@ -237,6 +234,7 @@ from ansible_collections.luma.deploy.plugins.module_utils._bluegreen import (
     Prepared,
     Wanted,
     facts,
+    short_id,
 )
 from ansible_collections.luma.deploy.plugins.module_utils._colors import COLORS, View
 from ansible_collections.luma.deploy.plugins.module_utils._drain import refuse_active, retire
@@ -270,7 +268,7 @@ def present(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:
     )
     preparation = Preparation(
         engine,
-        proxy_of(params),
+        proxy_of(module),
         app_of(params),
         wanted,
         image["Id"] if image else "",
@@ -278,18 +276,20 @@ def present(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:
         params["drain_timeout"],
     )
     prepared = preparation.run(params["force"], module.check_mode)
-    return dict(facts(prepared), changed=prepared.created, diff=difference(prepared, wanted), report=report(prepared))
+    return dict(
+        facts(prepared), changed=prepared.created, diff=difference(prepared, wanted, image), report=report(prepared)
+    )
 
 
 def absent(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:
     params = module.params
-    view = View.take(engine, proxy_of(params), app_of(params))
+    view = View.take(engine, proxy_of(module), app_of(params))
     refuse_active(view, params["color"])
     names = [container.name for container in view.of(params["color"])]
     if names and not module.check_mode:
         retire(
             engine,
-            proxy_of(params),
+            proxy_of(module),
             app_of(params),
             params["color"],
             params["drain_timeout"],
@@ -305,13 +305,13 @@ def default_deploy_timeout(check: HealthCheck) -> float:
     return 30 + check.start_period + check.retries * (check.interval + check.timeout)
 
 
-def difference(prepared: Prepared, wanted: Wanted) -> dict[str, t.Any]:
+def difference(prepared: Prepared, wanted: Wanted, image: t.Mapping[str, t.Any] | None) -> dict[str, t.Any]:
     """The diff of the color that is to serve; environment values are not in it."""
     if not prepared.created:
         return {"before": "", "after": ""}
     after = {
         "color": prepared.color,
-        "image": wanted.image,
+        "image": short_id(image["Id"]) if image else wanted.image,
         "release": prepared.release,
         "replicas": wanted.replicas,
         "configuration": wanted.config_hash,

@@ -141,7 +141,7 @@ from ansible_collections.luma.deploy.plugins.module_utils._module import (
 
 def shut_down(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:
     params = module.params
-    proxy, app, color = proxy_of(params), app_of(params), params["color"]
+    proxy, app, color = proxy_of(module), app_of(params), params["color"]
     view = View.take(engine, proxy, app)
     refuse_active(view, color)
     names = [container.name for container in view.of(color)]

@@ -146,7 +146,7 @@ def switch(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:
     params = module.params
     switched = Switch(
         engine,
-        proxy_of(params),
+        proxy_of(module),
         app_of(params),
         params["color"],
         health_check_of(params, None),

@@ -117,9 +117,9 @@ def test_an_unhealthy_replica_is_reported_and_all_are_removed(site: Site) -> Non
 
 def test_an_exit_is_reported_with_code_and_last_words(site: Site) -> None:
     failed = fails(site, environment={"EXIT_AT_START": "3"})
-    assert "exited" in str(failed)
+    assert "It exited with code 3." in str(failed)
     (report,) = failed.result["failures"]
-    assert report["exit_code"] == 3 or report["restarts"]
+    assert report["exit_code"] == 3
     assert "no configuration found" in "\n".join(report["logs"])
 
 
@@ -209,3 +209,17 @@ def test_volumes_and_ports_reach_the_container(site: Site, tmp_path: Path) -> No
     assert made["HostConfig"]["Binds"] == [f"{tmp_path}:/data:ro"]
     published = json.loads(json.dumps(made["NetworkSettings"]["Ports"]))["3000/tcp"]
     assert published[0]["HostIp"] == "127.0.0.1"
+
+
+def test_check_mode_does_not_need_what_would_be_made_first(site: Site, tmp_path: Path) -> None:
+    """Neither the proxy nor the image is there before the first deployment."""
+    site.proxied = True
+    planned = site.prepare(check=True, image="luma-test/to-be-built", state_dir=str(tmp_path))
+    assert (planned["changed"], planned["color"]) == (True, "blue")
+    assert planned["diff"]["after"]["image"] == "luma-test/to-be-built"
+
+
+def test_the_diff_tells_images_apart_by_their_ids(site: Site) -> None:
+    site.deploy()
+    diff = site.prepare(environment={"A": "2"}, check=True)["diff"]
+    assert diff["before"]["image"] == diff["after"]["image"]

@@ -63,6 +63,7 @@ class Host:
                 oom_killed=False,
                 pid=0,
                 restarts=0,
+                restart_policy="unless-stopped",
                 health="",
                 attached=True,
                 address=f"10.0.0.{octet}",

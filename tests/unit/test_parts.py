@@ -12,6 +12,7 @@ from ansible_collections.luma.deploy.plugins.module_utils._bluegreen import (
     port_bindings,
     short_id,
 )
+from ansible_collections.luma.deploy.plugins.module_utils._haproxy import addresses_first
 from ansible_collections.luma.deploy.plugins.module_utils._health import failure_text
 from ansible_collections.luma.deploy.plugins.module_utils._listeners import Listener, parse_listeners
 from ansible_collections.luma.deploy.plugins.module_utils._proxy_config import (
@@ -24,7 +25,6 @@ from ansible_collections.luma.deploy.plugins.module_utils._proxy_config import (
 FAILURE = {
     "container": "blog-green-1",
     "oom_killed": False,
-    "restarts": 0,
     "exit_code": None,
     "probe": "GET http://10.0.0.2:3000/up: Connection refused",
     "expected_port": 3000,
@@ -101,7 +101,6 @@ def test_listeners_are_those_of_the_app() -> None:
         ({"loopback_ports": [3000]}, "It listens on port 3000 of 127.0.0.1 only: let it listen on 0.0.0.0"),
         ({"exit_code": 3}, "It exited with code 3."),
         ({"oom_killed": True}, "It ran out of memory"),
-        ({"restarts": 2}, "It exited and was started again 2 time(s)."),
         ({"logs": []}, "It logged nothing."),
         ({}, "Last probe: GET http://10.0.0.2:3000/up: Connection refused."),
         ({}, "Last 1 log lines:\n  listening"),
@@ -113,3 +112,27 @@ def test_a_failed_replica_says_why(facts: dict[str, object], words: str) -> None
 
 def test_a_replica_on_the_right_port_is_not_told_about_others() -> None:
     assert "listens" not in failure_text({**FAILURE, "listening_ports": [3000, 9090]})
+
+
+def test_slots_with_an_address_come_first_when_their_state_goes_over() -> None:
+    before = """\
+1
+# be_id be_name srv_id srv_name srv_addr srv_op_state
+3 shop:blog 1 blog1 - 0
+3 shop:blog 2 blog2 - 8
+3 shop:blog 3 blog3 10.0.0.3 2
+4 shop:web 1 web1 - 0
+4 shop:web 2 web2 10.0.0.4 2
+"""
+    assert (
+        addresses_first(before)
+        == """\
+1
+# be_id be_name srv_id srv_name srv_addr srv_op_state
+3 shop:blog 1 blog1 10.0.0.3 2
+3 shop:blog 2 blog2 - 0
+3 shop:blog 3 blog3 - 8
+4 shop:web 1 web1 10.0.0.4 2
+4 shop:web 2 web2 - 0
+"""
+    )

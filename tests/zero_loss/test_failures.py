@@ -65,7 +65,7 @@ def test_the_image_is_missing(project: Project, tmp_path: Path, monkeypatch: pyt
 
 def test_a_container_exits_at_once(project: Project, tmp_path: Path) -> None:
     output = fails(project, tmp_path, EXIT_AT_START="3")
-    assert "It exited" in output
+    assert "It exited with code 3" in output
     assert "no configuration found, giving up" in output
 
 
