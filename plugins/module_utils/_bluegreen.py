@@ -275,7 +275,7 @@ class Preparation:
     def _keep_running(self, containers: t.Iterable[Container]) -> None:
         """Only what is healthy is started again after a crash: a replica that fails in its health check shows how it
         ended, and not that it was started again."""
-        in_parallel(lambda c: self.engine.keep_running(c.id), [c for c in containers if c.restart_policy == "no"])
+        in_parallel(lambda c: self.engine.keep_running(c.id), [c for c in containers if c.restart_policy in ("", "no")])
 
     def _raise_unhealthy(self, verdicts: t.Sequence[Verdict]) -> None:
         bad = [verdict for verdict in verdicts if not verdict.healthy and not verdict.given_up]

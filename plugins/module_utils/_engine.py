@@ -61,7 +61,8 @@ class Container:
 
     ``address`` is its IPv4 address on the project's network, empty where it has none (stopped, or detached);
     ``attached`` says whether it has an endpoint there at all; ``health`` is the state of the image's own HEALTHCHECK
-    (empty without one); ``created`` is the engine's RFC 3339 time, which sorts as text.
+    (empty without one); ``restart_policy`` is empty or ``no`` where Docker leaves the container stopped;
+    ``created`` is the engine's RFC 3339 time, which sorts as text.
     """
 
     id: str
