@@ -72,11 +72,15 @@ def test_every_request_sent_after_a_switch_is_answered_by_the_new_release(row: R
     assert [switch for switch in switches if switch.stale] == []
 
 
+def cut_websockets(row: Row) -> list[Record]:
+    return [r for r in row.records if r.kind == WEBSOCKET and r.ended != "closed by this client"]
+
+
 def test_a_websocket_lives_until_the_drain_timeout(row: Row) -> None:
     first_answers: dict[str, float] = {}
     for record in sorted(row.records, key=lambda record: record.answered):
         first_answers.setdefault(record.release, record.answered)
-    cut = [r for r in row.records if r.kind == WEBSOCKET and r.ended != "closed by this client"]
+    cut = cut_websockets(row)
     assert {r.release for r in cut} == {f"r{n}" for n in range(DEPLOYMENTS)}
     for record in cut:
         switched = first_answers[f"r{int(record.release[1:]) + 1}"]
@@ -88,6 +92,7 @@ def test_the_proxy_has_counted_the_same(row: Row) -> None:
     answered = sum(record.status == 200 for record in row.records)
     assert row.counted["hrsp_5xx"] == 0
     assert row.counted["hrsp_4xx"] == 0
-    assert row.counted["eresp"] == 0
+    # A websocket that is cut after drain_timeout is an error to the proxy where its app resets the connection.
+    assert row.counted["eresp"] <= len(cut_websockets(row))
     # The switch asks each new replica through the proxy too.
     assert row.counted["hrsp_2xx"] >= answered
