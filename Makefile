@@ -14,7 +14,7 @@ help: ## Show this
 	@grep -hE '^[a-z].*:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
 
 # From quick to slow; stops at the first stage that fails. What needs only the CPU runs side by side.
-test: ## Everything that CI runs, under 25 minutes on 2 cores
+test: ## Everything that CI runs, about half an hour on 2 cores
 	@$(MAKE) --no-print-directory venv style unit
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target sanity lint docs artifact
 	@$(MAKE) --no-print-directory integration molecule zero-loss engines
