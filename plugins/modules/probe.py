@@ -96,7 +96,7 @@ report_file:
   description: The file that the fate of every request is written to. It goes away with the run of Ansible.
   returned: O(state=started)
   type: str
-  sample: /root/.ansible/tmp/ansible-local-1234/probe-abc/report
+  sample: /home/me/.ansible/tmp/ansible-local-1234/probe-abc/report
 requests:
   description: How many requests count.
   returned: O(state=stopped)
