@@ -149,6 +149,15 @@ class Engine:
         except (docker.errors.DockerException, requests.exceptions.RequestException) as exc:
             raise LumaError(f"Could not {what}: {explanation(exc)}") from exc
 
+    def _inspect(self, kind: str, function: t.Callable[[str], dict[str, t.Any]], name: str) -> dict[str, t.Any] | None:
+        """What the engine knows of one thing, or None where there is none of that name."""
+        try:
+            return function(name)
+        except docker.errors.NotFound:
+            return None
+        except (docker.errors.DockerException, requests.exceptions.RequestException) as exc:
+            raise LumaError(f"Could not inspect {kind} {name}: {explanation(exc)}") from exc
+
     # --- containers ---------------------------------------------------------------------------------------------
 
     def containers(self, project: str, app: str, network: str) -> list[Container]:
@@ -160,12 +169,9 @@ class Engine:
 
     def container(self, name: str, network: str) -> Container | None:
         """One container by name or id, or None where there is none."""
-        try:
-            raw = self.client.inspect_container(name)
-        except docker.errors.NotFound:
+        raw = self._inspect("container", self.client.inspect_container, name)
+        if raw is None:
             return None
-        except (docker.errors.DockerException, requests.exceptions.RequestException) as exc:
-            raise LumaError(f"Could not inspect container {name}: {explanation(exc)}") from exc
         state = raw["State"]
         endpoint = (raw["NetworkSettings"]["Networks"] or {}).get(network)
         return Container(
@@ -256,12 +262,7 @@ class Engine:
 
     def image(self, name: str) -> dict[str, t.Any] | None:
         """The image's inspect result, or None where the host does not have it."""
-        try:
-            return self.client.inspect_image(name)
-        except docker.errors.NotFound:
-            return None
-        except (docker.errors.DockerException, requests.exceptions.RequestException) as exc:
-            raise LumaError(f"Could not inspect image {name}: {explanation(exc)}") from exc
+        return self._inspect("image", self.client.inspect_image, name)
 
     def need_image(self, name: str) -> dict[str, t.Any]:
         """The image, pulled where the host does not have it. An image that exists is never pulled."""
@@ -283,12 +284,9 @@ class Engine:
 
     def network(self, name: str) -> Network | None:
         """One network by name, or None where there is none."""
-        try:
-            raw = self.client.inspect_network(name)
-        except docker.errors.NotFound:
+        raw = self._inspect("network", self.client.inspect_network, name)
+        if raw is None:
             return None
-        except (docker.errors.DockerException, requests.exceptions.RequestException) as exc:
-            raise LumaError(f"Could not inspect network {name}: {explanation(exc)}") from exc
         return Network(name=raw["Name"], labels=raw.get("Labels") or {})
 
     def ensure_network(self, name: str, labels: t.Mapping[str, str]) -> bool:

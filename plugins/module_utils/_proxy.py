@@ -103,7 +103,8 @@ class Proxy:
             differs = any(self._read(name) != text for name, text in files.items()) or bool(self._read(PENDING))
             result.created, result.started = running is None, running is False
             result.reloaded = differs and not result.created
-            result.attached = running is not None and route.network not in self._networks()
+            container = self.engine.container(CONTAINER, route.network)
+            result.attached = container is not None and not container.attached
             if check_mode or not result.changed:
                 return result
             self._make_folders()
@@ -162,8 +163,8 @@ class Proxy:
         notes: it is shared by the host's projects, and none of them changes it under the others."""
         container = self.engine.container(CONTAINER, NETWORK)
         if container is None:
-            result.http_port = self.settings.http_port or DEFAULTS["http_port"]  # type: ignore[assignment]
-            result.bind = self.settings.bind or DEFAULTS["bind"]  # type: ignore[assignment]
+            made = self._settings_of_a_new_one()
+            result.http_port, result.bind = made["http_port"], made["bind"]
             return None
         if container.labels.get(LABEL_ROLE) != "proxy":
             raise LumaError(
@@ -179,10 +180,6 @@ class Proxy:
                 )
         result.http_port, result.bind = actual["http_port"], actual["bind"]
         return container.running
-
-    def _networks(self) -> set[str]:
-        raw = self.engine.call("inspect " + CONTAINER, self.engine.client.inspect_container, CONTAINER)
-        return set(raw["NetworkSettings"]["Networks"])
 
     def _create(self, routes: t.Sequence[Route], files: t.Mapping[str, str]) -> None:
         self.engine.need_image(self.settings.image)
@@ -201,13 +198,11 @@ class Proxy:
             self.engine.remove(CONTAINER)
             raise LumaError(f"luma-proxy could not be started: {exc}\n{logs}".rstrip()) from exc
 
+    def _settings_of_a_new_one(self) -> dict[str, t.Any]:
+        return {**DEFAULTS, **{name: value for name, value in asdict(self.settings).items() if value}}
+
     def _create_container(self) -> None:
-        settings = {
-            "image": self.settings.image,
-            "http_port": self.settings.http_port or DEFAULTS["http_port"],
-            "https_port": self.settings.https_port or DEFAULTS["https_port"],
-            "bind": self.settings.bind or DEFAULTS["bind"],
-        }
+        settings = self._settings_of_a_new_one()
         published = {HTTP_PORT: settings["http_port"], HTTPS_PORT: settings["https_port"]}
         self.engine.create(
             CONTAINER,
