@@ -31,7 +31,7 @@ UNRESOLVED = 0x20
 
 OPERATIONAL_UP = 2
 
-#: How long the master refuses connections at the most while it starts itself anew for a reload, in seconds.
+#: How long the master refuses or cuts connections at the most while it starts itself anew for a reload, in seconds.
 REEXEC_SECONDS = 2.0
 
 
@@ -88,7 +88,8 @@ class Haproxy:
             try:
                 return self._exchange(path, text)
             except OSError as exc:
-                if not isinstance(exc, ConnectionRefusedError) or time.monotonic() >= deadline:
+                # Every command used here may be sent again: whether one that was cut had been carried out is open.
+                if not isinstance(exc, ConnectionError) or time.monotonic() >= deadline:
                     raise LumaError(
                         f"luma-proxy does not answer on {path}: {exc.strerror or exc}. See what it says with: docker "
                         "logs luma-proxy"
@@ -102,8 +103,11 @@ class Haproxy:
             connection.sendall(text.encode() + b"\n")
             # The master answers a command only once it has seen the end of the input.
             connection.shutdown(socket.SHUT_WR)
-            chunks = iter(lambda: connection.recv(65536), b"")
-            return b"".join(chunks).decode("utf-8", "replace")
+            answer = b"".join(iter(lambda: connection.recv(65536), b""))
+        # An answer is at least an empty line. Nothing at all must not be read as "no session": it was cut.
+        if not answer:
+            raise ConnectionResetError("it ended the connection without an answer")
+        return answer.decode("utf-8", "replace")
 
     def version(self) -> str:
         """HAProxy's version, such as 3.2.4; an error where it does not answer."""
