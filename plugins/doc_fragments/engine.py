@@ -91,3 +91,59 @@ options:
         type: float
         default: 0
 """
+
+    ROUTE = r"""
+options:
+  route:
+    description:
+      - The host names that luma-proxy routes to the app. The container C(luma-proxy) is made where it does not run.
+      - The proxy checks the app's O(health_check.path) with O(health_check.host) as the Host header, every 30 seconds
+        while it answers and every 200 ms while it does not. Without a path it only connects.
+    type: dict
+    suboptions:
+      hosts:
+        description: The host names whose requests the app gets.
+        type: list
+        elements: str
+        required: true
+      app_port:
+        description: The port that the app listens on.
+        type: int
+        default: 80
+      response_timeout:
+        description:
+          - How long the app may be silent while it owes an answer, in seconds. After that the client gets a 504.
+        type: float
+        default: 30
+      forward_headers:
+        description:
+          - Whether C(X-Forwarded-For), C(X-Forwarded-Proto) and C(X-Forwarded-Host) of the client are passed on, as
+            behind another proxy. Otherwise they are set anew.
+        type: bool
+        default: false
+  proxy:
+    description:
+      - What luma-proxy is, where it has to be made.
+      - One that runs is not changed, since other projects use it; where it differs, the result says so.
+    type: dict
+    default: {}
+    suboptions:
+      image:
+        description:
+          - HAProxy's image, 3.0 or newer, V(haproxy:3.2) where the proxy is made without it.
+          - It is pulled where the host does not have it.
+        type: str
+      http_port:
+        description: The host's port for HTTP, 80 where the proxy is made without it.
+        type: int
+      https_port:
+        description: The host's port for HTTPS, 443 where the proxy is made without it. It is published, and unused yet.
+        type: int
+      bind:
+        description: The host's address for both, all addresses where the proxy is made without it.
+        type: str
+  replicas:
+    description: How many containers the app has on this host. The proxy has room for both colors.
+    type: int
+    default: 1
+"""

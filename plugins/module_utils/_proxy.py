@@ -54,13 +54,14 @@ PENDING = "etc/pending"
 class ProxySettings:
     """What luma.yml's ``proxy`` says; None where it says nothing, which accepts what runs, or takes the default."""
 
-    image: str
+    image: str | None = None
     http_port: int | None = None
     https_port: int | None = None
     bind: str | None = None
 
 
-DEFAULTS = {"http_port": 80, "https_port": 443, "bind": "0.0.0.0"}
+#: The image is the current LTS line of HAProxy's official one.
+DEFAULTS = {"image": "haproxy:3.2", "http_port": 80, "https_port": 443, "bind": "0.0.0.0"}
 
 
 @dataclass
@@ -182,7 +183,7 @@ class Proxy:
         return container.running
 
     def _create(self, routes: t.Sequence[Route], files: t.Mapping[str, str]) -> None:
-        self.engine.need_image(self.settings.image)
+        self.engine.need_image(self._settings_of_a_new_one()["image"])
         self.engine.ensure_network(NETWORK, {LABEL_ROLE: "proxy"})
         for name, text in files.items():
             self._write(name, text)
@@ -206,7 +207,7 @@ class Proxy:
         published = {HTTP_PORT: settings["http_port"], HTTPS_PORT: settings["https_port"]}
         self.engine.create(
             CONTAINER,
-            self.settings.image,
+            settings["image"],
             NETWORK,
             labels={LABEL_ROLE: "proxy", "luma.proxy": json.dumps(settings)},
             command=[

@@ -13,6 +13,7 @@ version_added: 0.1.0
 author:
   - The luma authors (@luma-deploy)
 description:
+  - Routes the app through luma-proxy where O(route) is given, as M(luma.deploy.proxy) does by itself.
   - Finds the active color of an app from the network alias that its containers hold, and starts the new version in
     the other color beside it. Every replica has to pass its health check. Nobody is served by the new color yet, see
     M(luma.deploy.network_alias_switch).
@@ -25,6 +26,7 @@ extends_documentation_fragment:
   - luma.deploy.engine
   - luma.deploy.engine.app
   - luma.deploy.engine.health
+  - luma.deploy.engine.route
 options:
   state:
     description:
@@ -45,10 +47,6 @@ options:
       - The release's name, for the label C(luma.release) and the environment variable E(LUMA_RELEASE).
       - Without it, the first twelve digits of the image's id.
     type: str
-  replicas:
-    description: How many containers the color has on this host.
-    type: int
-    default: 1
   command:
     description: The command, instead of the image's own.
     type: list
@@ -113,6 +111,9 @@ EXAMPLES = r"""
       path: /up
       port: 3000
       host: blog.com
+    route:
+      hosts: [blog.com]
+      app_port: 3000
   register: prepared
 
 - name: Remove what is left of the inactive color
@@ -178,6 +179,23 @@ containers:
       description: The outcome of its health check.
       type: str
       sample: healthy
+route:
+  description: The proxy, see M(luma.deploy.proxy).
+  type: dict
+  returned: where O(route) is given
+  contains:
+    http_port:
+      description: The host's port on which it accepts HTTP.
+      type: int
+    bind:
+      description: The host's address on which it does.
+      type: str
+    created:
+      description: Whether its container was made.
+      type: bool
+    reloaded:
+      description: Whether it loaded a new configuration.
+      type: bool
 timings:
   description: How long clearing leftovers, starting, and the health checks took, in seconds.
   type: dict
@@ -249,9 +267,30 @@ from ansible_collections.luma.deploy.plugins.module_utils._module import (
     proxy_of,
     run,
 )
+from ansible_collections.luma.deploy.plugins.module_utils._routing import (
+    ROUTE_OPTIONS,
+    ensure_route,
+    route_difference,
+    route_facts,
+    route_report,
+)
 
 
 def present(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:
+    if not module.params["route"]:
+        return prepare(module, engine)
+    routed = ensure_route(module, engine)
+    prepared = prepare(module, engine)
+    return dict(
+        prepared,
+        changed=prepared["changed"] or routed.changed,
+        route=route_facts(routed),
+        report=route_report(routed) + prepared["report"],
+        diff=[route_difference(routed), prepared["diff"]],
+    )
+
+
+def prepare(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:
     params = module.params
     image = engine.image(params["image"]) if module.check_mode else engine.need_image(params["image"])
     check = health_check_of(params, image)
@@ -340,11 +379,11 @@ def main() -> None:
             ENGINE_OPTIONS,
             **APP_OPTIONS,
             **HEALTH_OPTIONS,
+            **ROUTE_OPTIONS,
             state={"type": "str", "choices": ["present", "absent"], "default": "present"},
             color={"type": "str", "choices": list(COLORS)},
             image={"type": "str"},
             release={"type": "str"},
-            replicas={"type": "int", "default": 1},
             command={"type": "list", "elements": "str", "default": []},
             environment={"type": "dict", "default": {}},
             ports={"type": "list", "elements": "str", "default": []},

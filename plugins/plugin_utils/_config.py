@@ -23,6 +23,7 @@ COMMANDS = (
     "audit", "deploy", "exec", "help", "init", "lock", "logs", "proxy", "prune", "releases", "rollback", "setup",
     "status",
 )  # fmt: skip
+ROUTE_KEYS = ("hosts", "app_port", "response_timeout", "forward_headers")
 UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600}
 
 
@@ -191,8 +192,7 @@ LUMA_YML = Section(
         "apps": Named(APP, app_name),
         "proxy": Section(
             {
-                # The current LTS line of HAProxy's official image.
-                "image": Value(string, "haproxy:3.2"),
+                "image": Value(string),
                 "http_port": Value(port),
                 "https_port": Value(port),
                 "bind": Value(string),
@@ -241,7 +241,8 @@ def _app(project: str, folder: Path, name: str, app: dict[str, Any], file: str) 
         "build": build,
         "environment": app["environment"]["plain"],
         "volumes": [_absolute_volume(folder, volume) for volume in app["volumes"]],
-        "proxy": proxied,
+        "proxied": proxied is not None,
+        "route": proxied and {key: proxied[key] for key in ROUTE_KEYS},
         "health_check": _health_check(app),
     }
 

@@ -47,7 +47,10 @@ def main() -> None:
         ("requests/s, luma-proxy / the backend alone", f"{rates.to_backend:.2f}", ""),
         ("    luma-proxy", f"{rates.luma:,.0f}", ""),
         ("deployment, without the app's own start", f"{costs.deployment_seconds:.1f} s", "<= 3 s"),
+        ("    / ansible-playbook without a task", f"{costs.deployment_seconds / costs.empty_seconds:.1f}", "<= 5.5"),
         ("run that changes nothing", f"{costs.nothing_seconds:.1f} s", "<= 2 s"),
+        ("    / ansible-playbook without a task", f"{costs.nothing_seconds / costs.empty_seconds:.1f}", "<= 3.6"),
+        ("    ansible-playbook without a task", f"{costs.empty_seconds:.2f} s", "0.55 s"),
     ]
     print(f"{'':44} {'measured':>10}  aim")
     for what, measured, aim in rows:

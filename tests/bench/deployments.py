@@ -6,9 +6,12 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import time
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from statistics import median
 
 from ansible_collections.luma.deploy.plugins.plugin_utils._traffic_report import (
@@ -18,7 +21,7 @@ from ansible_collections.luma.deploy.plugins.plugin_utils._traffic_report import
     handovers,
 )
 
-from tests.zero_loss.project import Deployment, Project, Traffic, docker
+from tests.zero_loss.project import ROOT, Deployment, Project, Traffic, docker
 
 DEPLOYMENTS = 6
 STEADY_SECONDS = 8
@@ -39,6 +42,7 @@ class Costs:
     gap_ms: float
     deployment_seconds: float
     nothing_seconds: float
+    empty_seconds: float
 
 
 def measure_deployments(project: Project) -> Costs:
@@ -57,8 +61,21 @@ def measure_deployments(project: Project) -> Costs:
             busy.append((middle, time.monotonic()))
             seconds.append(deployment.seconds - start_seconds(project))
         records = traffic.stop().records
-    nothing = [deploy(project, DEPLOYMENTS).seconds for _run in range(3)]
-    return costs(records, steady, busy, seconds, nothing)
+    pairs = [(deploy(project, DEPLOYMENTS).seconds, empty_seconds(project.folder)) for _run in range(5)]
+    return costs(records, steady, busy, seconds, pairs)
+
+
+def empty_seconds(folder: Path) -> float:
+    """How long ansible-playbook takes for a play without tasks: what no run of it can be quicker than."""
+    (folder / "empty.yml").write_text("- {hosts: localhost, gather_facts: false, tasks: []}\n")
+    began = time.monotonic()
+    subprocess.run(
+        [ROOT / ".venv" / "bin" / "ansible-playbook", folder / "empty.yml"],
+        env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")},
+        stdout=subprocess.DEVNULL,
+        check=True,
+    )
+    return time.monotonic() - began
 
 
 def deploy(project: Project, number: int) -> Deployment:
@@ -83,7 +100,7 @@ def costs(
     steady: list[Window],
     busy: list[Window],
     seconds: list[float],
-    nothing: list[float],
+    pairs: list[tuple[float, float]],
 ) -> Costs:
     calm, deploying = Numbers.of(within(records, steady)), Numbers.of(within(records, busy))
     switches: list[Handover] = handovers(records, lambda record: record.release)
@@ -97,7 +114,8 @@ def costs(
         stale=sum(switch.stale for switch in switches),
         gap_ms=median(switch.gap_ms for switch in switches),
         deployment_seconds=median(seconds),
-        nothing_seconds=median(nothing),
+        nothing_seconds=median(nothing for nothing, _empty in pairs),
+        empty_seconds=median(empty for _nothing, empty in pairs),
     )
 
 

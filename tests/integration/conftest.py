@@ -81,9 +81,22 @@ class Site:
         given = {"color": color, "drain_timeout": 5, "stop_timeout": 1, **self.common, **options}
         return run_module("graceful_shutdown", check=check, **given)
 
-    def route(self, *, check: bool = False, **options: Any) -> dict[str, Any]:
-        given = {"image": PROXY_IMAGE, "hosts": [self.host], "app_port": 3000, **self.names, **options}
-        return run_module("proxy", check=check, **given)
+    def route(
+        self,
+        *,
+        check: bool = False,
+        proxy: dict[str, Any] | None = None,
+        health_check: dict[str, Any] | None = None,
+        **route: Any,
+    ) -> dict[str, Any]:
+        return run_module(
+            "proxy",
+            check=check,
+            **self.names,
+            route={"hosts": [self.host], "app_port": 3000, **route},
+            proxy={"image": PROXY_IMAGE, **(proxy or {})},
+            health_check=health_check or {"path": "/up"},
+        )
 
     def deploy(self, **options: Any) -> str:
         """All the phases; returns the color that serves."""
@@ -153,6 +166,6 @@ def site() -> Iterator[Site]:
 @pytest.fixture
 def proxied(proxy_options: dict[str, Any]) -> Iterator[Site]:
     made = Site(f"test{os.getpid()}-{next(NUMBERS)}", proxied=True)
-    made.route(**proxy_options)
+    made.route(proxy=proxy_options)
     yield made
     made.remove()

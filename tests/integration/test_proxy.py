@@ -54,6 +54,20 @@ def test_check_mode_shows_the_configuration_and_loads_nothing(proxied: Site) -> 
     assert "timeout server 7000ms" not in (PROXY_FOLDER / "etc" / "haproxy.cfg").read_text()
 
 
+def test_a_color_is_prepared_and_routed_in_one_call(proxied: Site, port: int) -> None:
+    route = {"hosts": [proxied.host], "app_port": 3000, "response_timeout": 9}
+    planned = proxied.prepare(route=route, check=True)
+    prepared = proxied.prepare(route=route)
+    for result in (planned, prepared):
+        assert (result["changed"], result["color"], result["route"]["reloaded"]) == (True, "blue", True)
+        assert "timeout server 9000ms" in result["diff"][0]["after"]
+    assert prepared["report"][0] == "luma-proxy loaded its new configuration"
+    proxied.switch("blue")
+    assert get(port, proxied.host)[0].status == 200
+    again = proxied.prepare(route=route)
+    assert (again["changed"], again["settled"]) == (False, True)
+
+
 @pytest.mark.parametrize("form", [str, str.upper, "{}:8080".format], ids=["exact", "upper case", "with port"])
 def test_the_host_header_chooses_the_app(proxied: Site, port: int, form: Any) -> None:
     proxied.deploy(environment={"VERSION": "r7"})
@@ -125,7 +139,7 @@ def test_its_sockets_are_root_s_alone(proxied: Site) -> None:
 
 
 def test_other_ports_are_told_of_and_not_applied(proxied: Site, port: int) -> None:
-    again = proxied.route(http_port=port + 1)
+    again = proxied.route(proxy={"http_port": port + 1})
     assert again["http_port"] == port
     assert f"has http_port {port}" in again["report"][0]
     assert not again["changed"]
@@ -140,7 +154,7 @@ def test_a_configuration_that_haproxy_refuses_is_not_loaded(proxied: Site, port:
     proxied.deploy()
     before = (PROXY_FOLDER / "etc" / "haproxy.cfg").read_text()
     with pytest.raises(Failed, match="refuses the new configuration"):
-        proxied.route(check_host="two words")
+        proxied.route(health_check={"path": "/up", "host": "two words"})
     assert (PROXY_FOLDER / "etc" / "haproxy.cfg").read_text() == before
     assert not proxied.route()["changed"]
     assert get(port, proxied.host)[0].status == 200

@@ -48,7 +48,7 @@ def test_the_smallest_file_has_all_defaults(tmp_path: Path) -> None:
     project = read(folder, SMALLEST)
     blog = project["apps"]["blog"]
     assert project["project"] == "my-shop"
-    assert project["proxy"] == {"image": "haproxy:3.2", "http_port": None, "https_port": None, "bind": None}
+    assert project["proxy"] == {"image": None, "http_port": None, "https_port": None, "bind": None}
     assert (blog["image"], blog["replicas"], blog["drain_timeout"], blog["stop_timeout"]) == ("my-blog", 2, 30.0, 30.0)
     assert blog["health_check"] == {
         "path": "/up",
@@ -59,7 +59,7 @@ def test_the_smallest_file_has_all_defaults(tmp_path: Path) -> None:
         "retries": 30,
         "start_period": 0.0,
     }
-    assert blog["proxy"]["response_timeout"] == 30.0
+    assert blog["route"]["response_timeout"] == 30.0
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,84 @@
+# Copyright (c) 2026, the luma authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the modules that route an app share: their options, and the result as they return it."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.luma.deploy.plugins.module_utils._colors import App
+from ansible_collections.luma.deploy.plugins.module_utils._engine import Engine
+from ansible_collections.luma.deploy.plugins.module_utils._module import proxy_folder
+from ansible_collections.luma.deploy.plugins.module_utils._proxy import Proxy, ProxySettings, Reconciled
+from ansible_collections.luma.deploy.plugins.module_utils._proxy_config import Route, slots_for
+
+#: The options of the documentation fragment ``luma.deploy.engine.route``.
+ROUTE_OPTIONS: dict[str, t.Any] = {
+    "route": {
+        "type": "dict",
+        "options": {
+            "hosts": {"type": "list", "elements": "str", "required": True},
+            "app_port": {"type": "int", "default": 80},
+            "response_timeout": {"type": "float", "default": 30},
+            "forward_headers": {"type": "bool", "default": False},
+        },
+    },
+    "proxy": {
+        "type": "dict",
+        "default": {},
+        "options": {
+            "image": {"type": "str"},
+            "http_port": {"type": "int"},
+            "https_port": {"type": "int"},
+            "bind": {"type": "str"},
+        },
+    },
+    "replicas": {"type": "int", "default": 1},
+}
+
+
+def ensure_route(module: AnsibleModule, engine: Engine) -> Reconciled:
+    """Makes the proxy run with the route that the module's options describe."""
+    params = module.params
+    asked, check = params["route"], params["health_check"]
+    route = Route(
+        project=params["project"],
+        app=params["app"],
+        network=App(params["project"], params["app"]).network,
+        hosts=tuple(asked["hosts"]),
+        app_port=asked["app_port"],
+        check_path=check["path"] or "",
+        check_host=check["host"],
+        check_timeout=check["timeout"],
+        response_timeout=asked["response_timeout"],
+        forward_headers=asked["forward_headers"],
+        slots=slots_for(params["replicas"]),
+    )
+    return Proxy(engine, ProxySettings(**params["proxy"]), proxy_folder(params)).ensure(route, module.check_mode)
+
+
+def route_facts(done: Reconciled) -> dict[str, t.Any]:
+    """The result as a module returns it, without the configuration's difference."""
+    return {name: getattr(done, name) for name in ("http_port", "bind", "created", "reloaded")}
+
+
+def route_difference(done: Reconciled) -> dict[str, str]:
+    return {
+        "before_header": "haproxy.cfg",
+        "before": done.before,
+        "after_header": "haproxy.cfg",
+        "after": done.after,
+    }
+
+
+def route_report(done: Reconciled) -> list[str]:
+    lines = list(done.notes)
+    if done.created:
+        lines.append(f"Started luma-proxy on {done.bind}:{done.http_port}")
+    elif done.started:
+        lines.append("Started luma-proxy, which was stopped")
+    if done.reloaded:
+        lines.append("luma-proxy loaded its new configuration")
+    return lines
