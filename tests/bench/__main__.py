@@ -13,13 +13,13 @@ from typing import Any
 
 from tests.bench.deployments import measure_deployments
 from tests.bench.throughput import measure_throughput
-from tests.zero_loss.project import Project, build_images, proxy_runs, remove_proxy
+from tests.zero_loss.project import Project, build_images, proxy_exists, remove_proxy
 
 
 @contextmanager
 def project(name: str, **app: Any) -> Iterator[Project]:
     """A project in a temporary folder, removed at the end, and the proxy with it if there was none before."""
-    proxy_ran = proxy_runs()
+    proxy_ran = proxy_exists()
     with tempfile.TemporaryDirectory(prefix=f"luma-{name}-") as folder:
         made = Project(name, Path(folder), **app)
         try:

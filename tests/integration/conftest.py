@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from tests.zero_loss.project import APP_IMAGE, PROXY_IMAGE, build_images, docker, free_port, proxy_runs, remove_proxy
+from tests.zero_loss.project import APP_IMAGE, PROXY_IMAGE, build_images, docker, free_port, proxy_exists, remove_proxy
 
 ROOT = Path(__file__).parents[2]
 NUMBERS = itertools.count(1)
@@ -149,7 +149,7 @@ def _images() -> None:
 @pytest.fixture(scope="session")
 def proxy_options() -> Iterator[dict[str, Any]]:
     """Ports for a proxy that does not run yet; one that runs is used, and stays."""
-    if proxy_runs():
+    if proxy_exists():
         yield {}
         return
     yield {"bind": "127.0.0.1", "http_port": free_port(), "https_port": free_port()}

@@ -12,14 +12,14 @@ from typing import Any
 
 import pytest
 
-from tests.zero_loss.project import Project, build_images, proxy_runs, remove_proxy
+from tests.zero_loss.project import Project, build_images, proxy_exists, remove_proxy
 
 MakeProject = Callable[..., Project]
 
 
 @pytest.fixture(scope="session")
 def _proxy_is_left_as_found() -> Iterator[None]:
-    ran_before = proxy_runs()
+    ran_before = proxy_exists()
     yield
     if not ran_before:
         remove_proxy()

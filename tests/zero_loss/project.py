@@ -47,8 +47,8 @@ def build_images() -> None:
     docker("build", "--quiet", "--tag", APP_IMAGE, str(ROOT / "tests" / "testbed" / "app"))
 
 
-def proxy_runs() -> bool:
-    return bool(docker("ps", "--quiet", "--filter", f"name=^{PROXY}$"))
+def proxy_exists() -> bool:
+    return bool(docker("ps", "--all", "--quiet", "--filter", f"name=^{PROXY}$"))
 
 
 def remove_proxy() -> None:
@@ -93,7 +93,7 @@ class Project:
             **app,
         }
         self.proxy: dict[str, Any] = {"image": PROXY_IMAGE}
-        if not proxy_runs():
+        if not proxy_exists():
             ports = {"http_port": free_port(), "https_port": free_port()}
             self.proxy = {**self.proxy, "bind": "127.0.0.1", **ports}
 

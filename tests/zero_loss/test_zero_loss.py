@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,14 +19,14 @@ from ansible_collections.luma.deploy.plugins.plugin_utils._traffic_report import
 )
 
 from tests.zero_loss.conftest import MakeProject
-from tests.zero_loss.project import Deployment, Traffic, wait_for
+from tests.zero_loss.project import Deployment, Project, Traffic, wait_for
 
 DEPLOYMENTS = 10
 # How the release that is being replaced takes SIGTERM, in turn.
 ON_SIGTERM = ("graceful", "ignore", "die")
 # Above the five seconds of the slow requests.
 DRAIN_SECONDS = 7
-ALL_KINDS = ("--rate", "400", "--slow", "6", "--stream", "3", "--upload", "2", "--websocket", "2")
+ALL_KINDS = ("--rate", "250", "--slow", "6", "--stream", "3", "--upload", "2", "--websocket", "2")
 
 
 @dataclass
@@ -37,12 +38,24 @@ class Row:
     counted: dict[str, int]
 
 
-@pytest.fixture(scope="module", params=[1, 3], ids=["1 replica", "3 replicas"])
-def row(request: pytest.FixtureRequest, make_project: MakeProject, tmp_path_factory: pytest.TempPathFactory) -> Row:
-    folder: Path = tmp_path_factory.mktemp("traffic")
-    project = make_project("zero-loss", replicas=request.param, drain_timeout=f"{DRAIN_SECONDS}s")
-    first = project.deploy(VERSION="r0", ON_SIGTERM=ON_SIGTERM[0])
-    assert first.code == 0, first.output
+@pytest.fixture(scope="module")
+def rows(make_project: MakeProject, tmp_path_factory: pytest.TempPathFactory) -> dict[int, Row]:
+    """The rows by their number of replicas. They share the host and its proxy, and run at the same time."""
+    projects = {
+        count: make_project(f"zero-loss-{count}", replicas=count, drain_timeout=f"{DRAIN_SECONDS}s") for count in (1, 3)
+    }
+    for project in projects.values():
+        first = project.deploy(VERSION="r0", ON_SIGTERM=ON_SIGTERM[0])
+        assert first.code == 0, first.output
+    with ThreadPoolExecutor() as pool:
+        running = {
+            count: pool.submit(deploy_in_a_row, project, tmp_path_factory.mktemp("traffic"))
+            for count, project in projects.items()
+        }
+        return {count: future.result() for count, future in running.items()}
+
+
+def deploy_in_a_row(project: Project, folder: Path) -> Row:
     before = project.counters()
     with Traffic(project.url, project.host, folder, *ALL_KINDS) as traffic:
         wait_for(lambda: any(record.kind == UPLOAD for record in traffic.so_far().records), "no traffic")
@@ -53,6 +66,11 @@ def row(request: pytest.FixtureRequest, make_project: MakeProject, tmp_path_fact
         records = traffic.stop().records
     after = project.counters()
     return Row(deployments, records, {name: value - before.get(name, 0) for name, value in after.items()})
+
+
+@pytest.fixture(params=[1, 3], ids=["1 replica", "3 replicas"])
+def row(request: pytest.FixtureRequest, rows: dict[int, Row]) -> Row:
+    return rows[request.param]
 
 
 def test_every_deployment_succeeds(row: Row) -> None:
