@@ -6,13 +6,18 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 import time
 import typing as t
 from dataclasses import dataclass, field
 
 from ansible_collections.luma.deploy.plugins.module_utils._colors import COLORS, App, View, other
+from ansible_collections.luma.deploy.plugins.module_utils._containers import (
+    fixed_host_port,
+    hash_of,
+    port_bindings,
+    refuse_foreign,
+    short_id,
+)
 from ansible_collections.luma.deploy.plugins.module_utils._drain import retire
 from ansible_collections.luma.deploy.plugins.module_utils._engine import (
     LABEL_APP,
@@ -59,13 +64,14 @@ class Wanted:
     def config_hash(self) -> str:
         """Everything that only a new container can change. Not the image, which is compared by its id, nor the
         number of replicas and the release, which are compared by themselves."""
-        config = {
-            "command": self.command,
-            "environment": dict(self.environment),
-            "ports": self.ports,
-            "volumes": self.volumes,
-        }
-        return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:16]
+        return hash_of(
+            {
+                "command": self.command,
+                "environment": dict(self.environment),
+                "ports": self.ports,
+                "volumes": self.volumes,
+            }
+        )
 
 
 @dataclass(frozen=True)
@@ -168,17 +174,9 @@ class Preparation:
 
     def _refuse_foreign_names(self, color: str) -> None:
         """Names that luma is about to use must be free, or its own."""
+        owner = {LABEL_PROJECT: self.app.project, LABEL_APP: self.app.name}
         for name in self._names(color):
-            found = self.engine.container(name, self.app.network)
-            if found is None:
-                continue
-            owner = found.labels.get(LABEL_PROJECT), found.labels.get(LABEL_APP)
-            if owner != (self.app.project, self.app.name):
-                belongs = "project {}, app {}".format(*owner) if owner[0] else "nobody that luma knows"
-                raise LumaError(
-                    f"The name {name} is taken by a container that belongs to {belongs}. luma leaves it alone, and "
-                    f"nothing was changed. Rename or remove it (docker rename {name} OTHER), or rename the app."
-                )
+            refuse_foreign(self.engine.container(name, self.app.network), owner)
 
     def _refuse_taken_ports(self, view: View) -> None:
         """A fixed host port belongs to one container at a time, so that the new color could never start."""
@@ -307,34 +305,6 @@ def _summary(view: View) -> dict[str, t.Any]:
         "replicas": len(containers),
         "configuration": containers[0].config_hash,
     }
-
-
-def short_id(image_id: str) -> str:
-    """An image id as `docker images` shows it: twelve digits."""
-    return image_id.rpartition(":")[2][:12]
-
-
-def port_bindings(ports: t.Sequence[str]) -> dict[str, list[dict[str, str]]]:
-    """``docker run -p`` values ([[ip:]host:]container[/protocol]; the host's part may be a range) as the engine takes
-    them."""
-    bindings: dict[str, list[dict[str, str]]] = {}
-    for port in ports:
-        address, host, container = split_port(port)
-        bindings.setdefault(container, []).append({"HostIp": address, "HostPort": host})
-    return bindings
-
-
-def split_port(port: str) -> tuple[str, str, str]:
-    """A ``-p`` value as host address, host port, container port with protocol."""
-    rest, _slash, protocol = port.partition("/")
-    rest, _colon, container = rest.rpartition(":")
-    address, _colon, host = rest.rpartition(":")
-    return address.strip("[]"), host, f"{container}/{protocol or 'tcp'}"
-
-
-def fixed_host_port(port: str) -> bool:
-    host = split_port(port)[1]
-    return bool(host) and host != "0" and "-" not in host
 
 
 def facts(prepared: Prepared) -> dict[str, t.Any]:

@@ -30,6 +30,7 @@ from ansible_collections.luma.deploy.plugins.module_utils._errors import LumaErr
 
 LABEL_PROJECT = "luma.project"
 LABEL_APP = "luma.app"
+LABEL_SERVICE = "luma.service"
 LABEL_COLOR = "luma.color"
 LABEL_REPLICA = "luma.replica"
 LABEL_RELEASE = "luma.release"

@@ -252,9 +252,9 @@ from ansible_collections.luma.deploy.plugins.module_utils._bluegreen import (
     Prepared,
     Wanted,
     facts,
-    short_id,
 )
 from ansible_collections.luma.deploy.plugins.module_utils._colors import COLORS, View
+from ansible_collections.luma.deploy.plugins.module_utils._containers import short_id
 from ansible_collections.luma.deploy.plugins.module_utils._drain import refuse_active, retire
 from ansible_collections.luma.deploy.plugins.module_utils._engine import Engine
 from ansible_collections.luma.deploy.plugins.module_utils._health import HealthCheck

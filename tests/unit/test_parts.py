@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.luma.deploy.plugins.module_utils._bluegreen import (
-    Wanted,
+from ansible_collections.luma.deploy.plugins.module_utils._bluegreen import Wanted
+from ansible_collections.luma.deploy.plugins.module_utils._containers import (
     fixed_host_port,
     port_bindings,
     short_id,
