@@ -43,6 +43,21 @@ options:
     description: How long requests in flight may take where a container cannot keep its address, in seconds.
     type: float
     default: 30
+  record:
+    description:
+      - Writes down what serves after the switch, as a release that M(luma.deploy.release_info) tells of and a rollback
+        can return to, and gives its image a name that keeps it. The last five releases are kept.
+      - A record that cannot be written is a warning.
+    type: dict
+    suboptions:
+      spec:
+        description: The app, as M(luma.deploy.project) returns it. It has names of secrets only.
+        type: dict
+        required: true
+      by:
+        description: Who deploys, such as V(me@laptop).
+        type: str
+        required: true
 attributes:
   check_mode:
     support: full
@@ -66,6 +81,9 @@ EXAMPLES = r"""
       path: /up
       port: 3000
       host: blog.com
+    record:
+      spec: "{{ app }}"
+      by: me@laptop
 """
 
 RETURN = r"""
@@ -139,6 +157,7 @@ from ansible_collections.luma.deploy.plugins.module_utils._module import (
     proxy_of,
     run,
 )
+from ansible_collections.luma.deploy.plugins.module_utils._releases import RECORD_OPTION, record_active
 from ansible_collections.luma.deploy.plugins.module_utils._switch import Switch
 
 
@@ -153,7 +172,7 @@ def switch(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:
         params["replicas"],
         params["drain_timeout"],
     ).run(module.check_mode)
-    for warning in switched.warnings:
+    for warning in switched.warnings + record_active(module, engine, switched.color):
         module.warn(warning)
     result = asdict(switched)
     del result["warnings"]
@@ -173,6 +192,7 @@ def main() -> None:
             color={"type": "str", "choices": list(COLORS), "required": True},
             replicas={"type": "int"},
             drain_timeout={"type": "float", "default": 30},
+            record=RECORD_OPTION,
         ),
         supports_check_mode=True,
     )
