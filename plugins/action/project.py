@@ -12,9 +12,13 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible_collections.luma.deploy.plugins.plugin_utils._config import load
+from ansible_collections.luma.deploy.plugins.plugin_utils._image_names import release_of, tagged
+from ansible_collections.luma.deploy.plugins.plugin_utils._secrets import vault_of
+from ansible_collections.luma.deploy.plugins.plugin_utils._servers import LOCALHOST, Inventory
 from ansible_collections.luma.deploy.plugins.plugin_utils._yaml import InvalidFile
 
 ENGINE_SOCKET = "/var/run/docker.sock"
+Entry = dict[str, Any]
 
 
 class ActionModule(ActionBase):
@@ -29,36 +33,60 @@ class ActionModule(ActionBase):
             {
                 "file": {"type": "str", "default": "luma.yml"},
                 "apps": {"type": "list", "elements": "str", "default": []},
+                "services": {"type": "bool", "default": False},
             }
         )
+        inventory = inventory_of(task_vars or {})
         try:
-            project = load(arguments["file"])
-            apps = chosen(project["apps"], arguments["apps"])
+            project = load(arguments["file"], vault_of(self._loader), inventory)
+            apps, services = chosen(project, arguments["apps"], arguments["services"])
+            hosts = sorted({host for entry in (*apps, *services) for host in entry["hosts"]})
+            refuse_unreachable(hosts, inventory, project["file"])
         except InvalidFile as exc:
             return result | {"failed": True, "invalid_input": True, "msg": str(exc)}
-        inventory = (task_vars or {}).get("groups", {}).get("all", [])
-        for app in apps:
-            app["hosts"] = app["servers"] or inventory or ["localhost"]
-        hosts = sorted({host for app in apps for host in app["hosts"]})
         return result | {
             "changed": False,
-            "project": project["project"],
-            "proxy": project["proxy"],
-            "apps": apps,
+            **{key: project[key] for key in ("project", "folder", "file", "proxy", "warnings")},
+            "apps": [released(app) for app in apps],
+            "services": services,
             "hosts": hosts,
-            "engine_missing": "localhost" in hosts and not engine_listens(),
+            "engine_missing": LOCALHOST in hosts and not engine_listens(),
             "report": [line for app in apps for line in announcement(app)],
         }
 
 
-def chosen(apps: dict[str, dict[str, Any]], names: list[str]) -> list[dict[str, Any]]:
-    """The apps of these names, or all of them without a name."""
+def inventory_of(task_vars: dict[str, Any]) -> Inventory:
+    groups = task_vars.get("groups", {})
+    return Inventory(groups.get("all", ()), groups)
+
+
+def chosen(project: dict[str, Any], names: list[str], with_services: bool) -> tuple[list[Entry], list[Entry]]:
+    """The apps of these names, and the services of these names where services are wanted. Without any name all of
+    both; where no name is that of a service, all services."""
+    apps, services = project["apps"], project["services"] if with_services else {}
     for name in names:
-        if name not in apps:
-            near = difflib.get_close_matches(name, list(apps), n=1)
-            hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(apps)}"
+        if name not in apps and name not in services:
+            known = [*apps, *services]
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(known)}"
             raise InvalidFile(f"There is no app {name} in luma.yml; {hint}")
-    return [apps[name] for name in names] if names else list(apps.values())
+    named = [services[name] for name in names if name in services]
+    return [apps[name] for name in names or apps if name in apps], named or list(services.values())
+
+
+def refuse_unreachable(hosts: list[str], inventory: Inventory, file: str) -> None:
+    """Ansible goes only to hosts of its inventory, and to this machine."""
+    missing = [host for host in hosts if host not in inventory.hosts and host != LOCALHOST]
+    if missing:
+        raise InvalidFile(f"{', '.join(missing)}: not in Ansible's inventory; add {file} to it: -i {file}")
+
+
+def released(app: Entry) -> Entry:
+    """An app that is built gets a release, which is the tag of its image."""
+    if not app["build"]:
+        return app
+    release = release_of(app["build"]["context"])
+    return app | {"release": release, "image": tagged(app["image"], release)}
 
 
 def announcement(app: dict[str, Any]) -> list[str]:

@@ -13,18 +13,26 @@ version_added: 0.1.0
 author:
   - The luma authors (@luma-deploy)
 description:
-  - Reads luma.yml on the controller, checks all of it, and returns what the roles take, with all defaults.
+  - Reads luma.yml and C(.luma/secrets) beside it on the controller, checks all of it, and returns what the roles take,
+    with all defaults.
   - Every mistake is reported at once, with file, line, column and key. No host is contacted.
+  - Values of secrets are not in what it returns, only their names.
 options:
   file:
     description: The file.
     type: str
     default: luma.yml
   apps:
-    description: The names of apps; without one, all of them.
+    description:
+      - The names of apps; without one, all of them.
+      - With O(services=true) also the names of services.
     type: list
     elements: str
     default: []
+  services:
+    description: Whether services are wanted beside the apps; those that O(apps) names, or all where it names none.
+    type: bool
+    default: false
 attributes:
   check_mode:
     support: full
@@ -51,13 +59,29 @@ project:
   type: str
   returned: success
   sample: shop
+folder:
+  description: The folder of the file.
+  type: str
+  returned: success
+file:
+  description: The file's absolute path.
+  type: str
+  returned: success
 apps:
-  description: The chosen apps, each with all its keys, and C(hosts), the hosts it goes to.
+  description:
+    - The chosen apps, each with all its keys, and C(hosts), the hosts it goes to.
+    - C(image) is the image's full name, tagged with C(release) where the app is built.
+    - C(environment) has the ordinary values, C(secrets) the names of the variables whose values are secret.
+  type: list
+  elements: dict
+  returned: success
+services:
+  description: The chosen services, each with all its keys, as the apps have them.
   type: list
   elements: dict
   returned: success
 hosts:
-  description: All hosts of these apps.
+  description: All hosts of these apps and services.
   type: list
   elements: str
   returned: success
@@ -66,11 +90,11 @@ proxy:
   type: dict
   returned: success
 engine_missing:
-  description: Whether an app goes to this machine, and no Docker engine listens here.
+  description: Whether something goes to this machine, and no Docker engine listens here.
   type: bool
   returned: success
 invalid_input:
-  description: True where the file or an app's name is wrong.
+  description: True where the file or the name of an app is wrong.
   type: bool
   returned: failure
 report:

@@ -1,250 +1,217 @@
 # Copyright (c) 2026, the luma authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""luma.yml: its schema, its defaults, and what it says about the apps, ready for the roles."""
+"""What luma.yml says, ready for the roles: the specifications of its apps and services, and all of its mistakes."""
 
 from __future__ import annotations
 
 import os
 import re
-import shlex
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.luma.deploy.plugins.plugin_utils._yaml import (
-    InvalidFile,
-    Named,
-    Reader,
-    Section,
-    Value,
-)
+from ansible_collections.luma.deploy.plugins.plugin_utils._image_names import home_of
+from ansible_collections.luma.deploy.plugins.plugin_utils._schema import LUMA_YML, REGISTRY_PASSWORD
+from ansible_collections.luma.deploy.plugins.plugin_utils._secrets import Decrypt, SecretsFile, no_vault
+from ansible_collections.luma.deploy.plugins.plugin_utils._servers import LOCALHOST, Inventory
+from ansible_collections.luma.deploy.plugins.plugin_utils._yaml import InvalidFile, Reader
 
-COMMANDS = (
-    "audit", "deploy", "exec", "help", "init", "lock", "logs", "proxy", "prune", "releases", "rollback", "setup",
-    "status",
-)  # fmt: skip
 ROUTE_KEYS = ("hosts", "app_port", "response_timeout", "forward_headers")
-UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600}
 
 
-def string(value: Any) -> str:
-    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-        raise ValueError("has to be a text")
-    return str(value)
+def load(file: str, decrypt: Decrypt = no_vault, inventory: Inventory | None = None) -> dict[str, Any]:
+    """Reads luma.yml and the secrets beside it.
 
-
-def boolean(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError("has to be true or false")
-    return value
-
-
-def port(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 65535:
-        raise ValueError("has to be a port: a number from 1 to 65535")
-    return value
-
-
-def positive(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError("has to be a whole number, 1 or more")
-    return value
-
-
-def duration(value: Any) -> float:
-    """``500ms``, ``5s``, ``1m``, ``1h`` or a number of seconds, as seconds."""
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0:
-        return float(value)
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h)?", value) if isinstance(value, str) else None
-    if not found:
-        raise ValueError("has to be a duration such as 500ms, 5s or 1m, or a number of seconds")
-    return float(found[1]) * UNITS[found[2] or "s"]
-
-
-def strings(value: Any) -> list[str]:
-    if not isinstance(value, list) or not all(_is_scalar(item) for item in value):
-        raise ValueError("has to be a list of texts")
-    return [str(item) for item in value]
-
-
-def environment(value: Any) -> dict[str, str]:
-    """``["K=V"]`` or a map. YAML's numbers and booleans are taken as they would be written in a shell."""
-    if isinstance(value, dict) and all(_is_scalar(item) or item is None for item in value.values()):
-        return {str(key): _shell_text(item) for key, item in value.items()}
-    if not isinstance(value, list) or not all(isinstance(item, str) and "=" in item for item in value):
-        raise ValueError('has to be a map, or a list of texts like "KEY=VALUE"')
-    return dict(item.split("=", 1) for item in value)
-
-
-def command(value: Any) -> list[str]:
-    """A list, or one text that is split into words as a shell does."""
-    if isinstance(value, str):
-        try:
-            return shlex.split(value)
-        except ValueError as exc:
-            raise ValueError(f"cannot be split into words: {exc}") from exc
-    return strings(value)
-
-
-def servers(value: Any) -> list[str]:
-    names = [value] if isinstance(value, str) else strings(value)
-    if [name for name in names if name != "localhost"]:
-        raise ValueError("only localhost is supported so far")
-    return names
-
-
-def path(value: Any) -> str:
-    text = string(value)
-    # It becomes a word of HAProxy's configuration and of a request line.
-    if not re.fullmatch(r"/[!-~]*", text):
-        raise ValueError("has to be a path such as /up, without spaces")
-    return text
-
-
-def host_names(value: Any) -> list[str]:
-    names = strings(value)
-    for name in names:
-        if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?", name):
-            raise ValueError(f"{name} is not a host name")
-    return names
-
-
-def published_ports(value: Any) -> list[str]:
-    ports = strings(value)
-    for item in ports:
-        if not re.fullmatch(r"(?:(?:[\d.]+|\[[0-9a-fA-F:]+\]):)?(?:\d*(?:-\d+)?:)?\d+(?:/(?:tcp|udp|sctp))?", item):
-            raise ValueError(f'{item} is not a published port such as "3000", "8080:3000" or "8080-8083:3000/tcp"')
-    return ports
-
-
-def project_name(value: Any) -> str:
-    name = string(value)
-    if not re.fullmatch(r"[a-z0-9][a-z0-9_.-]*", name):
-        raise ValueError("has to begin with a letter or digit and hold only a-z, 0-9, _, . and -")
-    return name
-
-
-def app_name(name: str) -> None:
-    # It is a DNS name (the alias), a part of container names, and the first word of a command line.
-    if not re.fullmatch(r"[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?", name):
-        raise ValueError("an app's name has to hold only a-z, 0-9, - and _, at most 63")
-    if name in COMMANDS:
-        raise ValueError(f"an app cannot be called like the command luma {name}")
-
-
-def _is_scalar(value: Any) -> bool:
-    return isinstance(value, (str, int, float))
-
-
-def _shell_text(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return "" if value is None else str(value)
-
-
-APP = Section(
-    {
-        "image": Value(string),
-        "build": Section(
-            {
-                "context": Value(string, "."),
-                "dockerfile": Value(string, "Dockerfile"),
-                "prepare": Value(command),
-            },
-            optional=True,
-        ),
-        "servers": Value(servers, aliases=("server",)),
-        "replicas": Value(positive, 1),
-        "command": Value(command, []),
-        "environment": Section({"plain": Value(environment, {})}),
-        "ports": Value(published_ports, []),
-        "volumes": Value(strings, []),
-        "health_check": Section(
-            {
-                "path": Value(path, aliases=("http_path",)),
-                "command": Value(command),
-                "interval": Value(duration, 1.0),
-                "timeout": Value(duration, 5.0),
-                "retries": Value(positive, 30),
-                "start_period": Value(duration, 0.0),
-            },
-            aliases=("healthcheck",),
-        ),
-        "proxy": Section(
-            {
-                "hosts": Value(host_names, []),
-                "app_port": Value(port, 80),
-                "ssl": Value(boolean, False),
-                "ssl_redirect": Value(boolean, False),
-                "forward_headers": Value(boolean, False),
-                "response_timeout": Value(duration, 30.0),
-            },
-            optional=True,
-        ),
-        "drain_timeout": Value(duration, 30.0),
-        "stop_timeout": Value(duration, 30.0),
+    Returns ``project``, ``folder`` and ``file`` (absolute), ``proxy``, ``ssh``, ``warnings``, and ``apps`` and
+    ``services``: maps by name of what the roles take. With an inventory each of them has ``hosts``, and a server that
+    is no host is a mistake. Raises `InvalidFile` with every mistake."""
+    reader = Reader(shown(file), decrypt)
+    read = reader.read(LUMA_YML)
+    project = Project(file, reader, read)
+    apps = {name: project.app(name, app) for name, app in read["apps"].items()}
+    services = {name: project.service(name, service) for name, service in read["services"].items()}
+    project.check()
+    if inventory:
+        project.assign_hosts({"apps": apps, "services": services}, inventory)
+    mistakes = [*reader.lines(), *project.secrets.mistakes]
+    if mistakes:
+        raise InvalidFile("\n".join(mistakes))
+    return {
+        "project": project.name,
+        "folder": str(project.folder),
+        "file": str(project.folder / Path(file).name),
+        "proxy": read["proxy"],
+        "ssh": project.ssh(),
+        "apps": apps,
+        "services": services,
+        "warnings": list(project.secrets.warnings),
     }
-)
 
-LUMA_YML = Section(
-    {
-        "name": Value(project_name),
-        "apps": Named(APP, app_name),
-        "proxy": Section(
-            {
-                "image": Value(string),
-                "http_port": Value(port),
-                "https_port": Value(port),
-                "bind": Value(string),
+
+def shown(file: str) -> str:
+    """The file as messages name it: relative to the current folder where it is in there."""
+    path = Path(file)
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else file
+
+
+class Project:
+    """Turns what was read into specifications. What is wrong with more than one value goes to the reader's mistakes."""
+
+    def __init__(self, file: str, reader: Reader, read: dict[str, Any]) -> None:
+        self.reader = reader
+        self.read = read
+        self.folder = Path(file).absolute().parent
+        self.secrets = SecretsFile.beside(reader.file)
+        self.name = read["name"] or _name_of(self.folder)
+
+    # --- specifications -----------------------------------------------------------------------------------------
+
+    def app(self, name: str, app: dict[str, Any]) -> dict[str, Any]:
+        path = f"apps.{name}"
+        if not app["image"] and not app["build"] and not self._has(f"{path}.image"):
+            self.reader.refuse(path, "has neither image nor build: it needs one of them")
+        proxied = app["proxy"] if app["proxy"] and app["proxy"]["hosts"] else None
+        default = f"{self.name}-{name}"
+        return (
+            app
+            | self._common(path, name, app | {"image": app["image"] or default}, built=bool(app["build"]))
+            | {
+                "release": None,
+                "build": app["build"] and self._build(path, app["build"]),
+                "proxied": proxied is not None,
+                "route": proxied and {key: proxied[key] for key in ROUTE_KEYS},
+                "health_check": _health_check(app),
             }
-        ),
-    }
-)
+        )
+
+    def service(self, name: str, service: dict[str, Any]) -> dict[str, Any]:
+        path = f"services.{name}"
+        if not service["image"] and not self._has(f"{path}.image"):
+            self.reader.refuse(path, "has no image")
+        return service | self._common(path, name, service | {"image": service["image"] or name}, built=False)
+
+    def ssh(self) -> dict[str, Any]:
+        ssh: dict[str, Any] = self.read["ssh"]
+        return ssh | {"key_file": ssh["key_file"] and self._path(ssh["key_file"])}
+
+    def _common(self, path: str, name: str, entry: dict[str, Any], built: bool) -> dict[str, Any]:
+        """What apps and services have in common."""
+        image, registry = self._home(path, entry, built)
+        plain = entry["environment"]["plain"]
+        return {
+            "project": self.name,
+            "name": name,
+            "image": image,
+            "registry": registry,
+            "environment": {key: value.text for key, value in plain.items() if not value.secret},
+            "secrets": self._secret_names(path, entry),
+            "volumes": [self._volume(volume) for volume in entry["volumes"]],
+        }
+
+    def _home(self, path: str, entry: dict[str, Any], built: bool) -> tuple[str, dict[str, str | None] | None]:
+        own, docker = entry["registry"], self.read["docker"]
+        try:
+            image, registry = home_of(entry["image"], built, own, docker)
+        except ValueError as exc:
+            self.reader.refuse(f"{path}.registry.url", str(exc))
+            return entry["image"], None
+        secret = own["password_secret"] if own else REGISTRY_PASSWORD
+        if registry and registry["username"] and secret not in self.secrets.values:
+            place = f"{path}.registry" if own else "docker.username"
+            self.reader.refuse(place, f"the password is missing: {self._add(secret)}")
+        if registry and not registry["username"] and self._has(f"{path}.registry.password_secret"):
+            self.reader.refuse(f"{path}.registry", "has a password, but no username")
+        return image, registry
+
+    def _secret_names(self, path: str, entry: dict[str, Any]) -> list[str]:
+        """The names of the variables whose values are secret: given as secrets, or from the environment or a vault."""
+        environment = entry["environment"]
+        for index, name in enumerate(environment["secret"]):
+            place = f"{path}.environment.secret[{index}]"
+            if name not in self.secrets.values:
+                self.reader.refuse(place, f"the secret {name} is missing: {self._add(name)}")
+            if name in environment["plain"]:
+                self.reader.refuse(place, f"{name} is in plain as well")
+        filled_in = [name for name, value in environment["plain"].items() if value.secret]
+        return sorted({*filled_in, *environment["secret"]})
+
+    def _add(self, secret: str) -> str:
+        return f"add a line {secret}=... to {self.secrets.path}"
+
+    def _build(self, path: str, build: dict[str, Any]) -> dict[str, Any]:
+        context = self._path(build["context"])
+        # What is to be prepared need not be there yet.
+        if not build["prepare"] and not Path(context).is_dir():
+            self.reader.refuse(f"{path}.build.context", f"there is no folder {context}")
+        elif not build["prepare"] and not Path(context, build["dockerfile"]).is_file():
+            self.reader.refuse(f"{path}.build.dockerfile", f"there is no {build['dockerfile']} in {context}")
+        args = {name: value.text for name, value in build["args"].items()}
+        return build | {"folder": str(self.folder), "context": context, "args": args}
+
+    def _volume(self, volume: str) -> str:
+        """A relative host path is relative to luma.yml; a word without a slash is a volume's name."""
+        source, separator, rest = volume.partition(":")
+        return self._path(source) + separator + rest if separator and source.startswith((".", "~")) else volume
+
+    def _path(self, path: str) -> str:
+        return os.path.normpath(self.folder / Path(path).expanduser())
+
+    def _has(self, path: str) -> bool:
+        return path in self.reader.places
+
+    # --- what concerns several entries --------------------------------------------------------------------------
+
+    def check(self) -> None:
+        apps, services = self.read["apps"], self.read["services"]
+        if not apps and not services and not self.reader.mistakes:
+            self.reader.refuse("", "there is no app in it; the smallest one is: apps: {blog: {image: my-blog}}")
+        self._refuse_shared_hosts(apps)
+        for name in services:
+            if name in apps:
+                self.reader.refuse(f"services.{name}", "an app has this name already")
+        for kind, names in (("apps", apps), ("services", services)):
+            for name in names:
+                self._refuse_name_of_a_container(f"{kind}.{name}", name, apps)
+
+    def _refuse_shared_hosts(self, apps: dict[str, Any]) -> None:
+        owners: dict[str, str] = {}
+        for name, app in apps.items():
+            for index, host in enumerate(app["proxy"]["hosts"] if app["proxy"] else ()):
+                owner = owners.setdefault(host.lower(), name)
+                if owner != name:
+                    self.reader.refuse(f"apps.{name}.proxy.hosts[{index}]", f"{host} belongs to {owner} already")
+
+    def _refuse_name_of_a_container(self, path: str, name: str, apps: dict[str, Any]) -> None:
+        """The containers of an app, and the aliases of those that are being prepared, are names on the network too."""
+        owner = re.sub(r"-(blue|green)(-temp)?(-\d+)?$", "", name)
+        if owner != name and owner in apps:
+            self.reader.refuse(path, f"a container of the app {owner} may have this name; choose another one")
+
+    def assign_hosts(self, kinds: dict[str, dict[str, Any]], inventory: Inventory) -> None:
+        """Gives every entry its hosts. One that names no servers goes to all hosts, those of the inventory and those
+        that the file names, and to this machine where there are none."""
+        named = {
+            f"{kind}.{name}": self._hosts(f"{kind}.{name}.servers", entry["servers"], inventory)
+            for kind, entries in kinds.items()
+            for name, entry in entries.items()
+        }
+        everywhere = list(dict.fromkeys([*inventory.hosts, *(host for hosts in named.values() for host in hosts)]))
+        for kind, entries in kinds.items():
+            for name, entry in entries.items():
+                entry["hosts"] = named[f"{kind}.{name}"] if entry["servers"] else everywhere or [LOCALHOST]
+
+    def _hosts(self, path: str, servers: list[str], inventory: Inventory) -> list[str]:
+        hosts: dict[str, None] = {}
+        for index, server in enumerate(servers):
+            try:
+                hosts |= dict.fromkeys(inventory.resolve(server))
+            except ValueError as exc:
+                self.reader.refuse(f"{path}[{index}]", str(exc))
+        return list(hosts)
 
 
-def load(file: str) -> dict[str, Any]:
-    """Reads luma.yml. Returns ``project``, ``folder``, ``proxy`` and ``apps``, a map by name of what the roles take;
-    raises `InvalidFile` with every mistake."""
-    try:
-        text = Path(file).read_text(encoding="utf-8")
-    except OSError as exc:
-        raise InvalidFile(
-            f"{file}: {exc.strerror}. luma reads luma.yml in the current folder, or the file given with -c."
-        ) from exc
-    except UnicodeDecodeError as exc:
-        raise InvalidFile(f"{file}: this is not a text in UTF-8") from exc
-    read = Reader(file).read(text, LUMA_YML)
-    folder = Path(file).absolute().parent
-    project = read["name"] or _project_from(folder)
-    if not read["apps"]:
-        raise InvalidFile(f"{file}: there is no app in it; the smallest one is: apps: {{blog: {{image: my-blog}}}}")
-    apps = {name: _app(project, folder, name, app, file) for name, app in read["apps"].items()}
-    _refuse_shared_hosts(file, apps)
-    return {"project": project, "folder": str(folder), "proxy": read["proxy"], "apps": apps}
-
-
-def _project_from(folder: Path) -> str:
+def _name_of(folder: Path) -> str:
     return re.sub(r"[^a-z0-9_.-]+", "-", folder.name.lower()).strip("_.-") or "luma"
-
-
-def _app(project: str, folder: Path, name: str, app: dict[str, Any], file: str) -> dict[str, Any]:
-    if not app["image"] and not app["build"]:
-        raise InvalidFile(f"{file}: apps.{name}: has neither image nor build: it needs one of them")
-    proxied = app["proxy"] if app["proxy"] and app["proxy"]["hosts"] else None
-    build = app["build"]
-    if build:
-        build = build | {"folder": str(folder), "context": str(folder / build["context"])}
-    return app | {
-        "project": project,
-        "name": name,
-        "image": app["image"] or f"{project}-{name}",
-        "build": build,
-        "environment": app["environment"]["plain"],
-        "volumes": [_absolute_volume(folder, volume) for volume in app["volumes"]],
-        "proxied": proxied is not None,
-        "route": proxied and {key: proxied[key] for key in ROUTE_KEYS},
-        "health_check": _health_check(app),
-    }
 
 
 def _health_check(app: dict[str, Any]) -> dict[str, Any]:
@@ -256,19 +223,3 @@ def _health_check(app: dict[str, Any]) -> dict[str, Any]:
         check["port"] = proxy["app_port"] if proxy else 80
         check["host"] = proxy["hosts"][0] if proxy and proxy["hosts"] else "localhost"
     return {key: value for key, value in check.items() if value is not None}
-
-
-def _absolute_volume(folder: Path, volume: str) -> str:
-    """A relative host path is relative to luma.yml; a word without a slash is a volume's name."""
-    source, separator, rest = volume.partition(":")
-    if separator and source.startswith((".", "~")):
-        source = os.path.normpath(folder / Path(source).expanduser())
-    return source + separator + rest
-
-
-def _refuse_shared_hosts(file: str, apps: dict[str, dict[str, Any]]) -> None:
-    owners: dict[str, str] = {}
-    for name, app in apps.items():
-        for host in app["proxy"]["hosts"] if app["proxy"] else ():
-            if owners.setdefault(host.lower(), name) != name:
-                raise InvalidFile(f"{file}: apps.{name}.proxy.hosts: {host} belongs to {owners[host.lower()]} already")

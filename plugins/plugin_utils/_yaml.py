@@ -3,27 +3,72 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Reads a YAML file against a schema and collects every mistake with its place.
 
-A schema is a tree of `Value`, `Section`, and `Named`; what reads it is in `Reader`. The parsers of single values raise
-`ValueError` with what they expect.
+A schema is a tree of `Section`, `Named`, `Value`, `Values` and `Pairs`; `Reader` reads a file against it. The parsers
+of single values get a `Scalar` and raise `ValueError` with what they expect.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import yaml
 
+VAULT_TAG = "!vault"
+VARIABLE = re.compile(r"\$(\$?)\{([^}]*)\}")
+
+
+@dataclass(frozen=True)
+class Scalar:
+    """One value of the file.
+
+    text     its text, with the variables filled in
+    type     what YAML takes it for: str, int, float, bool, null …
+    written  what the file says, which is what a message may show
+    secret   whether any of it came from the environment or from a vault
+    """
+
+    text: str
+    type: str
+    written: str
+    secret: bool = False
+
+
+Parser = Callable[[Scalar], Any]
+
 
 @dataclass(frozen=True)
 class Value:
-    """A key with one value. ``parse`` gets the plain value (str, int, list, dict …) and returns it as luma uses it;
-    ``aliases`` are other names of the key."""
+    """A key with one value; ``aliases`` are other names of the key."""
 
-    parse: Callable[[Any], Any]
+    parse: Parser
     default: Any = None
+    aliases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Values:
+    """A key with a list; ``from_text`` makes a list of a lone text, where that is accepted too. ``optional``: None
+    where it is absent, instead of an empty list."""
+
+    parse: Parser
+    from_text: Callable[[str], list[str]] | None = None
+    optional: bool = False
+    aliases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """A map of texts, or a list of KEY=VALUE, read as a map of `Scalar`. ``from_environment``: whether the list may
+    hold names alone, whose values are those of the environment."""
+
+    check_name: Callable[[str], None]
+    from_environment: bool = False
     aliases: tuple[str, ...] = ()
 
 
@@ -31,18 +76,21 @@ class Value:
 class Section:
     """A map with known keys. ``optional``: None where it is absent, instead of its defaults."""
 
-    keys: Mapping[str, Value | Section | Named]
+    keys: Mapping[str, Schema]
     optional: bool = False
     aliases: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Named:
-    """A map by names that the user chooses; each entry has the same keys. ``check_name`` raises ValueError."""
+    """A map by names that the user chooses, or a list of entries with ``name``; each has the same keys."""
 
     entry: Section
     check_name: Callable[[str], None]
     aliases: tuple[str, ...] = ()
+
+
+Schema = Value | Values | Pairs | Section | Named
 
 
 class InvalidFile(Exception):
@@ -51,107 +99,283 @@ class InvalidFile(Exception):
 
 @dataclass
 class Reader:
-    """Reads one file; ``errors`` collects the mistakes in the order of the file."""
+    """Reads one file.
 
-    path: str
-    errors: list[tuple[int, int, str]] = field(default_factory=list)
+    decrypt   returns the plain text of a vault string, or raises ValueError
+    only      a path such as ``apps.blog``: other entries of a `Named` are left out, unread
+    places    where the values are, by path
+    mistakes  what is wrong, with line and column
+    """
 
-    def read(self, text: str, schema: Section) -> dict[str, Any]:
-        """Returns the file's content with all defaults; raises `InvalidFile` with all mistakes at once."""
+    file: str
+    decrypt: Callable[[str], str]
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    only: str = ""
+    places: dict[str, yaml.Mark] = field(default_factory=dict)
+    mistakes: set[tuple[int, int, str]] = field(default_factory=set)
+
+    def read(self, schema: Section) -> dict[str, Any]:
+        """The file's content with all defaults. What is wrong is left out, and added to the mistakes; a file that is no
+        YAML raises `InvalidFile`."""
+        node = self._compose()
+        return self._section(node, schema, "") if node else self._defaults(schema)
+
+    def refuse(self, path: str, text: str) -> None:
+        """Adds a mistake at the place of a path, or of what it belongs to where it is absent."""
+        place = path
+        while place and place not in self.places:
+            place = place.rpartition(".")[0]
+        self._mistake(self.places.get(place), path, text)
+
+    def lines(self) -> list[str]:
+        """The mistakes in the order of the file: ``file:line:column: path: what is wrong``."""
+        return [f"{self.file}:{line}:{column}: {text}" for line, column, text in sorted(self.mistakes)]
+
+    def _compose(self) -> yaml.Node | None:
         try:
-            node = yaml.compose(text, Loader=yaml.SafeLoader)
+            return yaml.compose(Path(self.file).read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+        except OSError as exc:
+            raise InvalidFile(
+                f"{self.file}: {exc.strerror}. luma reads luma.yml in the current folder, or the file given with -c."
+            ) from exc
+        except UnicodeDecodeError as exc:
+            raise InvalidFile(f"{self.file}: this is not a text in UTF-8") from exc
         except yaml.MarkedYAMLError as exc:
             mark = exc.problem_mark
-            place = f"{self.path}:{mark.line + 1}:{mark.column + 1}" if mark else self.path
+            place = f"{self.file}:{mark.line + 1}:{mark.column + 1}" if mark else self.file
             raise InvalidFile(f"{place}: this is not YAML: {exc.problem}") from exc
-        result = self._section(node, schema, "") if node else self._defaults(schema)
-        self.raise_errors()
-        return result
+        except yaml.YAMLError as exc:
+            raise InvalidFile(f"{self.file}: this is not YAML: {exc}") from exc
 
-    def raise_errors(self) -> None:
-        if self.errors:
-            raise InvalidFile(
-                "\n".join(f"{self.path}:{line}:{column}: {text}" for line, column, text in sorted(self.errors))
-            )
+    def _mistake(self, mark: yaml.Mark | None, path: str, text: str) -> None:
+        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        self.mistakes.add((line, column, f"{path}: {text}" if path else text))
 
-    def _error(self, node: yaml.Node, path: str, text: str) -> None:
-        where = f"{path}: " if path else ""
-        self.errors.append((node.start_mark.line + 1, node.start_mark.column + 1, where + text))
+    # --- maps ---------------------------------------------------------------------------------------------------
 
     def _section(self, node: yaml.Node, section: Section, path: str) -> dict[str, Any]:
         result = self._defaults(section)
+        seen: set[str] = set()
         for name, key_node, value_node in self._entries(node, path):
-            key = self._known(name, section)
-            inner = f"{path}.{name}" if path else name
+            inner = _join(path, name)
+            key = _known(name, section)
             if key is None:
-                self._error(key_node, inner, f"unknown key{self._suggestion(name, section)}")
-            else:
-                result[key] = self._read(value_node, section.keys[key], inner)
+                self._mistake(key_node.start_mark, inner, f"unknown key{_suggestion(name, section)}")
+                continue
+            if key in seen:
+                self._mistake(key_node.start_mark, inner, f"{key} is there already, under its other name")
+            seen.add(key)
+            self.places[_join(path, key)] = value_node.start_mark
+            result[key] = self._read(value_node, section.keys[key], _join(path, key))
         return result
 
-    def _read(self, node: yaml.Node, schema: Value | Section | Named, path: str) -> Any:
-        if isinstance(schema, Section):
-            return self._section(node, schema, path)
-        if isinstance(schema, Named):
-            return {
-                name: self._named(name, key, value, schema, f"{path}.{name}")
-                for name, key, value in self._entries(node, path)
-            }
-        try:
-            return schema.parse(plain(node))
-        except ValueError as exc:
-            self._error(node, path, str(exc))
-            return schema.default
+    def _named(self, node: yaml.Node, named: Named, path: str) -> dict[str, Any]:
+        entries = self._listed(node, path) if isinstance(node, yaml.SequenceNode) else self._entries(node, path)
+        result = {}
+        for name, key_node, value_node in entries:
+            inner = _join(path, name)
+            if self.only and inner != self.only:
+                continue
+            self.places[inner] = key_node.start_mark
+            self._accepted(key_node, inner, named.check_name, name)
+            result[name] = self._section(value_node, named.entry, inner)
+        return result
 
-    def _named(self, name: str, key: yaml.Node, value: yaml.Node, schema: Named, path: str) -> dict[str, Any]:
-        try:
-            schema.check_name(name)
-        except ValueError as exc:
-            self._error(key, path, str(exc))
-        return self._section(value, schema.entry, path)
+    def _listed(self, node: yaml.SequenceNode, path: str) -> Iterator[tuple[str, yaml.Node, yaml.Node]]:
+        """The entries of a list of maps with ``name``, as those of a map by name."""
+        seen = set()
+        for index, item in enumerate(node.value):
+            names = [pair for pair in item.value if pair[0].value == "name"] if _is_map(item) else []
+            scalar = self._scalar(names[0][1], f"{path}[{index}].name") if names else None
+            if scalar is None:
+                if not names:
+                    self._mistake(item.start_mark, f"{path}[{index}]", "has to be a map with name and other keys")
+                continue
+            if scalar.text in seen:
+                self._mistake(names[0][1].start_mark, _join(path, scalar.written), "is there twice")
+            seen.add(scalar.text)
+            others = [pair for pair in item.value if pair is not names[0]]
+            yield scalar.text, names[0][1], yaml.MappingNode(item.tag, others, item.start_mark, item.end_mark)
 
     def _entries(self, node: yaml.Node, path: str) -> list[tuple[str, yaml.Node, yaml.Node]]:
+        """The keys of a map, each with the nodes of its key and its value; nothing where the value is left empty."""
         if not isinstance(node, yaml.MappingNode):
-            if node.tag != "tag:yaml.org,2002:null":
-                self._error(node, path, "has to be a map (key: value)")
+            if not _is_empty(node):
+                self._mistake(node.start_mark, path, "has to be a map (key: value)")
             return []
-        entries: dict[str, tuple[str, yaml.Node, yaml.Node]] = {}
+        entries = {name: (name, key, value) for name, key, value in self._merged(node, path)}
+        own = set()
         for key, value in node.value:
             name = str(key.value)
-            if name in entries:
-                self._error(key, f"{path}.{name}" if path else name, "is there twice")
+            if name == "<<":
+                continue
+            if name in own:
+                self._mistake(key.start_mark, _join(path, name), "is there twice")
+            own.add(name)
             entries[name] = (name, key, value)
         return list(entries.values())
 
-    @staticmethod
-    def _known(name: str, section: Section) -> str | None:
-        for key, schema in section.keys.items():
-            if name == key or name in schema.aliases:
-                return key
-        return None
+    def _merged(self, node: yaml.MappingNode, path: str) -> Iterator[tuple[str, yaml.Node, yaml.Node]]:
+        """What YAML's merge key (``<<: *other``) brings."""
+        for key, value in node.value:
+            if key.value == "<<":
+                sources = value.value if isinstance(value, yaml.SequenceNode) else [value]
+                for source in reversed(sources):
+                    yield from self._entries(source, path)
 
-    @staticmethod
-    def _suggestion(name: str, section: Section) -> str:
-        near = difflib.get_close_matches(name, list(section.keys), n=1)
-        return f"; did you mean {near[0]}?" if near else f"; known here: {', '.join(section.keys)}"
+    # --- values -------------------------------------------------------------------------------------------------
+
+    def _read(self, node: yaml.Node, schema: Schema, path: str) -> Any:
+        match schema:
+            case Section():
+                return self._section(node, schema, path)
+            case Named():
+                return self._named(node, schema, path)
+            case Values():
+                return self._values(node, schema, path)
+            case Pairs():
+                return self._pairs(node, schema, path)
+            case Value():
+                value = self._value(node, schema.parse, path)
+                return schema.default if value is None else value
+
+    def _value(self, node: yaml.Node, parse: Parser, path: str) -> Any:
+        scalar = self._scalar(node, path)
+        return None if scalar is None else self._accepted(node, path, parse, scalar)
+
+    def _values(self, node: yaml.Node, schema: Values, path: str) -> list[Any]:
+        if isinstance(node, yaml.SequenceNode):
+            items = [(item, self._scalar(item, f"{path}[{index}]")) for index, item in enumerate(node.value)]
+        elif _is_empty(node):
+            items = []
+        elif schema.from_text and isinstance(node, yaml.ScalarNode):
+            items = [(node, scalar) for scalar in self._split(node, schema.from_text, path)]
+        else:
+            self._mistake(node.start_mark, path, "has to be a list")
+            items = []
+        result: list[Any] = []
+        for item, scalar in items:
+            inner = f"{path}[{len(result)}]"
+            value = None if scalar is None else self._accepted(item, inner, schema.parse, scalar)
+            if value is not None:
+                self.places[inner] = item.start_mark
+                result.append(value)
+        return result
+
+    def _split(self, node: yaml.ScalarNode, from_text: Callable[[str], list[str]], path: str) -> list[Scalar]:
+        scalar = self._scalar(node, path)
+        words = self._accepted(node, path, from_text, scalar.text) if scalar else None
+        return [replace(scalar, text=word) for word in words or ()] if scalar else []
+
+    def _pairs(self, node: yaml.Node, schema: Pairs, path: str) -> dict[str, Scalar]:
+        result = {}
+        for name, place, scalar in self._named_texts(node, schema, path):
+            inner = _join(path, name)
+            if name in result:
+                self._mistake(place.start_mark, inner, "is there twice")
+            self.places[inner] = place.start_mark
+            self._accepted(place, inner, schema.check_name, name)
+            result[name] = scalar
+        return result
+
+    def _named_texts(self, node: yaml.Node, schema: Pairs, path: str) -> Iterator[tuple[str, yaml.Node, Scalar]]:
+        if not isinstance(node, yaml.SequenceNode):
+            for name, key, value in self._entries(node, path):
+                scalar = self._scalar(value, _join(path, name), empty=True)
+                if scalar:
+                    yield name, key, scalar
+            return
+        for index, item in enumerate(node.value):
+            inner = f"{path}[{index}]"
+            scalar = self._scalar(item, inner)
+            if scalar is None:
+                continue
+            name, separator, text = scalar.text.partition("=")
+            if separator:
+                yield name, item, replace(scalar, text=text)
+            elif not schema.from_environment:
+                self._mistake(item.start_mark, inner, "has to be KEY=VALUE")
+            elif name not in self.environ:
+                self._mistake(item.start_mark, inner, f"the environment variable {scalar.written} is not set")
+            else:
+                yield name, item, replace(scalar, text=self.environ[name])
+
+    def _scalar(self, node: yaml.Node, path: str, empty: bool = False) -> Scalar | None:
+        """What a single value says; None where it is none, which is a mistake."""
+        if not isinstance(node, yaml.ScalarNode):
+            self._mistake(node.start_mark, path, "has to be one value, not a list or a map")
+            return None
+        if node.tag == VAULT_TAG:
+            plain = self._accepted(node, path, self.decrypt, node.value)
+            return None if plain is None else Scalar(plain, "str", "the value in the vault", secret=True)
+        if not node.tag.startswith("tag:yaml.org,2002:"):
+            self._mistake(node.start_mark, path, f"the tag {node.tag} is unknown; there is only {VAULT_TAG}")
+            return None
+        if _is_empty(node):
+            if not empty:
+                self._mistake(node.start_mark, path, "has no value")
+            return Scalar("", "str", "") if empty else None
+        return self._accepted(node, path, filled_in, node, self.environ)
+
+    def _accepted(self, node: yaml.Node, path: str, parse: Callable[..., Any], *arguments: Any) -> Any:
+        """What a parser returns, None where it refuses."""
+        try:
+            return parse(*arguments)
+        except ValueError as exc:
+            self._mistake(node.start_mark, path, str(exc))
+            return None
+
+    # --- defaults -----------------------------------------------------------------------------------------------
 
     def _defaults(self, section: Section) -> dict[str, Any]:
         return {key: self._default(schema) for key, schema in section.keys.items()}
 
-    def _default(self, schema: Value | Section | Named) -> Any:
-        if isinstance(schema, Value):
-            return schema.default
-        if isinstance(schema, Named):
-            return {}
-        return None if schema.optional else self._defaults(schema)
+    def _default(self, schema: Schema) -> Any:
+        match schema:
+            case Value():
+                return schema.default
+            case Values():
+                return None if schema.optional else []
+            case Section():
+                return None if schema.optional else self._defaults(schema)
+            case _:
+                return {}
 
 
-def plain(node: yaml.Node) -> Any:
-    """The Python value of a node."""
-    loader = yaml.SafeLoader("")
-    try:
-        return loader.construct_document(node)
-    except yaml.YAMLError as exc:
-        raise ValueError(f"cannot be read: {exc}") from exc
-    finally:
-        loader.dispose()
+def filled_in(node: yaml.ScalarNode, environ: Mapping[str, str]) -> Scalar:
+    """The value of a node with each ``${NAME}`` filled in, and ``$${`` as a plain ``${``."""
+    names = [name for escaped, name in VARIABLE.findall(node.value) if not escaped]
+    for name in names:
+        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+            raise ValueError(f"${{{name}}} is not the name of a variable; for a literal ${{ write $${{")
+    unset = [name for name in dict.fromkeys(names) if name not in environ]
+    if unset:
+        are = "variable {} is" if len(unset) == 1 else "variables {} are"
+        raise ValueError(f"the environment {are.format(', '.join(unset))} not set; for a literal ${{ write $${{")
+    text = VARIABLE.sub(lambda found: f"${{{found[2]}}}" if found[1] else environ[found[2]], node.value)
+    return Scalar(text, node.tag.rpartition(":")[2], node.value, secret=bool(names))
+
+
+def _join(path: str, key: str) -> str:
+    return f"{path}.{key}" if path else key
+
+
+def _is_map(node: yaml.Node) -> bool:
+    return isinstance(node, yaml.MappingNode)
+
+
+def _is_empty(node: yaml.Node) -> bool:
+    return bool(node.tag == "tag:yaml.org,2002:null")
+
+
+def _known(name: str, section: Section) -> str | None:
+    for key, schema in section.keys.items():
+        if name == key or name in schema.aliases:
+            return key
+    return None
+
+
+def _suggestion(name: str, section: Section) -> str:
+    names = [name for key, schema in section.keys.items() for name in (key, *schema.aliases)]
+    near = difflib.get_close_matches(name, names, n=1)
+    return f"; did you mean {near[0]}?" if near else f"; known here: {', '.join(section.keys)}"

@@ -136,9 +136,9 @@ prxy: {}
         ("health_check: {path: up}", "has to be a path"),
         ("health_check: {path: '/a b'}", "has to be a path"),
         ("ports: [http]", "is not a published port"),
-        ("environment: {plain: [A]}", "has to be a map, or a list"),
+        ("environment: {plain: [A]}", "has to be KEY=VALUE"),
         ("environment: [A=1]", "has to be a map"),
-        ("servers: [web1]", "only localhost"),
+        ("servers: [web 1]", "neither a host name nor an address"),
         ('command: "it\'s"', "cannot be split"),
         ("drain_timeout: -1", "has to be a duration"),
         ("replicas: 1\nreplicas: 2", "is there twice"),
@@ -156,7 +156,7 @@ def test_ports_as_docker_takes_them(tmp_path: Path, port: str) -> None:
 
 def test_two_apps_cannot_have_the_same_host(tmp_path: Path) -> None:
     text = "apps:\n  a: {image: x, proxy: {hosts: [a.b]}}\n  b: {image: x, proxy: {hosts: [A.B]}}\n"
-    assert mistakes(tmp_path, text) == ["luma.yml: apps.b.proxy.hosts: A.B belongs to a already"]
+    assert mistakes(tmp_path, text) == ["luma.yml:3:33: apps.b.proxy.hosts[0]: A.B belongs to a already"]
 
 
 @pytest.mark.parametrize(

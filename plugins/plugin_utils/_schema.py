@@ -1,0 +1,137 @@
+# Copyright (c) 2026, the luma authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The keys of luma.yml, their values, defaults and other names. `docs/luma-yml.md` says what they mean, and is tested
+against this."""
+
+from __future__ import annotations
+
+import shlex
+
+from ansible_collections.luma.deploy.plugins.plugin_utils import _values as values
+from ansible_collections.luma.deploy.plugins.plugin_utils._yaml import Named, Pairs, Section, Value, Values
+
+REGISTRY_PASSWORD = "DOCKER_REGISTRY_PASSWORD"
+
+
+def words(text: str) -> list[str]:
+    """The words of a command, as a shell splits them."""
+    try:
+        return shlex.split(text)
+    except ValueError as exc:
+        raise ValueError(f"cannot be split into words: {exc}") from exc
+
+
+def one(text: str) -> list[str]:
+    return [text]
+
+
+SERVERS = Values(values.server, from_text=one, aliases=("server",))
+COMMAND = Values(values.word, from_text=words)
+OPTIONAL_COMMAND = Values(values.word, from_text=words, optional=True)
+ENVIRONMENT = Section(
+    {
+        "plain": Pairs(values.check_variable),
+        "secret": Values(values.variable),
+    }
+)
+REGISTRY = Section(
+    {
+        "url": Value(values.registry),
+        "username": Value(values.string),
+        "password_secret": Value(values.variable, REGISTRY_PASSWORD),
+    },
+    optional=True,
+)
+BUILD = Section(
+    {
+        "context": Value(values.string, "."),
+        "dockerfile": Value(values.string, "Dockerfile"),
+        "prepare": OPTIONAL_COMMAND,
+        "args": Pairs(values.check_variable, from_environment=True),
+        "target": Value(values.string),
+        "platform": Value(values.string),
+    },
+    optional=True,
+)
+HEALTH_CHECK = Section(
+    {
+        "path": Value(values.path, aliases=("http_path",)),
+        "command": OPTIONAL_COMMAND,
+        "interval": Value(values.duration, 1.0),
+        "timeout": Value(values.duration, 5.0),
+        "retries": Value(values.positive, 30),
+        "start_period": Value(values.duration, 0.0),
+    },
+    aliases=("healthcheck",),
+)
+ROUTE = Section(
+    {
+        "hosts": Values(values.host_name),
+        "app_port": Value(values.port, 80),
+        "ssl": Value(values.boolean, False),
+        "ssl_redirect": Value(values.boolean, False),
+        "forward_headers": Value(values.boolean, False),
+        "response_timeout": Value(values.duration, 30.0),
+    },
+    optional=True,
+)
+APP = Section(
+    {
+        "image": Value(values.image),
+        "build": BUILD,
+        "registry": REGISTRY,
+        "servers": SERVERS,
+        "replicas": Value(values.positive, 1),
+        "command": COMMAND,
+        "environment": ENVIRONMENT,
+        "ports": Values(values.published_port),
+        "volumes": Values(values.string),
+        "health_check": HEALTH_CHECK,
+        "proxy": ROUTE,
+        "drain_timeout": Value(values.duration, 30.0),
+        "stop_timeout": Value(values.duration, 30.0),
+    }
+)
+SERVICE = Section(
+    {
+        "image": Value(values.image),
+        "registry": REGISTRY,
+        "servers": SERVERS,
+        "command": COMMAND,
+        "environment": ENVIRONMENT,
+        "ports": Values(values.published_port),
+        "volumes": Values(values.string),
+        "stop_timeout": Value(values.duration, 30.0),
+    }
+)
+LUMA_YML = Section(
+    {
+        "name": Value(values.project_name),
+        "apps": Named(APP, values.check_app_name),
+        "services": Named(SERVICE, values.check_service_name),
+        "ssh": Section(
+            {
+                "username": Value(values.string),
+                # ssh itself takes 22, unless its own configuration says otherwise.
+                "port": Value(values.port),
+                "key_file": Value(values.string),
+            }
+        ),
+        "docker": Section(
+            {
+                "registry": Value(values.registry),
+                "username": Value(values.string),
+            }
+        ),
+        "proxy": Section(
+            {
+                "image": Value(values.image),
+                "http_port": Value(values.port),
+                "https_port": Value(values.port),
+                "bind": Value(values.address),
+            }
+        ),
+        "proxy_options": Section({"lets_encrypt_email": Value(values.string)}),
+    }
+)
