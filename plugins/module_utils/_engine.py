@@ -63,7 +63,8 @@ class Container:
     ``address`` is its IPv4 address on the project's network, empty where it has none (stopped, or detached);
     ``attached`` says whether it has an endpoint there at all; ``health`` is the state of the image's own HEALTHCHECK
     (empty without one); ``restart_policy`` is empty or ``no`` where Docker leaves the container stopped;
-    ``created`` is the engine's RFC 3339 time, which sorts as text.
+    ``created`` is the engine's RFC 3339 time, which sorts as text; ``fixed_address`` is the IPv4 address that it asks
+    for at every start.
     """
 
     id: str
@@ -82,6 +83,7 @@ class Container:
     attached: bool
     address: str
     aliases: frozenset[str] = field(default_factory=frozenset)
+    fixed_address: str = ""
 
     @property
     def color(self) -> str:
@@ -98,8 +100,12 @@ class Container:
 
 @dataclass(frozen=True)
 class Network:
+    """A network; ``taken`` are the addresses of the running containers on it."""
+
     name: str
     labels: t.Mapping[str, str]
+    subnet: str = ""
+    taken: frozenset[str] = field(default_factory=frozenset)
 
     @property
     def keeps_addresses(self) -> bool:
@@ -162,9 +168,15 @@ class Engine:
     # --- containers ---------------------------------------------------------------------------------------------
 
     def containers(self, project: str, app: str, network: str) -> list[Container]:
-        """All containers of an app, found by their labels, whatever their state; ordered by name."""
-        labels = [f"{LABEL_PROJECT}={project}", f"{LABEL_APP}={app}"]
-        rows = self.call("list containers", self.client.containers, all=True, filters={"label": labels})
+        """All containers of an app, whatever their state; ordered by name."""
+        return self._labelled([f"{LABEL_PROJECT}={project}", f"{LABEL_APP}={app}"], network)
+
+    def services(self, project: str, network: str) -> list[Container]:
+        """All containers of a project's services, whatever their state; ordered by name."""
+        return self._labelled([f"{LABEL_PROJECT}={project}", LABEL_SERVICE], network)
+
+    def _labelled(self, labels: t.Sequence[str], network: str) -> list[Container]:
+        rows = self.call("list containers", self.client.containers, all=True, filters={"label": list(labels)})
         found = in_parallel(lambda row: self.container(row["Id"], network), rows)
         return sorted((c for c in found if c is not None), key=lambda c: (len(c.name), c.name))
 
@@ -192,7 +204,12 @@ class Engine:
             attached=endpoint is not None,
             address=(endpoint or {}).get("IPAddress") or "",
             aliases=frozenset((endpoint or {}).get("Aliases") or ()),
+            fixed_address=((endpoint or {}).get("IPAMConfig") or {}).get("IPv4Address", ""),
         )
+
+    def description(self, name: str) -> dict[str, t.Any]:
+        """All that the engine tells of a container, as `docker inspect` shows it."""
+        return self.call("inspect container " + name, self.client.inspect_container, name)
 
     def create(
         self,
@@ -201,16 +218,18 @@ class Engine:
         network: str,
         labels: t.Mapping[str, str],
         aliases: t.Sequence[str] = (),
+        address: str = "",
         command: t.Sequence[str] = (),
         host: t.Mapping[str, t.Any] | None = None,
         **config: t.Any,
     ) -> None:
-        """Creates a container. ``host`` and ``config`` go to the SDK's ``create_host_config`` and
-        ``create_container_config``."""
+        """Creates a container, which gets the ``address`` at its start, or any free one without it. ``host`` and
+        ``config`` go to the SDK's ``create_host_config`` and ``create_container_config``."""
         log_config = docker.types.LogConfig(type="json-file", config=LOG_OPTIONS)
         # The stubs take these for other types than the SDK does.
         client: t.Any = self.client
-        networking = client.create_networking_config({network: client.create_endpoint_config(aliases=list(aliases))})
+        endpoint = client.create_endpoint_config(aliases=list(aliases), ipv4_address=address or None)
+        networking = client.create_networking_config({network: endpoint})
         body = client.create_container_config(
             image=image,
             command=list(command) or None,
@@ -233,10 +252,14 @@ class Engine:
         purpose, so that its restart policy leaves it alone."""
         self.call("stop container " + name, self.client.stop, name, timeout=round(timeout))
 
-    def remove(self, name: str) -> None:
-        """Removes a container and its anonymous volumes, killing it where it still runs; no error if it is gone."""
+    def rename(self, name: str, new_name: str) -> None:
+        self.call(f"rename container {name} to {new_name}", self.client.rename, name, new_name)
+
+    def remove(self, name: str, volumes: bool = True) -> None:
+        """Removes a container, and its anonymous ``volumes``, killing it where it still runs; no error if it is
+        gone."""
         try:
-            self.client.remove_container(name, v=True, force=True)
+            self.client.remove_container(name, v=volumes, force=True)
         except docker.errors.NotFound:
             pass
         except (docker.errors.DockerException, requests.exceptions.RequestException) as exc:
@@ -288,7 +311,14 @@ class Engine:
         raw = self._inspect("network", self.client.inspect_network, name)
         if raw is None:
             return None
-        return Network(name=raw["Name"], labels=raw.get("Labels") or {})
+        subnets = raw["IPAM"]["Config"] or [{}]
+        attached = (raw.get("Containers") or {}).values()
+        return Network(
+            name=raw["Name"],
+            labels=raw.get("Labels") or {},
+            subnet=subnets[0].get("Subnet", ""),
+            taken=frozenset(c["IPv4Address"].partition("/")[0] for c in attached),
+        )
 
     def ensure_network(self, name: str, labels: t.Mapping[str, str]) -> bool:
         """Creates a bridge network where it is missing, with an explicit subnet: the first one of `SUBNET_POOL` that

@@ -138,7 +138,7 @@ class FakeEngine(Engine):
         self.host.change()
         self.host.containers[name] = replace(self.host.containers[name], running=False, exit_code=0)
 
-    def remove(self, name: str) -> None:
+    def remove(self, name: str, volumes: bool = True) -> None:
         self.host.change()
         del self.host.containers[name]
         self.host.resolve()
