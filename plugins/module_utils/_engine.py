@@ -27,6 +27,13 @@ except ImportError as exc:
     DOCKER_ERROR = exc
 
 from ansible_collections.luma.deploy.plugins.module_utils._errors import LumaError
+from ansible_collections.luma.deploy.plugins.module_utils._images import (
+    Registry,
+    chain_ids,
+    error_in,
+    has_tag,
+    refusal,
+)
 
 LABEL_PROJECT = "luma.project"
 LABEL_APP = "luma.app"
@@ -48,6 +55,9 @@ KEEP_RUNNING = {"Name": "unless-stopped"}
 
 #: Requests to the engine that run at the same time. The SDK keeps ten connections to a Unix socket.
 PARALLEL = 10
+
+#: An archive goes to the engine in pieces of this many bytes.
+CHUNK = 1 << 20
 
 #: The label of what belongs to no app: a project's network, the proxy.
 LABEL_ROLE = "luma.role"
@@ -130,10 +140,13 @@ def explanation(exc: Exception) -> str:
 
 
 class Engine:
-    """The calls that luma makes to one Docker engine. Every method raises `LumaError` with the engine's words."""
+    """The calls that luma makes to one Docker engine. Every method raises `LumaError` with the engine's words.
+
+    ``registry`` is what images of it are pulled with."""
 
     def __init__(self, client: docker.APIClient, state_dir: str = "/var/lib/luma") -> None:
         self.client = client
+        self.registry: Registry | None = None
         self.detached = DetachedAddresses(Path(state_dir, "detached"))
 
     @classmethod
@@ -285,24 +298,64 @@ class Engine:
     # --- images -------------------------------------------------------------------------------------------------
 
     def image(self, name: str) -> dict[str, t.Any] | None:
-        """The image's inspect result, or None where the host does not have it."""
+        """The inspect result of an image, by name or id, or None where the host does not have it."""
         return self._inspect("image", self.client.inspect_image, name)
 
-    def need_image(self, name: str) -> dict[str, t.Any]:
-        """The image, pulled where the host does not have it. An image that exists is never pulled."""
-        found = self.image(name)
+    def need_image(self, name: str, image_id: str = "", pull: bool = True) -> dict[str, t.Any]:
+        """The image, pulled where the host does not have it. An image that exists is never pulled.
+
+        Where ``image_id`` is given, that is the image that is meant, and it gets the name. Where the image is missing
+        and cannot, or with ``pull=False`` must not, be pulled, the error's facts are ``missing_image``, its name, and
+        ``layers``, the chain ids of what the host has.
+        """
+        found, reason = self.image(image_id or name), "it is in no registry"
         if found is None:
-            try:
-                self.client.pull(name, tag=None if _has_tag(name) else "latest")
-            except (docker.errors.DockerException, requests.exceptions.RequestException) as exc:
-                raise LumaError(
-                    f"Image {name} is not on this host and could not be pulled: {explanation(exc)}. Nothing was "
-                    "changed. Build or load the image on the host, or correct its name."
-                ) from exc
-            found = self.image(name)
+            reason = self._pull(name) if pull else reason
+            found = None if reason else self.image(name)
         if found is None:
-            raise LumaError(f"Image {name} was pulled, but is not on this host.")
+            raise LumaError(
+                f"Image {name} is not on this host and could not be pulled: {reason}. Nothing was changed.",
+                missing_image=name,
+                layers=self._layers(),
+            )
+        if found["Id"] == image_id:
+            self._name_image(image_id, name)
         return found
+
+    def load_image(self, name: str, files: t.Sequence[str]) -> dict[str, t.Any]:
+        """Loads an archive made by ``docker save``, which may be compressed and in several files."""
+        error = ""
+        try:
+            error = error_in(self.client.load_image(_content(files)))
+        except (docker.errors.DockerException, requests.exceptions.RequestException) as exc:
+            error = explanation(exc)
+        found = None if error else self.image(name)
+        if found is None:
+            raise LumaError(f"Could not load image {name}: {error or 'it is not in the archive'}")
+        return found
+
+    def _pull(self, name: str) -> str:
+        """Pulls an image; returns why that was not possible, empty where it was."""
+        login = self.registry.login_for(name) if self.registry else None
+        tag = None if has_tag(name) else "latest"
+        try:
+            # The stubs do not know an answer that is decoded.
+            messages: t.Any = self.client.pull(name, tag=tag, stream=True, decode=True, auth_config=login)
+            error = error_in(messages)
+        except (docker.errors.DockerException, requests.exceptions.RequestException) as exc:
+            error = explanation(exc)
+        return refusal(name, error, self.registry) if error else ""
+
+    def _name_image(self, image_id: str, name: str) -> None:
+        repository, _colon, tag = name.rpartition(":") if has_tag(name) else (name, "", "latest")
+        self.call(f"name image {name}", self.client.tag, image_id, repository, tag)
+
+    def _layers(self) -> list[str]:
+        """The chain ids of all layers that images on this host have."""
+        rows = self.call("list images", self.client.images)
+        images = in_parallel(lambda row: self.image(row["Id"]), rows)
+        found = (chain_ids(image["RootFS"].get("Layers") or ()) for image in images if image)
+        return sorted({chain for chains in found for chain in chains})
 
     # --- networks -----------------------------------------------------------------------------------------------
 
@@ -391,6 +444,8 @@ class DetachedAddresses:
             (self.folder / container).unlink()
 
 
-def _has_tag(image: str) -> bool:
-    """Whether an image reference names a tag or a digest (``host:5000/name`` does not)."""
-    return "@" in image or ":" in image.rsplit("/", 1)[-1]
+def _content(files: t.Sequence[str]) -> t.Iterator[bytes]:
+    """The content of the files, one after the other."""
+    for name in files:
+        with Path(name).open("rb") as file:
+            yield from iter(lambda: file.read(CHUNK), b"")

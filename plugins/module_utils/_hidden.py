@@ -1,0 +1,47 @@
+# Copyright (c) 2026, the luma authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Secret values on a host: they go into a container's environment, and nowhere else."""
+
+from __future__ import annotations
+
+import contextlib
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.common.parameters import remove_values
+from ansible_collections.luma.deploy.plugins.module_utils._errors import LumaError
+
+#: The options of the documentation fragment ``luma.deploy.engine.secrets``. ``secret_names`` is for the action plugin,
+#: which looks the values up; it never comes to the host.
+SECRET_OPTIONS: dict[str, t.Any] = {
+    "secrets": {"type": "dict", "default": {}, "no_log": True},
+    "secret_names": {"type": "list", "elements": "str", "default": [], "no_log": False},
+}
+
+#: What is shorter cannot be told from any other text.
+SHORTEST_HIDDEN = 4
+
+
+def take_secrets(module: AnsibleModule) -> dict[str, str]:
+    """The option ``secrets``, of which only the names stay in what the module returns.
+
+    Ansible would hide every secret value wherever it occurs in a result. A user's name "blog" would then be missing in
+    the names of containers, on which the roles go on working. So the values are taken out of the parameters instead,
+    and hidden in errors only, see `hidden_in_errors`.
+    """
+    secrets = {name: str(value) for name, value in module.params["secrets"].items()}
+    module.params["secrets"] = dict.fromkeys(secrets, "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER")
+    module.no_log_values.difference_update(secrets.values())
+    return secrets
+
+
+@contextlib.contextmanager
+def hidden_in_errors(secrets: t.Mapping[str, str]) -> t.Iterator[None]:
+    """Hides secret values in errors: the log lines of a container that failed may show any of them, line by line."""
+    try:
+        yield
+    except LumaError as exc:
+        lines = {line.strip() for value in secrets.values() for line in value.splitlines()}
+        hidden = {line for line in lines if len(line) >= SHORTEST_HIDDEN}
+        raise LumaError(remove_values(str(exc), hidden), **remove_values(exc.facts, hidden)) from None
