@@ -1,0 +1,85 @@
+# Copyright (c) 2026, the luma authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""docs/luma-yml.md says what the schema says: every key, its other names, its default, in examples that are valid."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from ansible_collections.luma.deploy.plugins.plugin_utils._config import load
+from ansible_collections.luma.deploy.plugins.plugin_utils._schema import LUMA_YML
+from ansible_collections.luma.deploy.plugins.plugin_utils._yaml import Named, Scalar, Schema, Section, Value
+
+PAGE = (Path(__file__).parents[2] / "docs" / "luma-yml.md").read_text()
+EXAMPLES = re.findall(r"^```yaml\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+SECRETS = re.findall(r"^```properties\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+
+
+def keys(schema: Schema, path: str = "") -> Iterator[tuple[str, Schema]]:
+    """Every key of the schema by its path, in which ``*`` is a name of the user's."""
+    if isinstance(schema, Named):
+        yield from keys(schema.entry, f"{path}.*")
+    elif isinstance(schema, Section):
+        for name, inner in schema.keys.items():
+            inner_path = f"{path}.{name}".removeprefix(".")
+            yield inner_path, inner
+            yield from keys(inner, inner_path)
+
+
+def lines_of_keys(example: str) -> Iterator[tuple[str, str]]:
+    """Every key of an example by its path, with its line."""
+    lines = example.splitlines()
+
+    def walk(node: yaml.Node, path: str) -> Iterator[tuple[str, str]]:
+        if not isinstance(node, yaml.MappingNode):
+            return
+        for key, value in node.value:
+            inner = f"{path}.{'*' if path in ('apps', 'services') else key.value}".removeprefix(".")
+            yield inner, lines[key.start_mark.line]
+            yield from walk(value, inner)
+
+    root = yaml.compose(example, Loader=yaml.SafeLoader)
+    assert root is not None
+    yield from walk(root, "")
+
+
+SCHEMA = dict(keys(LUMA_YML))
+DOCUMENTED: dict[str, list[str]] = {}
+for each in EXAMPLES:
+    for documented, where in lines_of_keys(each):
+        DOCUMENTED.setdefault(documented, []).append(where)
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_every_example_is_valid(example: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".luma").mkdir()
+    (tmp_path / ".luma" / "secrets").write_text(SECRETS[0])
+    for name in re.findall(r"(?<!\$)\$\{(\w+)\}", example):
+        monkeypatch.setenv(name, "2")
+    file = tmp_path / "luma.yml"
+    file.write_text(example)
+    load(str(file), decrypt=lambda _ciphertext: "decrypted")
+
+
+def test_every_key_is_in_an_example() -> None:
+    assert not set(SCHEMA) - set(DOCUMENTED)
+
+
+@pytest.mark.parametrize(("path", "schema"), SCHEMA.items())
+def test_other_names_and_the_default_stand_behind_a_key(path: str, schema: Schema) -> None:
+    lines = " ".join(DOCUMENTED[path])
+    assert sorted(set(re.findall(r"also: (\w+)", lines))) == sorted(schema.aliases)
+    defaults = {default_of(schema, text) for text in re.findall(r"\(default (.+?)\)", lines)}
+    default = schema.default if isinstance(schema, Value) else None
+    assert defaults == (set() if default is None else {default})
+
+
+def default_of(schema: Schema, text: str) -> object:
+    assert isinstance(schema, Value), text
+    kind = yaml.SafeLoader("").resolve(yaml.ScalarNode, text, (True, False)).rpartition(":")[2]
+    return schema.parse(Scalar(text, kind, text))
