@@ -55,7 +55,7 @@ HEALTH_OPTIONS: dict[str, t.Any] = {
 
 def run(module: AnsibleModule, main: t.Callable[[AnsibleModule, Engine], dict[str, t.Any]]) -> None:
     """Connects to the engine, calls ``main`` and exits with what it returns; a `LumaError` fails the task with its
-    message and facts."""
+    message and facts, and with ``unreachable_engine`` where no engine answers."""
     if DOCKER_ERROR is not None:
         module.fail_json(
             msg=missing_required_lib("docker"), exception="".join(traceback.format_exception(DOCKER_ERROR))
@@ -63,6 +63,9 @@ def run(module: AnsibleModule, main: t.Callable[[AnsibleModule, Engine], dict[st
     params = module.params
     try:
         engine = Engine.connect(params["docker_host"], params["engine_timeout"], params["state_dir"])
+    except LumaError as exc:
+        module.fail_json(msg=str(exc), unreachable_engine=True)
+    try:
         result = main(module, engine)
     except LumaError as exc:
         module.fail_json(msg=str(exc), **exc.facts)

@@ -1,0 +1,114 @@
+# Copyright (c) 2026, the luma authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a task came to on a host: the lines for the user, and the exit code of the luma command."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+# From the most important to the least: what a run comes to whose tasks came to several.
+INVALID_INPUT = 2
+LOCKED = 4
+UNREACHABLE = 3
+FAILED = 1
+PRECEDENCE = (INVALID_INPUT, LOCKED, UNREACHABLE, FAILED)
+
+OWN = "luma.deploy."
+# What these report is about the whole run, not about the host that they ran on.
+OF_THE_RUN = ("luma.deploy.overview", "luma.deploy.probe")
+# What is in a result beside the documented return values. `diff` is shown by a plan only.
+NOISE = {
+    "ansible_facts", "ansible_loop_var", "attempts", "changed", "deprecations", "diff", "exception", "failed",
+    "failed_when_result", "invocation", "luma_app", "report", "skipped", "stderr_lines", "warnings",
+}  # fmt: skip
+
+
+class State(Enum):
+    OK = "ok"
+    FAILED = "failed"
+    UNREACHABLE = "unreachable"
+    # It failed, or was unreachable, and the playbook goes on with that.
+    IGNORED = "ignored"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One task on one host. ``values`` is all that its module returned."""
+
+    host: str
+    task: str
+    module: str
+    values: dict[str, Any]
+    state: State = State.OK
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the module is one of luma's, whose return values and messages are written for users."""
+        return self.module.startswith(OWN)
+
+    @property
+    def changed(self) -> bool:
+        return bool(self.values.get("changed"))
+
+    @property
+    def failed(self) -> bool:
+        return self.state is not State.OK
+
+    @property
+    def app(self) -> str | None:
+        """The app, or the service, that a module of luma's was about."""
+        arguments = self.values.get("invocation", {}).get("module_args", {})
+        name = arguments.get("app") or arguments.get("service")
+        return str(name) if name and self.is_own else None
+
+    @property
+    def lines(self) -> list[str]:
+        """What was done, as the user reads it."""
+        report = self.values.get("report", ())
+        if self.module in ("ansible.builtin.debug", "debug"):
+            report = [self.values["msg"]] if "msg" in self.values else []
+        return list(report) if self.module in OF_THE_RUN else [f"[{self.host}] {line}" for line in report]
+
+    @property
+    def warnings(self) -> list[str]:
+        return [f"[{self.host}] ⚠️ {warning}" for warning in self.values.get("warnings", ())]
+
+    @property
+    def errors(self) -> list[str]:
+        """Why it failed: empty where it did not."""
+        message = self.values.get("msg", "failed without a message")
+        if self.state is State.UNREACHABLE:
+            return [f"[{self.host}] ❌ cannot be reached: {message}"]
+        if self.state is not State.FAILED:
+            return []
+        # luma's own messages say what happened; those of other modules need to be told by their task.
+        task = "" if self.is_own else f"{self.task}: "
+        details = [str(self.values[name]) for name in ("stderr", "module_stderr") if self.values.get(name)]
+        return [f"[{self.host}] ❌ {task}{message}", *details]
+
+    @property
+    def exit_code(self) -> int:
+        values = self.values
+        if self.state in (State.OK, State.IGNORED):
+            return 0
+        if values.get("invalid_input"):
+            return INVALID_INPUT
+        if values.get("locked"):
+            return LOCKED
+        if self.state is State.UNREACHABLE or values.get("unreachable_engine"):
+            return UNREACHABLE
+        return FAILED
+
+    @property
+    def documented(self) -> dict[str, Any]:
+        """What its module returned, as its documentation says."""
+        return {name: value for name, value in self.values.items() if name not in NOISE and not name.startswith("_")}
+
+
+def exit_code_of(codes: Iterable[int]) -> int:
+    found = set(codes)
+    return next((code for code in PRECEDENCE if code in found), 0)

@@ -1,0 +1,200 @@
+# Copyright (c) 2026, the luma authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a run prints, its plan, its JSON document and its exit code, from the results of modules."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import pytest
+from ansible_collections.luma.deploy.plugins.plugin_utils._live_lines import Step, drawing
+from ansible_collections.luma.deploy.plugins.plugin_utils._outcome import Outcome, State
+from ansible_collections.luma.deploy.plugins.plugin_utils._plan import MOST_LINES, Plan, text_difference
+from ansible_collections.luma.deploy.plugins.plugin_utils._result_document import ResultDocument
+
+MADE = "luma.deploy.bluegreen_container"
+SETTLED = "Nothing changed: blue runs release 1, healthy"
+
+
+def outcome(
+    values: dict[str, Any] | None = None,
+    *,
+    host: str = "one",
+    module: str = MADE,
+    app: str = "blog",
+    state: State = State.OK,
+) -> Outcome:
+    invocation = {"invocation": {"module_args": {"app": app, "project": "shop"}}}
+    return Outcome(host, "Prepare the inactive color", module, invocation | (values or {}), state)
+
+
+def failed(**values: Any) -> Outcome:
+    return outcome({"msg": "it broke", **values}, state=State.FAILED)
+
+
+def document(*outcomes: Outcome, is_plan: bool = False) -> dict[str, Any]:
+    made = ResultDocument(is_plan)
+    for each in outcomes:
+        made.add(each)
+    return made.as_dict()
+
+
+def plan(*outcomes: Outcome) -> list[str]:
+    made = Plan()
+    for each in outcomes:
+        made.add(each)
+    return made.lines()
+
+
+# Lines
+
+
+def test_a_report_is_printed_with_its_host() -> None:
+    assert outcome({"report": ["a", "b"]}).lines == ["[one] a", "[one] b"]
+    assert outcome({"msg": "done"}, module="ansible.builtin.debug").lines == ["[one] done"]
+    assert outcome({"msg": "noise"}, module="ansible.builtin.apt").lines == []
+
+
+def test_what_is_about_the_whole_run_names_no_host() -> None:
+    assert outcome({"report": ["📱 App: blog"]}, module="luma.deploy.overview").lines == ["📱 App: blog"]
+    assert outcome({"report": ["Probe: 7 requests"]}, module="luma.deploy.probe").lines == ["Probe: 7 requests"]
+
+
+def test_luma_explains_itself_and_other_modules_are_told_by_their_task() -> None:
+    assert failed().errors == ["[one] ❌ it broke"]
+    values = {"msg": "non-zero return code", "stderr": "no space"}
+    other = outcome(values, module="ansible.builtin.command", state=State.FAILED)
+    assert other.errors == ["[one] ❌ Prepare the inactive color: non-zero return code", "no space"]
+    assert outcome({"msg": "timeout"}, state=State.UNREACHABLE).errors == ["[one] ❌ cannot be reached: timeout"]
+
+
+# Exit codes
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "code"),
+    [
+        ([], 0),
+        ([outcome()], 0),
+        ([failed()], 1),
+        ([failed(invalid_input=True)], 2),
+        ([outcome(state=State.UNREACHABLE)], 3),
+        ([failed(unreachable_engine=True)], 3),
+        ([failed(locked=True)], 4),
+        ([outcome(), failed(), outcome(state=State.UNREACHABLE)], 3),
+        ([failed(unreachable_engine=True), failed(locked=True)], 4),
+        ([outcome({"unreachable_engine": True}, state=State.IGNORED)], 0),
+        ([outcome({"luma_exit_code": 0}), outcome({"luma_exit_code": 7})], 7),
+        ([outcome({"luma_exit_code": 7}), failed()], 1),
+    ],
+)
+def test_exit_codes(outcomes: list[Outcome], code: int) -> None:
+    assert document(*outcomes)["exit_code"] == code
+
+
+# The JSON document
+
+
+def test_the_document_has_what_modules_document() -> None:
+    values = {
+        "changed": True,
+        "color": "green",
+        "containers": [{"name": "blog-green"}],
+        "report": ["Deploying"],
+        "warnings": ["old"],
+        "diff": {"before": "a", "after": "b"},
+        "_ansible_no_log": False,
+    }
+    assert document(outcome(values), outcome(module="ansible.builtin.stat"), failed(failures=[{"logs": []}])) == {
+        "exit_code": 1,
+        "changed": True,
+        "hosts": {
+            "one": [
+                {
+                    "task": "Prepare the inactive color",
+                    "module": MADE,
+                    "app": "blog",
+                    "changed": True,
+                    "color": "green",
+                    "containers": [{"name": "blog-green"}],
+                },
+                {
+                    "task": "Prepare the inactive color",
+                    "module": MADE,
+                    "app": "blog",
+                    "changed": False,
+                    "failed": True,
+                    "msg": "it broke",
+                    "failures": [{"logs": []}],
+                },
+            ]
+        },
+        "report": ["[one] Deploying"],
+        "errors": ["[one] ❌ it broke"],
+        "warnings": ["[one] ⚠️ old"],
+    }
+
+
+def test_the_document_of_a_plan_has_the_plan_and_the_differences() -> None:
+    values = {"changed": True, "diff": {"before": {"color": None}, "after": {"color": "blue"}}}
+    made = document(outcome(values), is_plan=True)
+    assert made["report"] == ["[one] blog:", "  color  none → blue"]
+    assert made["hosts"]["one"][0]["diff"] == values["diff"]
+
+
+# The plan
+
+
+def test_a_plan_without_changes_says_so() -> None:
+    settled = outcome({"changed": False, "report": [SETTLED]})
+    assert plan(settled) == ["[one] Nothing would change: blog", "Nothing would change."]
+    assert plan() == ["Nothing would change."]
+
+
+def test_a_plan_tells_each_change_once_for_all_hosts_that_share_it() -> None:
+    route = {"before": "a\nb\nc\n", "after": "a\nx\nc\n", "before_header": "haproxy.cfg", "after_header": "haproxy.cfg"}
+    color = {"before": {"color": "blue", "replicas": 2}, "after": {"color": "green", "replicas": 2}}
+    values = {"changed": True, "report": ["7 would be deployed as green"], "diff": [route, color]}
+    change = [
+        "  7 would be deployed as green",
+        "  haproxy.cfg: +1 -1 lines",
+        "    - b",
+        "    + x",
+        "  color  blue → green",
+    ]
+    lines = plan(outcome(values), outcome(values, host="two"), outcome(app="shop"), outcome(values, app="web"))
+    assert lines == [
+        "[one, two] blog:",
+        *change,
+        "[one] web:",
+        *change,
+        "[one] Nothing would change: shop",
+    ]
+
+
+def test_a_plan_tells_what_other_modules_would_change_by_their_task() -> None:
+    assert plan(outcome({"changed": True}, module="ansible.builtin.apt")) == [
+        "[one] the host:",
+        "  Prepare the inactive color",
+    ]
+
+
+def test_a_new_file_is_counted_and_a_long_difference_is_cut() -> None:
+    assert text_difference("haproxy.cfg", "", "a\nb\n") == ["haproxy.cfg: new, 2 lines"]
+    assert text_difference("haproxy.cfg", "a", "a") == []
+    long = text_difference("haproxy.cfg", "a\n", "a\n" + "".join(f"{number}\n" for number in range(50)))
+    assert long[0] == "haproxy.cfg: +50 -0 lines"
+    assert len(long) == 1 + MOST_LINES
+    assert long[-1] == f"  … and {50 - MOST_LINES + 1} more (all of them: --verbose)"
+
+
+# Live lines
+
+
+def test_each_host_has_a_line_that_fits_the_terminal() -> None:
+    steps = {"one": Step("Build", 10.0), "two": Step("Prepare the inactive color", 12.0)}
+    lines = drawing(steps, 15.0, os.terminal_size((30, 24)))
+    assert [line[2:] for line in lines] == ["[one] Build... 5 s", "[two] Prepare the inactive "]
+    assert len(drawing({str(number): Step("x", 0) for number in range(99)}, 5.0, os.terminal_size((80, 10)))) == 8

@@ -1,0 +1,234 @@
+# Copyright (c) 2026, the luma authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The luma command: what its arguments mean, its help, its suggestions and what the tab key offers."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.luma.deploy.plugins.plugin_utils._values import COMMANDS as RESERVED
+
+from bin import command
+
+ROOT = Path(__file__).parents[2]
+SCREEN_LINES, SCREEN_COLUMNS = 24, 100
+# Also the commands whose playbooks are yet to come.
+command.OFFERED.update({each.name: each for each in command.COMMANDS})
+
+
+def asked(text: str) -> command.Request:
+    request = command.read(text.split())
+    assert isinstance(request, command.Request)
+    return request
+
+
+def variables(text: str) -> dict[str, Any]:
+    given = dict(asked(text).variables)
+    assert given.pop("luma_file") == str(Path.cwd() / "luma.yml")
+    return given
+
+
+def complaint(text: str) -> str:
+    with pytest.raises(command.UsageError) as caught:
+        command.read(text.split())
+    return str(caught.value)
+
+
+def ansible(text: str) -> list[str]:
+    """What ansible-playbook is given, less the playbook and its variables."""
+    playbook, option, given, *rest = command.ansible_arguments(asked(text))
+    assert Path(playbook) == ROOT / "playbooks" / f"{asked(text).command.name}.yml"
+    assert (option, json.loads(given)) == ("-e", asked(text).variables)
+    return rest
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("init", {"app": []}),
+        ("setup blog", {"app": ["blog"]}),
+        ("deploy", {"app": [], "services": False, "probe": False, "force": False}),
+        ("deploy a b --probe", {"app": ["a", "b"], "services": False, "probe": True, "force": False}),
+        ("deploy --force a --services", {"app": ["a"], "services": True, "probe": False, "force": True}),
+        ("status a b", {"app": ["a", "b"], "details": False}),
+        ("status -v", {"app": [], "details": True}),
+        ("rollback", {"app": []}),
+        ("rollback blog --to 3f2a", {"app": ["blog"], "release": "3f2a"}),
+        ("releases blog", {"app": ["blog"]}),
+        ("logs blog", {"app": ["blog"], "follow": False}),
+        ("logs blog -f -n 5", {"app": ["blog"], "follow": True, "lines": 5}),
+        ("exec blog -- sh -c ls --json -v", {"app": ["blog"], "command": ["sh", "-c", "ls", "--json", "-v"]}),
+        ("proxy status", {"app": []}),
+        ("proxy logs", {"app": []}),
+        ("proxy update", {"app": []}),
+        ("prune", {"app": []}),
+    ],
+)
+def test_the_variables_of_each_playbook(text: str, expected: dict[str, Any]) -> None:
+    assert variables(text) == expected
+
+
+def test_options_of_every_command_stand_anywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ANSIBLE_INVENTORY", raising=False)
+    assert asked("-c a/b.yml deploy").variables["luma_file"] == f"{Path.cwd()}/a/b.yml"
+    assert asked("deploy x -c /a/b.yml").variables["luma_file"] == "/a/b.yml"
+    assert ansible("-i one deploy -i two -vv") == ["-i", "one", "-i", "two", "-v", "-v"]
+    assert ansible("deploy --ask-vault-pass --vault-password-file=f") == [
+        "--ask-vault-pass",
+        "--vault-password-file",
+        "f",
+    ]
+
+
+def test_a_plan_is_ansibles_check_mode_with_differences() -> None:
+    assert ansible("deploy --plan") == ["--check", "--diff"]
+    assert "plan" not in variables("deploy --plan")
+
+
+def test_details_of_a_status_are_not_ansibles_output() -> None:
+    assert ansible("status -v") == []
+
+
+def test_an_existing_file_is_an_inventory_behind_the_users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "luma.yml"
+    file.write_text("apps: {blog: {image: x}}")
+    monkeypatch.delenv("ANSIBLE_INVENTORY", raising=False)
+    assert ansible(f"-c {file} deploy -i mine") == ["-i", "mine", "-i", str(file)]
+    assert ansible(f"-c {file} deploy") == ["-i", str(file)]
+    monkeypatch.setenv("ANSIBLE_INVENTORY", "one,two")
+    assert ansible(f"-c {file} deploy") == ["-i", "one", "-i", "two", "-i", str(file)]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", "a command is missing"),
+        ("deplyo", "unknown command deplyo; did you mean deploy?"),
+        ("xyzzy", "unknown command xyzzy; there are: init, setup,"),
+        ("--jsno deploy", "unknown option --jsno; did you mean --json?"),
+        ("deploy --prob", "luma deploy does not take --prob; did you mean --probe?"),
+        ("deploy --verbos", "luma deploy does not take --verbos; did you mean --verbose?"),
+        ("init blog", "luma init does not take blog"),
+        ("deploy -- blog", "luma deploy does not take blog"),
+        ("deploy -c", "argument -c/--config: expected one argument"),
+        ("logs", "the following arguments are required: APP"),
+        ("logs blog -n many", "argument -n/--lines: invalid int value: 'many'"),
+        ("exec blog ls", "luma exec does not take ls"),
+        ("exec blog", "luma exec needs -- and a command"),
+        ("proxy", "luma proxy needs one more word; there are: proxy status, proxy logs, proxy update"),
+        ("proxy statsu", "luma proxy needs one more word; there are: proxy status, proxy logs, proxy update"),
+    ],
+)
+def test_what_is_mistyped_is_said_with_what_was_meant(text: str, expected: str) -> None:
+    assert complaint(text).startswith(expected)
+
+
+@pytest.mark.parametrize("words", [[], *([*name.split()] for name in command.OFFERED)], ids=" ".join)
+def test_help_fits_a_screen_and_has_an_example(words: list[str]) -> None:
+    text = command.read([*words, "--help"])
+    assert isinstance(text, str)
+    lines = text.splitlines()
+    assert len(lines) < SCREEN_LINES
+    assert max(map(len, lines)) <= SCREEN_COLUMNS
+    example = re.search("^example: luma (.*)", text, re.MULTILINE)
+    assert example
+    assert asked(example[1]).command.name.startswith(" ".join(words))
+
+
+def test_help_names_every_command_and_option() -> None:
+    text = str(command.read(["--help"]))
+    assert all(f"  {name}" in text for name in command.OFFERED)
+    assert all(name in text for name in command.option_names(command.GLOBAL_OPTIONS))
+
+
+def test_no_app_can_be_called_like_a_command() -> None:
+    assert {name.split()[0] for name in command.OFFERED} <= set(RESERVED)
+
+
+def test_the_version_is_that_of_the_collection() -> None:
+    assert f"version: {str(command.read(['--version'])).removeprefix('luma ')}\n" in (ROOT / "galaxy.yml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", list(dict.fromkeys(name.split()[0] for name in command.OFFERED))),
+        ("de", ["deploy"]),
+        ("-c luma.yml dep", ["deploy"]),
+        ("deploy ", ["blog", "shop"]),
+        ("deploy b", ["blog"]),
+        ("deploy blog ", ["shop"]),
+        ("deploy --p", ["--probe", "--plan"]),
+        ("deploy --j", ["--json"]),
+        ("--verb", ["--verbose"]),
+        ("deploy -c ", []),
+        ("deploy -c lum", []),
+        ("init ", []),
+        ("proxy ", ["status", "logs", "update"]),
+        ("proxy s", ["status"]),
+        ("exec blog -- l", []),
+        ("nonsense ", []),
+    ],
+)
+def test_the_tab_key(text: str, expected: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "luma.yml").write_text("apps:\n  blog: {image: !vault x}\n  shop: {mistake: 1}\n")
+    assert command.complete(text.split(" ")) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("apps: {blog: {}, shop: {}}", ["blog", "shop"]),
+        ("apps: [{name: blog, image: x}, {image: y, name: shop}]", ["blog", "shop"]),
+        ("apps: [", []),
+        ("apps:", []),
+        ("- 1", []),
+        ("", []),
+    ],
+)
+def test_apps_of_any_file(text: str, expected: list[str], tmp_path: Path) -> None:
+    file = tmp_path / "luma.yml"
+    file.write_text(text)
+    assert command.app_names(str(file)) == expected
+
+
+def test_apps_of_no_file(tmp_path: Path) -> None:
+    assert command.app_names(str(tmp_path / "luma.yml")) == []
+
+
+@pytest.mark.parametrize(
+    ("ansible_code", "result", "expected"),
+    [
+        (0, {"exit_code": 0}, 0),
+        (2, {"exit_code": 3}, 3),
+        (2, {"exit_code": 0}, 1),
+        (1, None, 2),
+        (250, {}, 1),
+        (99, {}, 130),
+        (-15, {}, 143),
+    ],
+)
+def test_exit_codes(ansible_code: int, result: dict[str, Any] | None, expected: int) -> None:
+    assert command.exit_code(ansible_code, result) == expected
+
+
+def test_a_usage_error_as_json() -> None:
+    done = subprocess.run([ROOT / "bin" / "luma", "deplyo", "--json"], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == ""
+    assert json.loads(done.stdout) == {
+        "command": None,
+        "exit_code": 2,
+        "changed": False,
+        "hosts": {},
+        "report": [],
+        "errors": ["unknown command deplyo; did you mean deploy?"],
+        "warnings": [],
+    }
