@@ -1,0 +1,42 @@
+# Copyright (c) 2026, the luma authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Puts together what several hosts said; documented in the module of the same name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+from ansible_collections.luma.deploy.plugins.plugin_utils import _overview
+
+
+class ActionModule(ActionBase):
+    """Returns the lines that the luma command prints. Nothing is contacted."""
+
+    _supports_check_mode = True
+    _requires_connection = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        _validation, arguments = self.validate_argument_spec(
+            {
+                "of": {"type": "str", "required": True, "choices": ["apps", "releases", "proxies", "logs"]},
+                "found": {"type": "dict", "required": True},
+                "apps": {"type": "list", "elements": "dict", "default": []},
+                "details": {"type": "bool", "default": False},
+            }
+        )
+        found, apps = arguments["found"], arguments["apps"]
+        overviews = {
+            "apps": lambda: _overview.status(apps, found, arguments["details"]),
+            "releases": lambda: _overview.releases(apps, found),
+            "proxies": lambda: _overview.proxies(found),
+            "logs": lambda: _overview.log_lines(found),
+        }
+        result.update(changed=False, **overviews[arguments["of"]]())
+        silent = {host: each for host, each in found.items() if _overview.did_not_answer(each)}
+        if silent:
+            reasons = "; ".join(f"{host} did not answer: {each.get('msg', '')}" for host, each in silent.items())
+            result.update(failed=True, unreachable_engine=True, msg=reasons)
+        return result

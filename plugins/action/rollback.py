@@ -1,0 +1,44 @@
+# Copyright (c) 2026, the luma authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Chooses what a rollback brings back; documented in the module of the same name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+from ansible_collections.luma.deploy.plugins.plugin_utils._rollback import (
+    CannotRollBack,
+    InvalidChoice,
+    in_words,
+    spec_of,
+    target,
+    the_app,
+)
+
+
+class ActionModule(ActionBase):
+    """Returns the app as it is to be deployed. Nothing is contacted."""
+
+    _supports_check_mode = True
+    _requires_connection = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        _validation, arguments = self.validate_argument_spec(
+            {
+                "apps": {"type": "list", "elements": "dict", "required": True},
+                "release": {"type": "str", "default": ""},
+                "found": {"type": "dict", "default": {}},
+            }
+        )
+        result["changed"] = False
+        try:
+            app = the_app(arguments["apps"])
+            if not arguments["found"]:
+                return result
+            release = target(app, arguments["release"], arguments["found"])
+        except CannotRollBack as exc:
+            return result | {"failed": True, "invalid_input": isinstance(exc, InvalidChoice), "msg": str(exc)}
+        return result | {"app_spec": spec_of(release, app), "report": [in_words(release, app["name"])]}

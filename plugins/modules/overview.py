@@ -1,0 +1,102 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the luma authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The documentation of the action of the same name, which is all there is."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: overview
+short_description: Put together what several hosts said
+version_added: 0.2.0
+author:
+  - The luma authors (@luma-deploy)
+description:
+  - Turns what a task returned on each host into the lines that the luma command prints.
+  - A host that did not answer is named, and the task fails once it has shown the others.
+  - Runs on the controller and contacts nothing.
+options:
+  of:
+    description:
+      - What was asked for. V(apps) takes what M(luma.deploy.app_info) returned, V(releases) what
+        M(luma.deploy.release_info), V(proxies) what M(luma.deploy.proxy_info), and V(logs) what
+        M(luma.deploy.container_logs) did.
+    type: str
+    choices: [apps, releases, proxies, logs]
+    required: true
+  found:
+    description: What the task returned, by the host's name.
+    type: dict
+    required: true
+  apps:
+    description: The apps, as M(luma.deploy.project) returns them. For V(apps) and V(releases).
+    type: list
+    elements: dict
+    default: []
+  details:
+    description: Whether to show each host's containers and the proxy's view. For V(apps).
+    type: bool
+    default: false
+attributes:
+  check_mode:
+    support: full
+    description: It never changes anything.
+  diff_mode:
+    support: none
+    description: It never changes anything.
+  idempotent:
+    support: full
+    description: It never changes anything.
+"""
+
+EXAMPLES = r"""
+- name: Show the status
+  luma.deploy.overview:
+    of: apps
+    apps: "{{ luma_project.apps }}"
+    found: "{{ dict(luma_project.hosts | zip(luma_project.hosts | map('extract', hostvars, 'luma_found'))) }}"
+"""
+
+RETURN = r"""
+apps:
+  description: The status of each app, for O(of=apps).
+  type: list
+  elements: dict
+  returned: for O(of=apps)
+  contains:
+    name:
+      description: The app's name.
+      type: str
+    status:
+      description: V(RUNNING), V(MIXED), V(STOPPED), or V(UNKNOWN) where a host did not answer.
+      type: str
+    hint:
+      description: What is amiss; empty where nothing is.
+      type: str
+    active:
+      description: The active color of each host that answered.
+      type: dict
+    replicas:
+      description: How many replicas of the active color are healthy, on all hosts.
+      type: int
+    wanted:
+      description: How many there should be.
+      type: int
+    blue:
+      description: How many blue containers run.
+      type: int
+    green:
+      description: How many green containers run.
+      type: int
+services:
+  description: The services of the hosts that answered, see M(luma.deploy.app_info).
+  type: list
+  elements: dict
+  returned: for O(of=apps)
+report:
+  description: The lines that the luma command prints.
+  type: list
+  elements: str
+  returned: always
+"""

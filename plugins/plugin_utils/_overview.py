@@ -1,0 +1,246 @@
+# Copyright (c) 2026, the luma authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What several hosts said, put together for people: the status of apps, releases, the proxies, log lines.
+
+``found`` is what a task returned on each host, by the host's name. A host that did not answer has a result that failed
+or was unreachable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+Found = Mapping[str, Mapping[str, Any]]
+
+RUNNING, MIXED, STOPPED, UNKNOWN = "RUNNING", "MIXED", "STOPPED", "UNKNOWN"
+SIGNS = {RUNNING: "✅", MIXED: "⚠️", STOPPED: "❌", UNKNOWN: "❓"}
+
+
+def answered(found: Found) -> dict[str, Mapping[str, Any]]:
+    return {host: result for host, result in found.items() if not did_not_answer(result)}
+
+
+def did_not_answer(result: Mapping[str, Any]) -> bool:
+    return bool(result.get("unreachable") or result.get("failed"))
+
+
+def table(rows: Sequence[Sequence[str]], indent: str) -> list[str]:
+    """Rows with aligned columns."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)) for row in rows)
+    return [(indent + line).rstrip() for line in lines]
+
+
+def minute(time: str) -> str:
+    """An RFC 3339 time as people read it."""
+    # Docker writes nanoseconds, and more digits than six are too many here.
+    head, _point, _fraction = time.removesuffix("Z").partition(".")
+    return datetime.fromisoformat(head).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def short_id(image_id: str) -> str:
+    return image_id.rpartition(":")[2][:12]
+
+
+# --- status -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class AppStatus:
+    """One app on all of its hosts. ``replicas`` are those of the active color that run and are healthy."""
+
+    name: str
+    status: str
+    hint: str
+    active: dict[str, str | None]
+    replicas: int
+    wanted: int
+    blue: int
+    green: int
+
+    @classmethod
+    def of(cls, app: Mapping[str, Any], found: Found) -> AppStatus:
+        """The status of an app of luma.yml."""
+        hosts: list[str] = app["hosts"]
+        looks = {
+            host: next(each for each in result["apps"] if each["name"] == app["name"])
+            for host, result in answered(found).items()
+            if host in hosts
+        }
+        serving = [
+            container
+            for look in looks.values()
+            for container in look["containers"]
+            if container["running"] and container["color"] == look["active"]
+        ]
+        healthy = [container for container in serving if container["healthy"]]
+        running = [c["color"] for look in looks.values() for c in look["containers"] if c["running"]]
+        wanted = app["replicas"] * len(hosts)
+        silent = [host for host in hosts if host not in looks]
+        versions = {(container["image_id"], container["config_hash"]) for container in serving}
+        if silent:
+            status, hint = UNKNOWN, f"{', '.join(silent)} did not answer"
+        elif not serving:
+            status, hint = STOPPED, "" if any(look["containers"] for look in looks.values()) else "never deployed"
+        elif len(versions) > 1:
+            status, hint = MIXED, "hosts or replicas run different versions"
+        elif len(healthy) < wanted:
+            unhealthy = [container["name"] for container in serving if not container["healthy"]]
+            status, hint = MIXED, f"{', '.join(unhealthy)} unhealthy" if unhealthy else ""
+        else:
+            status, hint = RUNNING, ""
+        return cls(
+            name=app["name"],
+            status=status,
+            hint=hint,
+            active={host: look["active"] for host, look in looks.items()},
+            replicas=len(healthy),
+            wanted=wanted,
+            blue=running.count("blue"),
+            green=running.count("green"),
+        )
+
+    def lines(self) -> list[str]:
+        words = [part for part in (self._active_in_words(), self.hint) if part]
+        return [
+            f"📱 App: {self.name}",
+            f"   Status: {SIGNS[self.status]} {self.status}" + (f" ({'; '.join(words)})" if words else ""),
+            f"   Replicas: {self.replicas}/{self.wanted} running",
+            f"   Colors: {self.blue} blue, {self.green} green",
+        ]
+
+    def _active_in_words(self) -> str:
+        colors = set(self.active.values()) or {None}
+        if colors == {None} or self.status == STOPPED:
+            return ""
+        if len(colors) == 1:
+            return f"{colors.pop()} active"
+        return ", ".join(f"{color or 'none'} active on {host}" for host, color in self.active.items())
+
+
+def status(apps: Sequence[Mapping[str, Any]], found: Found, details: bool) -> dict[str, Any]:
+    """The apps' blocks, and a line for each service."""
+    lines, states = [], []
+    for app in apps:
+        state = AppStatus.of(app, found)
+        states.append(vars(state))
+        lines += state.lines()
+        if details:
+            lines += [line for host in app["hosts"] for line in _host_details(app["name"], host, found)]
+    services = [{**service, "host": host} for host, result in answered(found).items() for service in result["services"]]
+    return {"apps": states, "services": services, "report": lines + [_service_line(each) for each in services]}
+
+
+def _host_details(app: str, host: str, found: Found) -> list[str]:
+    result = found.get(host, {})
+    if did_not_answer(result):
+        return [f"   {host}: {result.get('msg', 'it did not answer')}"]
+    look = next(each for each in result["apps"] if each["name"] == app)
+    rows = [["CONTAINER", "HEALTH", "RELEASE", "IMAGE", "SINCE", "RESTARTS", "CPU", "MEMORY", "SESSIONS"]]
+    rows += [_container_row(container, look["active"]) for container in look["containers"]]
+    unwell = [f"{each['name']}: {each['saw']}" for each in look["containers"] if not each["healthy"]]
+    return [f"   {host}", *table(rows, "     "), *(f"     {line}" for line in [*unwell, _proxy_line(look)] if line)]
+
+
+def _container_row(container: Mapping[str, Any], active: str | None) -> list[str]:
+    health = "healthy" if container["healthy"] else "unhealthy" if container["running"] else container["status"]
+    cpu, memory, sessions = (container.get(key) for key in ("cpu_percent", "memory_bytes", "sessions"))
+    return [
+        container["name"] + (" *" if container["color"] == active else ""),
+        health,
+        container["release"],
+        short_id(container["image_id"]),
+        minute(container["since"]),
+        str(container["restarts"]),
+        "-" if cpu is None else f"{cpu:.1f} %",
+        "-" if memory is None else f"{memory / 1e6:.1f} MB",
+        "-" if sessions is None else str(sessions),
+    ]
+
+
+def _proxy_line(look: Mapping[str, Any]) -> str:
+    if look["proxy_problem"]:
+        return f"proxy: {look['proxy_problem']}"
+    proxy = look["proxy"]
+    return f"proxy: {_backend_in_words(proxy)}" if proxy else ""
+
+
+def _backend_in_words(backend: Mapping[str, Any]) -> str:
+    return (
+        f"{backend['serving']} of {backend['slots']} slots serve, {backend['held']} held, {backend['sessions']} "
+        f"sessions, {backend['requests']:,} requests, {backend['errors']:,} errors"
+    )
+
+
+def _service_line(service: Mapping[str, Any]) -> str:
+    state = RUNNING if service["running"] else STOPPED
+    return f"🧩 Service: {service['name']} {SIGNS[state]} {state} ({service['image']} on {service['host']})"
+
+
+# --- releases -----------------------------------------------------------------------------------------------------
+
+
+def releases(apps: Sequence[Mapping[str, Any]], found: Found) -> dict[str, Any]:
+    """A table for each app, or one for each host where they differ."""
+    lines = []
+    for app in apps:
+        tables = {}
+        for host, result in answered(found).items():
+            known = next((each for each in result["apps"] if each["name"] == app["name"]), None)
+            if known and host in app["hosts"]:
+                tables[host] = _release_rows(known)
+        # When and who may differ by a moment: the hosts agree on what served.
+        same = len({tuple((*row[:3], row[-1]) for row in rows) for rows in tables.values()}) == 1
+        for host, rows in list(tables.items())[: 1 if same else None]:
+            lines += [app["name"] if same else f"{app['name']} on {host}", *table(rows, "  ")]
+    return {"report": lines}
+
+
+def _release_rows(known: Mapping[str, Any]) -> list[list[str]]:
+    if known["problem"] or not known["releases"]:
+        return [[known["problem"] or "no release is on record: deploy it"]]
+    rows = [["RELEASE", "IMAGE", "CONFIGURATION", "WHEN", "WHO", ""]]
+    for each in reversed(known["releases"]):
+        serves = "← serves" if each["serves"] else ""
+        at = minute(each["at"].partition("+")[0])
+        rows.append([each["release"], each["image"], each["config_hash"][:6], at, each["by"], serves])
+    return rows
+
+
+# --- proxies ------------------------------------------------------------------------------------------------------
+
+
+def proxies(found: Found) -> dict[str, Any]:
+    """luma-proxy on each host: what it is, what it routes, how that goes."""
+    lines = []
+    for host, proxy in answered(found).items():
+        if not proxy["running"]:
+            lines.append(f"[{host}] luma-proxy {proxy['status']}")
+            continue
+        ports = f"{proxy['bind']}:{proxy['http_port']} and :{proxy['https_port']}"
+        lines.append(
+            f"[{host}] luma-proxy: HAProxy {proxy['version']} ({proxy['image']}) on {ports}, since "
+            f"{minute(proxy['since'])}, {proxy['connections']} connections"
+        )
+        for route in proxy["routes"]:
+            lines.append(f"  {route['project']} {route['app']}: {', '.join(route['hosts'])} → port {route['app_port']}")
+            lines.append(f"    {_backend_in_words(route['backend'])}" if route["backend"] else "    not loaded")
+    return {"report": lines}
+
+
+# --- logs ---------------------------------------------------------------------------------------------------------
+
+
+def log_lines(found: Found) -> dict[str, Any]:
+    """The log lines of all hosts, in the order of time."""
+    lines = [(line["at"], host, line) for host, result in answered(found).items() for line in result["lines"]]
+    lines.sort(key=lambda each: each[:2])
+    return {"report": [log_line(host, line) for _at, host, line in lines]}
+
+
+def log_line(host: str, line: Mapping[str, str]) -> str:
+    return f"[{host}] {line['container']} | {line['text']}"

@@ -1,0 +1,212 @@
+# Copyright (c) 2026, the luma authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What several hosts said, as people read it, and which release a rollback chooses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.luma.deploy.plugins.plugin_utils._overview import log_lines, releases, status
+from ansible_collections.luma.deploy.plugins.plugin_utils._rollback import (
+    CannotRollBack,
+    InvalidChoice,
+    spec_of,
+    target,
+    the_app,
+)
+
+SILENT = {"unreachable": True, "msg": "no route"}
+
+
+def app(*hosts: str, replicas: int = 2) -> dict[str, Any]:
+    return {"name": "blog", "hosts": list(hosts), "replicas": replicas}
+
+
+def container(name: str, **facts: Any) -> dict[str, Any]:
+    return {
+        "name": name,
+        "color": name.split("-")[1],
+        "status": "running",
+        "running": True,
+        "healthy": True,
+        "saw": "GET /up answered 200",
+        "release": "r1",
+        "image_id": "sha256:a1b2",
+        "config_hash": "c1",
+        "since": "2026-11-22T21:03:04.123456789Z",
+        "restarts": 0,
+        "sessions": 3,
+        **facts,
+    }
+
+
+def look(active: str | None, *containers: dict[str, Any], services: Any = ()) -> dict[str, Any]:
+    found = {"name": "blog", "active": active, "containers": list(containers), "proxy": None, "proxy_problem": ""}
+    return {"apps": [found], "services": list(services)}
+
+
+GREEN = look("green", container("blog-green-1"), container("blog-green-2"))
+
+
+def test_a_running_app_is_shown_as_ever() -> None:
+    assert status([app("web1")], {"web1": GREEN}, details=False)["report"] == [
+        "📱 App: blog",
+        "   Status: ✅ RUNNING (green active)",
+        "   Replicas: 2/2 running",
+        "   Colors: 0 blue, 2 green",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        ({"web1": GREEN, "web2": GREEN}, "✅ RUNNING (green active)"),
+        (
+            {"web1": GREEN, "web2": look("blue", container("blog-blue-1"), container("blog-blue-2"))},
+            "✅ RUNNING (green active on web1, blue active on web2)",
+        ),
+        (
+            {"web1": GREEN, "web2": look("green", *[container(f"blog-green-{n}", image_id="x") for n in (1, 2)])},
+            "⚠️ MIXED (green active; hosts or replicas run different versions)",
+        ),
+        ({"web1": GREEN, "web2": look("green", container("blog-green-1"))}, "⚠️ MIXED (green active)"),
+        (
+            {"web1": GREEN, "web2": look("green", container("blog-green-1"), container("blog-green-2", healthy=False))},
+            "⚠️ MIXED (green active; blog-green-2 unhealthy)",
+        ),
+        ({"web1": GREEN, "web2": look(None)}, "⚠️ MIXED (green active on web1, none active on web2)"),
+        ({"web1": look(None), "web2": look(None)}, "❌ STOPPED (never deployed)"),
+        ({"web1": look("blue", container("blog-blue-1", running=False)), "web2": look(None)}, "❌ STOPPED"),
+        ({"web1": GREEN, "web2": SILENT}, "❓ UNKNOWN (green active; web2 did not answer)"),
+        ({"web1": GREEN, "web2": {"failed": True}}, "❓ UNKNOWN (green active; web2 did not answer)"),
+    ],
+)
+def test_hosts_are_put_together(found: dict[str, Any], expected: str) -> None:
+    lines = status([app("web1", "web2")], found, details=False)["report"]
+    assert lines[1] == f"   Status: {expected}"
+
+
+def test_only_healthy_replicas_of_the_active_color_count() -> None:
+    found = look("green", container("blog-green-1"), container("blog-green-2", healthy=False), container("blog-blue-1"))
+    assert status([app("web1")], {"web1": found}, details=False)["report"][2:] == [
+        "   Replicas: 1/2 running",
+        "   Colors: 1 blue, 2 green",
+    ]
+
+
+def test_details_tell_of_each_host_and_of_what_is_not_well() -> None:
+    measured = container("blog-green-1", cpu_percent=12.34, memory_bytes=45_600_000)
+    ill = container("blog-green-2", healthy=False, saw="GET /up answered 503", sessions=None)
+    lines = status([app("web1", "web2")], {"web1": look("green", measured, ill), "web2": SILENT}, details=True)[
+        "report"
+    ]
+    row = next(line for line in lines if "blog-green-1" in line and "CONTAINER" not in line)
+    assert "12.3 %  45.6 MB  3" in row
+    assert "2026-11-22 21:03 UTC" in row
+    assert "     blog-green-2: GET /up answered 503" in lines
+    assert lines[-1] == "   web2: no route"
+
+
+def test_services_have_a_line_each() -> None:
+    db = {"name": "db", "container": "db", "image": "postgres:16", "running": True, "status": "Up"}
+    (line,) = status([], {"web1": look(None, services=[db])}, details=False)["report"]
+    assert line == "🧩 Service: db ✅ RUNNING (postgres:16 on web1)"
+
+
+# --- releases and rollback ----------------------------------------------------------------------------------------
+
+
+def release(name: str, serves: bool = False, config_hash: str = "c1aa", image_id: str = "") -> dict[str, Any]:
+    return {
+        "release": name,
+        "image": "my-blog",
+        "image_id": image_id or f"sha256:{name}",
+        "kept_image": f"luma/shop/blog:{name}",
+        "config_hash": config_hash,
+        "at": "2026-11-22T21:03:04+00:00",
+        "by": "me@here",
+        "spec": {"replicas": 3, "image": "my-blog", "hosts": ["old"], "build": {"context": "."}},
+        "serves": serves,
+    }
+
+
+def recorded(*known: dict[str, Any], problem: str = "") -> dict[str, Any]:
+    return {"apps": [{"name": "blog", "problem": problem, "releases": list(known)}]}
+
+
+def test_hosts_that_agree_have_one_table() -> None:
+    known = recorded(release("r1"), release("r2", serves=True))
+    lines = releases([app("web1", "web2")], {"web1": known, "web2": known})["report"]
+    assert [line.split()[0] for line in lines] == ["blog", "RELEASE", "r2", "r1"]
+    assert lines[2].endswith("2026-11-22 21:03 UTC  me@here  ← serves")
+
+
+def test_hosts_that_differ_have_one_each() -> None:
+    found = {"web1": recorded(release("r1", serves=True)), "web2": recorded(), "web3": SILENT}
+    lines = releases([app("web1", "web2", "web3")], found)["report"]
+    assert [line for line in lines if not line.startswith(" ")] == ["blog on web1", "blog on web2"]
+    assert lines[-1] == "  no release is on record: deploy it"
+
+
+def chosen(wanted: str, *known: dict[str, Any]) -> str:
+    return str(target(app("web1"), wanted, {"web1": recorded(*known)})["release"])
+
+
+def test_the_previous_release_is_the_newest_that_does_not_serve() -> None:
+    assert chosen("", release("r1"), release("r2"), release("r3", serves=True)) == "r2"
+    # After a rollback to r2, which is the newest then, it is the one that was left.
+    assert chosen("", release("r1"), release("r3"), release("r2", serves=True)) == "r3"
+    # A record that could not be written does not hide the one before.
+    assert chosen("", release("r1"), release("r2")) == "r2"
+
+
+def test_a_release_is_chosen_by_name_or_configuration() -> None:
+    known = [release("r1", config_hash="c1aa"), release("r1", config_hash="d2bb"), release("r2", serves=True)]
+    found = {"web1": recorded(*known)}
+    assert target(app("web1"), "r1", found)["config_hash"] == "d2bb"
+    assert target(app("web1"), "c1", found)["config_hash"] == "c1aa"
+    assert chosen("r2", *known) == "r2"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found", "complaint"),
+    [
+        ("", {"web1": recorded()}, "nothing to roll back to: web1 has no release of blog"),
+        ("", {"web1": recorded(release("r1", serves=True))}, "nothing to roll back to"),
+        ("r9", {"web1": recorded(release("r1"), release("r2"))}, "no release r9 of blog on record; there are: r2, r1"),
+        ("", {"web1": recorded(problem="it cannot be read")}, "web1: it cannot be read"),
+        (
+            "",
+            {"web1": recorded(release("r1")), "web2": recorded(release("r2"))},
+            "do not agree on the release that blog would go back to: r1 on web1, r2 on web2",
+        ),
+    ],
+)
+def test_why_there_is_no_rollback(wanted: str, found: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(CannotRollBack, match=complaint):
+        target(app("web1"), wanted, found)
+
+
+def test_a_rollback_is_of_one_app() -> None:
+    with pytest.raises(InvalidChoice, match="there are several: blog, blog"):
+        the_app([app("web1"), app("web1")])
+
+
+def test_it_is_deployed_as_it_was_from_the_kept_image_where_luma_yml_says_today() -> None:
+    spec = spec_of(release("r1"), app("web1", "web2"))
+    assert (spec["replicas"], spec["hosts"], spec["build"]) == (3, ["web1", "web2"], None)
+    assert (spec["image"], spec["release"]) == ("luma/shop/blog:r1", "r1")
+
+
+def test_log_lines_are_in_the_order_of_time() -> None:
+    def line(second: int, text: str) -> dict[str, str]:
+        return {"at": f"2026-11-22T21:03:{second:02}.000000000Z", "container": "blog-blue", "text": text}
+
+    found = {"web1": {"lines": [line(1, "a"), line(3, "c")]}, "web2": {"lines": [line(2, "b")]}}
+    assert log_lines(found)["report"] == [
+        "[web1] blog-blue | a",
+        "[web2] blog-blue | b",
+        "[web1] blog-blue | c",
+    ]
