@@ -7,50 +7,109 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
+from ansible import constants
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
+from ansible_collections.luma.deploy.plugins.module_utils._images import REGISTRY_OPTIONS, Registry
+from ansible_collections.luma.deploy.plugins.plugin_utils._images import local_image
+from ansible_collections.luma.deploy.plugins.plugin_utils._push import push
+from ansible_collections.luma.deploy.plugins.plugin_utils._secret_arguments import with_secrets
 
+OPTIONS = {
+    "project": {"type": "str", "required": True},
+    "app": {"type": "str", "required": True},
+    "image": {"type": "str", "required": True},
+    "context": {"type": "path", "required": True},
+    "dockerfile": {"type": "str", "default": "Dockerfile"},
+    "args": {"type": "dict", "default": {}},
+    "target": {"type": "str"},
+    "platform": {"type": "str"},
+    "prepare": {"type": "list", "elements": "str"},
+    "folder": {"type": "path", "default": "."},
+    **REGISTRY_OPTIONS,
+}
 OUTPUT_LINES = 30
 
 
+class Row(NamedTuple):
+    """An image of the app that the engine has under one name. ``digest`` is what the registry of that name calls it,
+    ``<none>`` where it was never pushed or pulled."""
+
+    id: str
+    name: str
+    digest: str
+
+
 class ActionModule(ActionBase):
-    """Runs the command that prepares the build, then ``docker build``, on the controller."""
+    """Runs the command that prepares the build, ``docker build``, and a push, on the controller."""
 
     _supports_check_mode = True
     _requires_connection = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
-        _validation, arguments = self.validate_argument_spec(
-            {
-                "image": {"type": "str", "required": True},
-                "context": {"type": "path", "required": True},
-                "dockerfile": {"type": "str", "default": "Dockerfile"},
-                "prepare": {"type": "list", "elements": "str"},
-                "folder": {"type": "path", "default": "."},
-            }
-        )
-        if self._task.check_mode:
-            return result | {"skipped": True, "msg": "no image is built in check mode"}
+        _validation, options = self.validate_argument_spec(OPTIONS)
         began = time.monotonic()
-        if arguments["prepare"]:
-            run(arguments["prepare"], arguments["folder"], f"build.prepare of {arguments['image']}")
-        before = image_id(arguments["image"])
-        file = f"{arguments['context']}/{arguments['dockerfile']}"
-        build = ["docker", "build", "--file", file, "--tag", arguments["image"], arguments["context"]]
-        output = run(build, arguments["folder"], f"The build of {arguments['image']}")
-        after = image_id(arguments["image"])
-        seconds = time.monotonic() - began
+        image = options["image"]
+        if options["prepare"]:
+            run(options["prepare"], options["folder"], f"build.prepare of {image}")
+        known = images_of(options["project"], options["app"])
+        image_id, output = build(options, tag=not self._task.check_mode)
+        if all(row.id != image_id for row in known) and not self._task.check_mode:
+            # An engine with containerd's image store calls it otherwise than the build does.
+            image_id = (local_image(image) or {"Id": image_id})["Id"]
+        changed = all(row.id != image_id for row in known)
+        report = [f"Built image {image} in {time.monotonic() - began:.1f} s"] if changed else []
+        if options["registry"] and not self._task.check_mode and not is_pushed(image, image_id, known):
+            report.append(self._push(image, options))
+            changed = True
         return result | {
-            "changed": before != after,
-            "image_id": after,
+            "changed": changed,
+            "image_id": image_id,
             "stdout_lines": output.splitlines(),
-            "report": [f"Built image {arguments['image']} in {seconds:.1f} s"] if before != after else [],
+            "report": [] if self._task.check_mode else report,
         }
+
+    def _push(self, image: str, options: dict[str, Any]) -> str:
+        began = time.monotonic()
+        completed = with_secrets(options, options["luma_file"], "apps", options["app"], self._loader)
+        push(image, Registry.of(completed["registry"]))
+        return f"Pushed image {image} in {time.monotonic() - began:.1f} s"
+
+
+def images_of(project: str, app: str) -> list[Row]:
+    """The images that were built for an app, dangling ones too."""
+    label_filters = [f"--filter=label=luma.project={project}", f"--filter=label=luma.app={app}"]
+    row_format = "{{.ID}} {{.Repository}}:{{.Tag}} {{.Digest}}"
+    command = ["docker", "image", "ls", "--no-trunc", "--digests", *label_filters, "--format", row_format]
+    return [Row(*line.split()) for line in run(command, ".", "The list of images").splitlines()]
+
+
+def is_pushed(image: str, image_id: str, known: Sequence[Row]) -> bool:
+    """Whether a registry has the image under this name already."""
+    return any((row.id, row.name) == (image_id, image) and row.digest != "<none>" for row in known)
+
+
+def build(options: dict[str, Any], tag: bool) -> tuple[str, str]:
+    """Runs ``docker build``; returns the image's id, and the build's output."""
+    with tempfile.TemporaryDirectory(prefix="build-", dir=constants.DEFAULT_LOCAL_TMP) as folder:
+        id_file = Path(folder, "id")
+        command = ["docker", "build", "--file", str(Path(options["context"], options["dockerfile"]))]
+        command += ["--iidfile", str(id_file)]
+        command += ["--label", f"luma.project={options['project']}", "--label", f"luma.app={options['app']}"]
+        command += ["--tag", options["image"]] if tag else []
+        for name in ("target", "platform"):
+            command += [f"--{name}", options[name]] if options[name] else []
+        for name, value in options["args"].items():
+            command += ["--build-arg", f"{name}={value}"]
+        output = run([*command, options["context"]], options["folder"], f"The build of {options['image']}")
+        return id_file.read_text(encoding="ascii").strip(), output
 
 
 def run(command: Sequence[str], folder: str, what: str) -> str:
@@ -73,10 +132,3 @@ def run(command: Sequence[str], folder: str, what: str) -> str:
         lines = "\n".join(f"  {line}" for line in done.stdout.splitlines()[-OUTPUT_LINES:])
         raise AnsibleActionFail(f"{what} failed with exit code {done.returncode}; nothing was deployed.\n{lines}")
     return done.stdout
-
-
-def image_id(image: str) -> str:
-    """The id of a local image, empty where there is none."""
-    command = ["docker", "image", "inspect", "--format", "{{.Id}}", image]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-    return done.stdout.strip()

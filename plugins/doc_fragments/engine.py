@@ -147,3 +147,44 @@ options:
     type: int
     default: 1
 """
+
+    REGISTRY = r"""
+options:
+  registry:
+    description:
+      - The login for the registry that images are pulled from. It is not stored on the host, and not used for images of
+        other registries.
+      - Without O(registry.username) the engine's own login is used, where it has one.
+    type: dict
+    suboptions:
+      server:
+        description: The registry's host, with or without a port, or its URL; Docker Hub without it.
+        type: str
+      username:
+        description: The user's name.
+        type: str
+      password:
+        description: The password. With O(luma_file) it is looked up on the controller.
+        type: str
+  luma_file:
+    description:
+      - The absolute path of a luma.yml on the controller. The values of O(secret_names) and the registry's password
+        are looked up in C(.luma/secrets) beside it, the environment and the vault, when the module is run.
+    type: path
+"""
+
+    SECRETS = r"""
+options:
+  secrets:
+    description:
+      - Environment variables whose values are secret. They are in the containers' environment only, never in a
+        result, a diff or a log. Where the logs of a container that failed show them, they are hidden.
+      - Another value is another configuration.
+    type: dict
+    default: {}
+  secret_names:
+    description: The names of variables that O(luma_file) gives secret values to.
+    type: list
+    elements: str
+    default: []
+"""

@@ -19,19 +19,22 @@ SECRET_OPTIONS: dict[str, t.Any] = {
     "secret_names": {"type": "list", "elements": "str", "default": [], "no_log": False},
 }
 
+#: What Ansible itself shows in place of such an option.
+HIDDEN = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
+
 #: What is shorter cannot be told from any other text.
 SHORTEST_HIDDEN = 4
 
 
-def take_secrets(module: AnsibleModule) -> dict[str, str]:
-    """The option ``secrets``, of which only the names stay in what the module returns.
+def take_secrets(module: AnsibleModule, options: dict[str, t.Any]) -> dict[str, str]:
+    """The values of ``secrets`` in a module's ``options`` (its parameters, or suboptions), where only the names stay.
 
     Ansible would hide every secret value wherever it occurs in a result. A user's name "blog" would then be missing in
     the names of containers, on which the roles go on working. So the values are taken out of the parameters instead,
     and hidden in errors only, see `hidden_in_errors`.
     """
-    secrets = {name: str(value) for name, value in module.params["secrets"].items()}
-    module.params["secrets"] = dict.fromkeys(secrets, "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER")
+    secrets = {name: str(value) for name, value in options["secrets"].items()}
+    options["secrets"] = dict.fromkeys(secrets, HIDDEN)
     module.no_log_values.difference_update(secrets.values())
     return secrets
 

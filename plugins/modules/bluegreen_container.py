@@ -27,6 +27,8 @@ extends_documentation_fragment:
   - luma.deploy.engine.app
   - luma.deploy.engine.health
   - luma.deploy.engine.route
+  - luma.deploy.engine.registry
+  - luma.deploy.engine.secrets
 options:
   state:
     description:
@@ -40,8 +42,20 @@ options:
     type: str
     choices: [blue, green]
   image:
-    description: The image. It is pulled where the host does not have it. Required with O(state=present).
+    description:
+      - The image. Where the host does not have it, it is pulled, and where that fails, sent from the controller's
+        engine, if that has it.
+      - Required with O(state=present).
     type: str
+  image_id:
+    description:
+      - The id of the image that O(image) means, see RV(luma.deploy.image_build#module:image_id). An image that has
+        the name on the host and another id is replaced.
+    type: str
+  pull:
+    description: Whether an image that the host does not have is pulled. Without it, it is sent from the controller.
+    type: bool
+    default: true
   release:
     description:
       - The release's name, for the label C(luma.release) and the environment variable E(LUMA_RELEASE).
@@ -115,6 +129,18 @@ EXAMPLES = r"""
       hosts: [blog.com]
       app_port: 3000
   register: prepared
+
+- name: Make it from a private registry, with a secret of the vault
+  luma.deploy.bluegreen_container:
+    project: shop
+    app: blog
+    image: registry.example.com/my-blog:42
+    registry:
+      server: registry.example.com
+      username: deploy
+      password: "{{ vault_registry_password }}"
+    secrets:
+      DATABASE_PASSWORD: "{{ vault_database_password }}"
 
 - name: Remove what is left of the inactive color
   luma.deploy.bluegreen_container:
@@ -206,6 +232,15 @@ report:
   type: list
   elements: str
   returned: success
+missing_image:
+  description: The image that the host lacks, which the action plugin then sends.
+  type: str
+  returned: when an image could not be pulled
+layers:
+  description: The chain ids of the layers that the host has.
+  type: list
+  elements: str
+  returned: when an image could not be pulled
 failures:
   description: What is known about each replica that did not become healthy.
   type: list
@@ -258,6 +293,8 @@ from ansible_collections.luma.deploy.plugins.module_utils._containers import sho
 from ansible_collections.luma.deploy.plugins.module_utils._drain import refuse_active, retire
 from ansible_collections.luma.deploy.plugins.module_utils._engine import Engine
 from ansible_collections.luma.deploy.plugins.module_utils._health import HealthCheck
+from ansible_collections.luma.deploy.plugins.module_utils._hidden import SECRET_OPTIONS, hidden_in_errors, take_secrets
+from ansible_collections.luma.deploy.plugins.module_utils._images import REGISTRY_OPTIONS, Registry
 from ansible_collections.luma.deploy.plugins.module_utils._module import (
     APP_OPTIONS,
     ENGINE_OPTIONS,
@@ -277,6 +314,7 @@ from ansible_collections.luma.deploy.plugins.module_utils._routing import (
 
 
 def present(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:
+    engine.registry = Registry.of(module.params["registry"])
     if not module.params["route"]:
         return prepare(module, engine)
     routed = ensure_route(module, engine)
@@ -291,15 +329,15 @@ def present(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:
 
 
 def prepare(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:
-    params = module.params
-    image = engine.image(params["image"]) if module.check_mode else engine.need_image(params["image"])
+    params, secrets = module.params, take_secrets(module, module.params)
+    image = wanted_image(module, engine)
     check = health_check_of(params, image)
     wanted = Wanted(
         image=params["image"],
         replicas=params["replicas"],
         release=params["release"] or "",
         command=tuple(params["command"]),
-        environment={key: str(value) for key, value in params["environment"].items()},
+        environment=dict({key: str(value) for key, value in params["environment"].items()}, **secrets),
         ports=tuple(params["ports"]),
         volumes=tuple(params["volumes"]),
         check=check,
@@ -310,14 +348,22 @@ def prepare(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:
         proxy_of(module),
         app_of(params),
         wanted,
-        image["Id"] if image else "",
+        image["Id"] if image else params["image_id"] or "",
         params["deploy_timeout"] or default_deploy_timeout(check),
         params["drain_timeout"],
     )
-    prepared = preparation.run(params["force"], module.check_mode)
-    return dict(
-        facts(prepared), changed=prepared.created, diff=difference(prepared, wanted, image), report=report(prepared)
-    )
+    with hidden_in_errors(secrets):
+        prepared = preparation.run(params["force"], module.check_mode)
+    diff = difference(prepared, wanted, preparation.image_id)
+    return dict(facts(prepared), changed=prepared.created, diff=diff, report=report(prepared))
+
+
+def wanted_image(module: AnsibleModule, engine: Engine) -> dict[str, t.Any] | None:
+    """The image's inspect result; None in check mode where it would have to be brought first."""
+    params = module.params
+    if module.check_mode:
+        return engine.image(params["image_id"] or params["image"])
+    return engine.need_image(params["image"], params["image_id"] or "", params["pull"])
 
 
 def absent(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:
@@ -344,13 +390,13 @@ def default_deploy_timeout(check: HealthCheck) -> float:
     return 30 + check.start_period + check.retries * (check.interval + check.timeout)
 
 
-def difference(prepared: Prepared, wanted: Wanted, image: t.Mapping[str, t.Any] | None) -> dict[str, t.Any]:
+def difference(prepared: Prepared, wanted: Wanted, image_id: str) -> dict[str, t.Any]:
     """The diff of the color that is to serve; environment values are not in it."""
     if not prepared.created:
         return {"before": "", "after": ""}
     after = {
         "color": prepared.color,
-        "image": short_id(image["Id"]) if image else wanted.image,
+        "image": short_id(image_id) or wanted.image,
         "release": prepared.release,
         "replicas": wanted.replicas,
         "configuration": wanted.config_hash,
@@ -380,9 +426,13 @@ def main() -> None:
             **APP_OPTIONS,
             **HEALTH_OPTIONS,
             **ROUTE_OPTIONS,
+            **REGISTRY_OPTIONS,
+            **SECRET_OPTIONS,
             state={"type": "str", "choices": ["present", "absent"], "default": "present"},
             color={"type": "str", "choices": list(COLORS)},
             image={"type": "str"},
+            image_id={"type": "str"},
+            pull={"type": "bool", "default": True},
             release={"type": "str"},
             command={"type": "list", "elements": "str", "default": []},
             environment={"type": "dict", "default": {}},

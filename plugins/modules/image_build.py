@@ -15,9 +15,22 @@ author:
 description:
   - Runs C(docker build) on the controller, with its cache, so that a build without changes takes a moment.
   - The output is shown only where the build fails.
+  - Where O(registry) is given, the image is pushed, unless the registry has it under this name. The login is used for
+    this push only and stored nowhere.
+  - The image gets the labels C(luma.project) and C(luma.app).
+extends_documentation_fragment:
+  - luma.deploy.engine.registry
 options:
+  project:
+    description: The project's name.
+    type: str
+    required: true
+  app:
+    description: The app's name.
+    type: str
+    required: true
   image:
-    description: The name of the image.
+    description: The name of the image with its tag, and with the registry where it is pushed to one.
     type: str
     required: true
   context:
@@ -28,6 +41,16 @@ options:
     description: The Dockerfile, relative to the context.
     type: str
     default: Dockerfile
+  args:
+    description: Build arguments. They are on the command line and in the image's history, and no place for secrets.
+    type: dict
+    default: {}
+  target:
+    description: The stage to build, the last one without it.
+    type: str
+  platform:
+    description: The platform to build for, such as V(linux/arm64), the engine's own without it.
+    type: str
   prepare:
     description: A command to run before, which makes what the Dockerfile needs, such as its base image.
     type: list
@@ -38,23 +61,41 @@ options:
     default: .
 requirements:
   - The C(docker) command on the controller
+  - Docker SDK for Python on the controller, where O(registry) is given
 attributes:
   check_mode:
-    support: partial
-    description: Nothing is built, and the result does not say whether the image would be another one.
+    support: full
+    description:
+      - The image is built without a name, so that its id is known, and not pushed. O(prepare) is run, since the build
+        needs it.
   diff_mode:
     support: none
-    description: There is nothing to compare.
+    description: There is nothing to compare but the image's id.
   idempotent:
     support: full
-    description: Where nothing changed, the image is the one there was.
+    description: A build of the same files gives the same image.
 """
 
 EXAMPLES = r"""
 - name: Build the blog
   luma.deploy.image_build:
-    image: my-blog
-    context: ./blog
+    project: shop
+    app: blog
+    image: shop-blog:3f2a9c8
+    context: /srv/shop/blog
+    args:
+      NODE_ENV: production
+
+- name: Build it and push it
+  luma.deploy.image_build:
+    project: shop
+    app: blog
+    image: registry.example.com/shop-blog:3f2a9c8
+    context: /srv/shop/blog
+    registry:
+      server: registry.example.com
+      username: deploy
+      password: "{{ vault_registry_password }}"
 """
 
 RETURN = r"""

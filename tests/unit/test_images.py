@@ -177,14 +177,14 @@ def module_with(secrets: dict[str, Any]) -> Any:
 
 def test_values_leave_the_parameters_and_names_stay() -> None:
     module = module_with({"USER": "blog", "PORT": 5432})
-    assert take_secrets(module) == {"USER": "blog", "PORT": "5432"}
+    assert take_secrets(module, module.params) == {"USER": "blog", "PORT": "5432"}
     assert list(module.params["secrets"]) == ["USER", "PORT"]
     assert "blog" not in module.params["secrets"].values()
 
 
 def test_a_short_value_does_not_hide_what_the_roles_need() -> None:
     module = module_with({"USER": "blog"})
-    take_secrets(module)
+    take_secrets(module, module.params)
     assert module.no_log_values == set()
 
 
