@@ -1,0 +1,133 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the luma authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Ansible module: returns what the containers of apps, or the proxy, have written."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: container_logs
+short_description: Return what the containers of apps, or luma-proxy, have written
+version_added: 0.2.0
+author:
+  - The luma authors (@luma-deploy)
+description:
+  - Returns the log lines of all containers of the apps on a host, of both colors, in the order of time.
+  - With O(follow=true) the action on the controller asks again and again, and prints the lines as they come, until it
+    is interrupted. Containers that a deployment makes meanwhile join. It takes one of Ansible's forks for each host.
+extends_documentation_fragment:
+  - luma.deploy.engine
+options:
+  project:
+    description: The project's name.
+    type: str
+    required: true
+  apps:
+    description: The apps' names.
+    type: list
+    elements: str
+    default: []
+  proxy:
+    description: Whether to return the lines of luma-proxy instead.
+    type: bool
+    default: false
+  lines:
+    description: How many of the last lines of each container to return, where there is no O(cursor).
+    type: int
+    default: 100
+  cursor:
+    description: What RV(cursor) was at the last look. Only later lines are returned.
+    type: dict
+    default: {}
+  wait:
+    description: How long to wait for a first line, in seconds.
+    type: float
+    default: 0
+  follow:
+    description: Whether to go on, and print the lines.
+    type: bool
+    default: false
+attributes:
+  check_mode:
+    support: full
+    description: It never changes anything.
+  diff_mode:
+    support: none
+    description: It never changes anything.
+  idempotent:
+    support: full
+    description: It never changes anything.
+"""
+
+EXAMPLES = r"""
+- name: Ask for the blog's last lines
+  luma.deploy.container_logs:
+    project: shop
+    apps: [blog]
+    lines: 20
+"""
+
+RETURN = r"""
+lines:
+  description: The lines, in the order of time.
+  type: list
+  elements: dict
+  returned: success
+  contains:
+    at:
+      description: When it was written (RFC 3339, nine digits of a second).
+      type: str
+    container:
+      description: The container's name.
+      type: str
+    text:
+      description: The line.
+      type: str
+cursor:
+  description: How far that was, for the next look.
+  type: dict
+  returned: success
+containers:
+  description: The containers' names.
+  type: list
+  elements: str
+  returned: success
+"""
+
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.luma.deploy.plugins.module_utils._engine import LABEL_APP, LABEL_PROJECT, LABEL_ROLE, Engine
+from ansible_collections.luma.deploy.plugins.module_utils._logs import read_logs
+from ansible_collections.luma.deploy.plugins.module_utils._module import ENGINE_OPTIONS, run
+
+
+def read(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:
+    params = module.params
+    labels = [[f"{LABEL_PROJECT}={params['project']}", f"{LABEL_APP}={app}"] for app in params["apps"]]
+    if params["proxy"]:
+        labels = [[f"{LABEL_ROLE}=proxy"]]
+    lines, cursor, containers = read_logs(engine, labels, params["lines"], params["cursor"], params["wait"])
+    return {"changed": False, "lines": lines, "cursor": cursor, "containers": containers}
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec=dict(
+            ENGINE_OPTIONS,
+            project={"type": "str", "required": True},
+            apps={"type": "list", "elements": "str", "default": []},
+            proxy={"type": "bool", "default": False},
+            lines={"type": "int", "default": 100},
+            cursor={"type": "dict", "default": {}},
+            wait={"type": "float", "default": 0},
+            follow={"type": "bool", "default": False},
+        ),
+        supports_check_mode=True,
+    )
+    run(module, read)
+
+
+if __name__ == "__main__":
+    main()
