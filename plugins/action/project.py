@@ -34,6 +34,7 @@ class ActionModule(ActionBase):
                 "file": {"type": "str", "default": "luma.yml"},
                 "apps": {"type": "list", "elements": "str", "default": []},
                 "services": {"type": "bool", "default": False},
+                "announce": {"type": "bool", "default": False},
             }
         )
         inventory = inventory_of(task_vars or {})
@@ -51,7 +52,7 @@ class ActionModule(ActionBase):
             "services": services,
             "hosts": hosts,
             "engine_missing": LOCALHOST in hosts and not engine_listens(),
-            "report": [line for app in apps for line in announcement(app)],
+            "report": [line for app in apps for line in announcement(app)] if arguments["announce"] else [],
         }
 
 

@@ -33,6 +33,10 @@ options:
     description: Whether services are wanted beside the apps; those that O(apps) names, or all where it names none.
     type: bool
     default: false
+  announce:
+    description: Whether to say that the deployment of the apps begins.
+    type: bool
+    default: false
 attributes:
   check_mode:
     support: full
@@ -98,7 +102,7 @@ invalid_input:
   type: bool
   returned: failure
 report:
-  description: What is about to be done, as the luma command prints it.
+  description: What is about to be done, as the luma command prints it, where O(announce=true).
   type: list
   elements: str
   returned: success

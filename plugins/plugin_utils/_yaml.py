@@ -254,11 +254,11 @@ class Reader:
             self._mistake(node.start_mark, path, "has to be a list")
             items = []
         result: list[Any] = []
-        for item, scalar in items:
-            inner = f"{path}[{len(result)}]"
-            value = None if scalar is None else self._accepted(item, inner, schema.parse, scalar)
+        for index, (item, scalar) in enumerate(items):
+            value = None if scalar is None else self._accepted(item, f"{path}[{index}]", schema.parse, scalar)
             if value is not None:
-                self.places[inner] = item.start_mark
+                # Counted in what is returned, which is what later checks go by.
+                self.places[f"{path}[{len(result)}]"] = item.start_mark
                 result.append(value)
         return result
 

@@ -10,7 +10,10 @@ from typing import Any
 
 import pytest
 from ansible_collections.luma.deploy.plugins.plugin_utils._config import load
+from ansible_collections.luma.deploy.plugins.plugin_utils._servers import Inventory
 from ansible_collections.luma.deploy.plugins.plugin_utils._yaml import InvalidFile
+
+from tests.unit.luma_file import app, mistakes, read
 
 SMALLEST = """
 apps:
@@ -23,43 +26,81 @@ apps:
 """
 
 
-def read(folder: Path, text: str) -> dict[str, Any]:
-    file = folder / "luma.yml"
-    file.write_text(text)
-    return load(str(file))
-
-
-def app(folder: Path, keys: str) -> dict[str, Any]:
-    """The app of a file with these keys beside the image."""
-    lines = "".join(f"    {line}\n" for line in keys.splitlines())
-    apps: dict[str, Any] = read(folder, "name: shop\napps:\n  blog:\n    image: my-blog\n" + lines)["apps"]
-    return dict(apps["blog"])
-
-
-def mistakes(folder: Path, text: str) -> list[str]:
-    with pytest.raises(InvalidFile) as caught:
-        read(folder, text)
-    return [line.removeprefix(f"{folder}/") for line in str(caught.value).splitlines()]
-
-
 def test_the_smallest_file_has_all_defaults(tmp_path: Path) -> None:
     folder = tmp_path / "My Shop"
     folder.mkdir()
-    project = read(folder, SMALLEST)
-    blog = project["apps"]["blog"]
+    project = read(folder, SMALLEST, inventory=Inventory())
     assert project["project"] == "my-shop"
+    assert (project["folder"], project["file"]) == (str(folder), str(folder / "luma.yml"))
     assert project["proxy"] == {"image": None, "http_port": None, "https_port": None, "bind": None}
-    assert (blog["image"], blog["replicas"], blog["drain_timeout"], blog["stop_timeout"]) == ("my-blog", 2, 30.0, 30.0)
-    assert blog["health_check"] == {
-        "path": "/up",
-        "port": 3000,
-        "host": "blog.com",
-        "interval": 1.0,
-        "timeout": 5.0,
-        "retries": 30,
-        "start_period": 0.0,
+    assert (project["services"], project["warnings"]) == ({}, [])
+    blog = project["apps"]["blog"]
+    assert blog == {
+        "project": "my-shop",
+        "name": "blog",
+        "image": "my-blog",
+        "release": None,
+        "build": None,
+        "registry": None,
+        "hosts": ["localhost"],
+        "servers": [],
+        "replicas": 2,
+        "command": [],
+        "environment": {},
+        "secrets": [],
+        "ports": [],
+        "volumes": [],
+        "health_check": {
+            "path": "/up",
+            "port": 3000,
+            "host": "blog.com",
+            "interval": 1.0,
+            "timeout": 5.0,
+            "retries": 30,
+            "start_period": 0.0,
+        },
+        "proxied": True,
+        "route": {"hosts": ["blog.com"], "app_port": 3000, "response_timeout": 30.0, "forward_headers": False},
+        "proxy": {
+            "hosts": ["blog.com"],
+            "app_port": 3000,
+            "ssl": False,
+            "ssl_redirect": False,
+            "forward_headers": False,
+            "response_timeout": 30.0,
+        },
+        "drain_timeout": 30.0,
+        "stop_timeout": 30.0,
     }
-    assert blog["route"]["response_timeout"] == 30.0
+
+
+def test_a_service_has_all_defaults(tmp_path: Path) -> None:
+    services = read(tmp_path, "name: shop\nservices:\n  db:\n    image: postgres:17\n    ports: ['5432:5432']")[
+        "services"
+    ]
+    assert services == {
+        "db": {
+            "project": "shop",
+            "name": "db",
+            "image": "postgres:17",
+            "registry": None,
+            "servers": [],
+            "command": [],
+            "environment": {},
+            "secrets": [],
+            "ports": ["5432:5432"],
+            "volumes": [],
+            "stop_timeout": 30.0,
+        }
+    }
+
+
+def test_apps_and_services_as_lists(tmp_path: Path) -> None:
+    as_lists = (
+        "name: shop\napps:\n- {name: blog, image: x}\n- {name: api, image: y}\nservices:\n- {image: z, name: db}\n"
+    )
+    as_maps = "name: shop\napps: {blog: {image: x}, api: {image: y}}\nservices: {db: {image: z}}\n"
+    assert read(tmp_path, as_lists) == read(tmp_path, as_maps)
 
 
 @pytest.mark.parametrize(
@@ -70,16 +111,21 @@ def test_durations(tmp_path: Path, text: str, seconds: float) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ['plain: ["A=1", "B=x=y", "C="]', "plain:\n    A: 1\n    B: x=y\n    C:", "plain: {A: 1, B: x=y, C: ''}"]
+    "text",
+    [
+        'plain: ["A=1.10", "B=x=y", "C=", "D=yes"]',
+        "plain:\n    A: 1.10\n    B: x=y\n    C:\n    D: yes",
+        "plain: {A: 1.10, B: x=y, C: '', D: yes}",
+    ],
 )
-def test_environment_as_list_and_as_map(tmp_path: Path, text: str) -> None:
+def test_environment_as_list_and_as_map_is_taken_as_it_is_written(tmp_path: Path, text: str) -> None:
     keys = "environment:\n" + "\n".join("  " + line for line in text.splitlines())
-    assert app(tmp_path, keys)["environment"] == {"A": "1", "B": "x=y", "C": ""}
+    assert app(tmp_path, keys)["environment"] == {"A": "1.10", "B": "x=y", "C": "", "D": "yes"}
 
 
-def test_both_names_of_a_health_check(tmp_path: Path) -> None:
-    assert app(tmp_path, "healthcheck: {http_path: /ok}")["health_check"]["path"] == "/ok"
-    assert app(tmp_path, "health_check: {path: /ok}")["health_check"]["path"] == "/ok"
+@pytest.mark.parametrize("keys", ["healthcheck: {http_path: /ok}", "health_check: {path: /ok}"])
+def test_both_names_of_a_health_check(tmp_path: Path, keys: str) -> None:
+    assert app(tmp_path, keys)["health_check"]["path"] == "/ok"
 
 
 def test_a_command_takes_the_place_of_the_request(tmp_path: Path) -> None:
@@ -97,8 +143,34 @@ def test_a_relative_volume_is_relative_to_the_file(tmp_path: Path) -> None:
     assert volumes == [f"{tmp_path}/data:/data", "cache:/cache", "/srv:/srv:ro"]
 
 
-def test_a_command_is_split_as_a_shell_does(tmp_path: Path) -> None:
-    assert app(tmp_path, "command: serve --name 'my blog'")["command"] == ["serve", "--name", "my blog"]
+@pytest.mark.parametrize("words", ["serve --name 'my blog'", "[serve, --name, my blog]"])
+def test_a_command_is_split_as_a_shell_does(tmp_path: Path, words: str) -> None:
+    assert app(tmp_path, f"command: {words}")["command"] == ["serve", "--name", "my blog"]
+
+
+def test_what_is_left_empty_is_as_if_it_were_absent(tmp_path: Path) -> None:
+    empty = "ports:\nvolumes:\nenvironment:\n  plain:\n  secret:\nhealth_check:\n"
+    assert app(tmp_path, empty) == app(tmp_path, "replicas: 1")
+
+
+def test_a_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "web").mkdir()
+    (tmp_path / "web" / "Dockerfile").touch()
+    monkeypatch.setenv("NODE_ENV", "test")
+    build = "{context: web, args: [NODE_ENV, A=1], target: web, platform: linux/arm64}"
+    text = f"name: shop\napps:\n  blog:\n    build: {build}\n"
+    blog = read(tmp_path, text)["apps"]["blog"]
+    assert blog["image"] == "shop-blog"
+    assert blog["build"] == {
+        "folder": str(tmp_path),
+        "context": f"{tmp_path}/web",
+        "dockerfile": "Dockerfile",
+        "prepare": None,
+        "args": {"NODE_ENV": "test", "A": "1"},
+        "target": "web",
+        "platform": "linux/arm64",
+    }
+    assert read(tmp_path, text.replace("[NODE_ENV, A=1]", "{A: 1}"))["apps"]["blog"]["build"]["args"] == {"A": "1"}
 
 
 def test_every_mistake_is_reported_at_once_with_its_place(tmp_path: Path) -> None:
@@ -109,19 +181,41 @@ apps:
     image: my-blog
     replicas: 0
     proxy:
-      hosts: [blog.com]
+      hosts: [blog.com, a b, c d]
       app_prot: 3000
     drain_timeout: soon
+    build: {context: nowhere}
   deploy:
     image: x
+  api:
+    environment: {plain: {A: "${NOT_SET}"}, secret: [API_KEY]}
+    server: not-there
+    proxy: {hosts: [BLOG.com]}
+services:
+  api: {image: x}
+  db:
+    ports: [80:80]
 prxy: {}
 """
-    assert mistakes(tmp_path, text) == [
+    assert mistakes(tmp_path, text, Inventory(["web1"])) == [
         "luma.yml:5:15: apps.blog.replicas: has to be a whole number, 1 or more",
+        "luma.yml:7:25: apps.blog.proxy.hosts[1]: a b is not a host name",
+        "luma.yml:7:30: apps.blog.proxy.hosts[2]: c d is not a host name",
         "luma.yml:8:7: apps.blog.proxy.app_prot: unknown key; did you mean app_port?",
         "luma.yml:9:20: apps.blog.drain_timeout: has to be a duration such as 500ms, 5s or 1m, or a number of seconds",
-        "luma.yml:10:3: apps.deploy: an app cannot be called like the command luma deploy",
-        "luma.yml:12:1: prxy: unknown key; did you mean proxy?",
+        "luma.yml:10:22: apps.blog.build.context: there is no folder nowhere",
+        "luma.yml:11:3: apps.deploy: an app cannot be called like the command luma deploy",
+        "luma.yml:13:3: apps.api: has neither image nor build: it needs one of them",
+        "luma.yml:14:30: apps.api.environment.plain.A: the environment variable NOT_SET is not set; for a literal ${ "
+        "write $${",
+        "luma.yml:14:54: apps.api.environment.secret[0]: the secret API_KEY is missing: add a line API_KEY=... to "
+        ".luma/secrets",
+        "luma.yml:15:13: apps.api.servers[0]: not-there is no host or group of the inventory, and no name that has an "
+        "address",
+        "luma.yml:16:21: apps.api.proxy.hosts[0]: BLOG.com belongs to blog already",
+        "luma.yml:18:3: services.api: an app has this name already",
+        "luma.yml:19:3: services.db: has no image",
+        "luma.yml:21:1: prxy: unknown key; did you mean proxy?",
     ]
 
 
@@ -130,18 +224,26 @@ prxy: {}
     [
         ("replicas: true", "has to be a whole number"),
         ("replicas: '2'", "has to be a whole number"),
+        ("replicas:", "has no value"),
+        ("replicas: [2]", "has to be one value"),
         ("proxy: {app_port: 70000}", "has to be a port"),
-        ("proxy: {hosts: [a b]}", "a b is not a host name"),
         ("proxy: {ssl: maybe}", "has to be true or false"),
         ("health_check: {path: up}", "has to be a path"),
         ("health_check: {path: '/a b'}", "has to be a path"),
-        ("ports: [http]", "is not a published port"),
+        ("health_check: {path: /a, http_path: /b}", "path is there already, under its other name"),
+        ("ports: [http]", "http is not a published port"),
+        ("ports: {a: b}", "has to be a list"),
+        ("ports: 80", "has to be a list"),
         ("environment: {plain: [A]}", "has to be KEY=VALUE"),
+        ("environment: {plain: {A B: 1}}", "has to be the name of an environment variable"),
         ("environment: [A=1]", "has to be a map"),
         ("servers: [web 1]", "neither a host name nor an address"),
         ('command: "it\'s"', "cannot be split"),
         ("drain_timeout: -1", "has to be a duration"),
         ("replicas: 1\nreplicas: 2", "is there twice"),
+        ("volumes: [!other a]", "the tag !other is unknown"),
+        ("build: {args: [NOT_SET], prepare: x}", "the environment variable NOT_SET is not set"),
+        ("build: {context: .}", "there is no Dockerfile in"),
     ],
 )
 def test_a_wrong_value_is_named(tmp_path: Path, keys: str, mistake: str) -> None:
@@ -149,29 +251,76 @@ def test_a_wrong_value_is_named(tmp_path: Path, keys: str, mistake: str) -> None
         app(tmp_path, keys)
 
 
-@pytest.mark.parametrize("port", ["3000", "8080:3000", "127.0.0.1::3000", "8080-8083:3000/tcp", "53:53/udp"])
+@pytest.mark.parametrize("port", ["3000", "22:22", "127.0.0.1::3000", "8080-8083:3000/tcp", "53:53/udp"])
 def test_ports_as_docker_takes_them(tmp_path: Path, port: str) -> None:
-    assert app(tmp_path, f"ports: ['{port}']")["ports"] == [port]
-
-
-def test_two_apps_cannot_have_the_same_host(tmp_path: Path) -> None:
-    text = "apps:\n  a: {image: x, proxy: {hosts: [a.b]}}\n  b: {image: x, proxy: {hosts: [A.B]}}\n"
-    assert mistakes(tmp_path, text) == ["luma.yml:3:33: apps.b.proxy.hosts[0]: A.B belongs to a already"]
+    # YAML itself takes 22:22 for a number to the base of 60.
+    assert app(tmp_path, f"ports: [{port}]")["ports"] == [port]
 
 
 @pytest.mark.parametrize(
-    ("text", "mistake"),
+    ("text", "expected"),
     [
-        ("apps: [", "this is not YAML"),
+        ("apps: [", "luma.yml:1:8: this is not YAML"),
+        ("a: \0", "this is not YAML"),
         ("", "there is no app in it"),
         ("apps:\n  blog: {}\n", "neither image nor build"),
+        ("apps: [{image: x}]", "luma.yml:1:8: apps[0]: has to be a map with name"),
+        ("apps: [{name: a, image: x}, {name: a, image: x}]", "luma.yml:1:36: apps.a: is there twice"),
+        ("apps:\n  Blog: {image: x}", "the name of an app has to hold only a-z"),
+        (
+            "apps:\n  blog: {image: x}\nservices:\n  blog-green-1: {image: x}",
+            "a container of the app blog may have this",
+        ),
     ],
 )
-def test_a_file_that_says_nothing(tmp_path: Path, text: str, mistake: str) -> None:
-    with pytest.raises(InvalidFile, match=mistake):
-        read(tmp_path, text)
+def test_a_file_that_is_wrong_as_a_whole(tmp_path: Path, text: str, expected: str) -> None:
+    assert expected in "\n".join(mistakes(tmp_path, text))
 
 
 def test_a_missing_file_is_an_error_that_says_where_it_was_looked_for(tmp_path: Path) -> None:
     with pytest.raises(InvalidFile, match="No such file or directory"):
         load(str(tmp_path / "luma.yml"))
+
+
+def test_anchors_and_merge_keys(tmp_path: Path) -> None:
+    text = """
+apps:
+  blog: &blog
+    image: my-blog
+    replicas: 2
+  api:
+    <<: *blog
+    replicas: 3
+"""
+    apps = read(tmp_path, text)["apps"]
+    assert (apps["api"]["image"], apps["api"]["replicas"], apps["blog"]["replicas"]) == ("my-blog", 3, 2)
+
+
+@pytest.mark.parametrize(
+    ("servers", "hosts"),
+    [
+        ("web", ["web1", "web2"]),
+        ("[web2, web, 203.0.113.7]", ["web2", "web1", "203.0.113.7"]),
+        ("['::1', localhost]", ["::1", "localhost"]),
+    ],
+)
+def test_servers_are_hosts_and_groups_and_addresses(tmp_path: Path, servers: str, hosts: list[str]) -> None:
+    inventory = Inventory(["web1", "web2", "db1"], {"web": ["web1", "web2"]})
+    text = f"apps:\n  a: {{image: x, servers: {servers}}}\n"
+    assert read(tmp_path, text, inventory=inventory)["apps"]["a"]["hosts"] == hosts
+
+
+def test_an_app_without_servers_goes_to_every_host(tmp_path: Path) -> None:
+    def hosts(text: str, inventory: Inventory) -> Any:
+        return read(tmp_path, text, inventory=inventory)["apps"]["a"]["hosts"]
+
+    text = "apps:\n  a: {image: x}\n  b: {image: x, server: 203.0.113.7}\n"
+    assert hosts(text, Inventory(["web1"])) == ["web1", "203.0.113.7"]
+    assert hosts(text, Inventory()) == ["203.0.113.7"]
+
+
+def test_an_unknown_server_is_told_from_a_known_one(tmp_path: Path) -> None:
+    text = "apps:\n  a: {image: x, servers: [wbe1, empty]}\n"
+    unknown, empty = mistakes(tmp_path, text, Inventory(["web1"], {"empty": []}))
+    assert unknown.endswith("no name that has an address; did you mean web1?")
+    assert empty.endswith("the inventory's group empty has no hosts")

@@ -1,0 +1,160 @@
+# Copyright (c) 2026, the luma authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Secrets and variables: where their values come from, and that a specification has only their names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from ansible.parsing.dataloader import DataLoader
+from ansible.parsing.vault import VaultLib, VaultSecret
+from ansible_collections.luma.deploy.plugins.plugin_utils._secrets import (
+    Decrypt,
+    environment_secrets,
+    registry_password,
+    vault_of,
+)
+from ansible_collections.luma.deploy.plugins.plugin_utils._yaml import InvalidFile
+
+from tests.unit.luma_file import app, mistakes, read, write_secrets
+
+ALL_KINDS = """
+name: shop
+apps:
+  blog:
+    image: "my-blog:${TAG}"
+    replicas: ${REPLICAS}
+    environment:
+      plain:
+        ORDINARY: "1"
+        LITERAL: $${TAG} $HOME ${
+        VARIABLE: "a ${TOKEN} b"
+        VAULTED: !vault |
+          cipher
+      secret: [DATABASE_URL]
+services:
+  db:
+    image: postgres:17
+    environment: {plain: ["VARIABLE=${TOKEN}"]}
+"""
+
+
+def decrypted(ciphertext: str) -> str:
+    return f"decrypted {ciphertext.strip()}"
+
+
+@pytest.fixture
+def all_kinds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder whose luma.yml takes values from everywhere."""
+    for name, value in {"TAG": "42", "REPLICAS": "3", "TOKEN": "t0ken"}.items():
+        monkeypatch.setenv(name, value)
+    write_secrets(tmp_path, "DATABASE_URL=postgres://s3cret\n")
+    (tmp_path / "luma.yml").write_text(ALL_KINDS)
+    return tmp_path
+
+
+def test_only_names_of_secrets_are_in_a_specification(all_kinds: Path) -> None:
+    project = read(all_kinds, ALL_KINDS, decrypted)
+    blog = project["apps"]["blog"]
+    assert (blog["image"], blog["replicas"]) == ("my-blog:42", 3)
+    assert blog["environment"] == {"ORDINARY": "1", "LITERAL": "${TAG} $HOME ${"}
+    assert blog["secrets"] == ["DATABASE_URL", "VARIABLE", "VAULTED"]
+    for value in ("t0ken", "s3cret", "decrypted"):
+        assert value not in str(project)
+
+
+def test_values_of_secrets_are_looked_up_for_one_entry(all_kinds: Path) -> None:
+    file = str(all_kinds / "luma.yml")
+    assert environment_secrets(file, "apps", "blog", decrypted) == {
+        "DATABASE_URL": "postgres://s3cret",
+        "VARIABLE": "a t0ken b",
+        "VAULTED": "decrypted cipher",
+    }
+
+    def refused(_ciphertext: str) -> str:
+        raise AssertionError("the vault strings of another entry are not its own")
+
+    assert environment_secrets(file, "services", "db", refused) == {"VARIABLE": "t0ken"}
+
+
+def test_all_variables_that_are_not_set_are_named(tmp_path: Path) -> None:
+    with pytest.raises(
+        InvalidFile, match=r"apps.blog.command: the environment variables NOT_SET, NOR_THIS are not set"
+    ):
+        app(tmp_path, "command: serve ${NOT_SET} ${NOR_THIS}")
+    with pytest.raises(InvalidFile, match=r"\$\{A:-1\} is not the name of a variable"):
+        app(tmp_path, "command: serve ${A:-1}")
+
+
+def test_the_value_of_a_variable_is_in_no_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOST", "s3cret value")
+    with pytest.raises(InvalidFile) as caught:
+        app(tmp_path, "proxy: {hosts: ['${HOST}'], app_port: '${HOST}'}\nservers: ['${HOST}']\nports: ['${HOST}']")
+    assert "s3cret" not in str(caught.value)
+    assert "${HOST} is not a host name" in str(caught.value)
+
+
+def test_secrets_are_lines(tmp_path: Path) -> None:
+    write_secrets(tmp_path, "# comment\n\n A = b=c \nB=\"quoted 'x' \"\nC='1'\nD=\n")
+    (tmp_path / "luma.yml").write_text("apps: {blog: {image: x, environment: {secret: [A, B, C, D]}}}")
+    secrets = environment_secrets(str(tmp_path / "luma.yml"), "apps", "blog")
+    assert secrets == {"A": "b=c", "B": "quoted 'x' ", "C": "1", "D": ""}
+
+
+def test_a_line_that_is_no_secret_is_an_error_without_its_value(tmp_path: Path) -> None:
+    write_secrets(tmp_path, "A=1\ns3cret\nexport B=s3cret\nA=2\n")
+    assert mistakes(tmp_path, "apps: {blog: {image: x, replicas: 0}}") == [
+        "luma.yml:1:35: apps.blog.replicas: has to be a whole number, 1 or more",
+        ".luma/secrets:2:1: has to be KEY=VALUE, or a comment that begins with #",
+        ".luma/secrets:3:1: has to be KEY=VALUE, or a comment that begins with #",
+        ".luma/secrets:4:1: A is there twice",
+    ]
+
+
+@pytest.mark.parametrize(("mode", "warned"), [(0o600, False), (0o640, True), (0o604, True)])
+def test_a_file_that_others_can_read_is_warned_of(tmp_path: Path, mode: int, warned: bool) -> None:
+    file = write_secrets(tmp_path, "A=1\n", mode)
+    warnings = read(tmp_path, "apps: {blog: {image: x}}")["warnings"]
+    assert warnings == ([f"{file} can be read by others than its owner: chmod 600 {file}"] if warned else [])
+
+
+def test_a_name_is_plain_or_secret(tmp_path: Path) -> None:
+    write_secrets(tmp_path, "A=1\n")
+    assert mistakes(tmp_path, "apps: {blog: {image: x, environment: {plain: {A: 2}, secret: [A]}}}") == [
+        "luma.yml:1:63: apps.blog.environment.secret[0]: A is in plain as well"
+    ]
+
+
+def test_the_password_of_a_registry(tmp_path: Path) -> None:
+    write_secrets(tmp_path, "DOCKER_REGISTRY_PASSWORD=one\nOTHER=two\n")
+    text = "apps: {a: {image: x}, b: {image: x, registry: {url: ghcr.io, username: me, password_secret: OTHER}}}"
+    read(tmp_path, text)
+    file = str(tmp_path / "luma.yml")
+    assert [registry_password(file, "apps", name) for name in "ab"] == ["one", "two"]
+
+
+def test_a_missing_password_is_a_mistake(tmp_path: Path) -> None:
+    docker = "docker: {username: me}\napps: {a: {image: me/a}, b: {image: me/b}}\n"
+    own = "apps: {a: {image: x, registry: {url: ghcr.io, username: me}}, b: {image: x, registry: {password_secret: A}}}"
+    add = "the password is missing: add a line DOCKER_REGISTRY_PASSWORD=... to .luma/secrets"
+    assert mistakes(tmp_path, docker) == [f"luma.yml:1:20: docker.username: {add}"]
+    assert mistakes(tmp_path, own) == [
+        f"luma.yml:1:32: apps.a.registry: {add}",
+        "luma.yml:1:87: apps.b.registry: has a password, but no username",
+    ]
+
+
+def vault(password: str) -> Decrypt:
+    loader = DataLoader()
+    loader.set_vault_secrets([("default", VaultSecret(password.encode()))] if password else [])
+    return vault_of(loader)
+
+
+def test_a_vault_string_is_decrypted_with_ansibles_password() -> None:
+    ciphertext = VaultLib([("default", VaultSecret(b"right"))]).encrypt("välue").decode()
+    assert vault("right")(ciphertext) == "välue"
+    for password, complaint in (("wrong", "no vault password that was given fits"), ("", "there is no vault password")):
+        with pytest.raises(ValueError, match=complaint):
+            vault(password)(ciphertext)
