@@ -10,6 +10,7 @@ Everything goes through the low-level ``docker.APIClient`` (Docker SDK for Pytho
 from __future__ import annotations
 
 import contextlib
+import copy
 import ipaddress
 import typing as t
 from concurrent.futures import ThreadPoolExecutor
@@ -161,6 +162,12 @@ class Engine:
                 "(systemctl start docker), or install it with the playbook luma.deploy.setup."
             ) from exc
         return cls(client, state_dir)
+
+    def with_registry(self, registry: Registry | None) -> Engine:
+        """The same engine, which pulls images of another registry."""
+        other = copy.copy(self)
+        other.registry = registry
+        return other
 
     def call(self, what: str, function: t.Callable[..., R], *args: t.Any, **kwargs: t.Any) -> R:
         """Makes one request; ``what`` ("start container blog-green-1") begins the error message."""

@@ -1,0 +1,343 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the luma authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Ansible module: services of a project on one host, created, kept running or replaced in place."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: service_container
+short_description: Create services such as databases, keep them running, or replace them in place
+version_added: 0.2.0
+author:
+  - The luma authors (@luma-deploy)
+description:
+  - A service has one container, C(PROJECT-NAME), on the network C(PROJECT-network). Apps reach it there under its
+    name. luma-proxy has no part in it.
+  - A service whose image or configuration differs is replaced in place, with the same address. The new image is
+    brought and the new container created first, so that the service is away only from the stop of the old
+    container to the start of the new one.
+  - A new container has to become healthy by its image's own HEALTHCHECK or, where there is none, to stay running for
+    two seconds. Where it does not, it is removed, and the old one is started again.
+  - All services of a call are worked on at the same time.
+  - Volumes are never removed. An anonymous volume of the old container is mounted by the new one, unless something
+    else is configured for its path.
+  - Containers are found by their labels. A container of the same name that belongs to another project or to nobody is
+    an error, and left alone.
+  - A service that this call does not name is left as it is, and reported.
+extends_documentation_fragment:
+  - luma.deploy.engine
+options:
+  project:
+    description: The project's name. Its network is called RV(ignore:NAME)-network.
+    type: str
+    required: true
+  services:
+    description: The services that the host has to run.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      name:
+        description: The service's name, which is its alias on the project's network.
+        type: str
+        required: true
+      image:
+        description: The image. It is pulled where the host does not have it.
+        type: str
+        required: true
+      command:
+        description: The command, instead of the image's own.
+        type: list
+        elements: str
+        default: []
+      environment:
+        description: Environment variables that are no secret.
+        type: dict
+        default: {}
+      secrets:
+        description:
+          - Environment variables whose values are secret. They are in the container's environment only, never in a
+            result, a diff or a log.
+          - Another value is another configuration, so that the container is replaced.
+        type: dict
+        default: {}
+      secret_names:
+        description:
+          - The names of variables that O(luma_file) gives secret values to. They are looked up on the controller.
+        type: list
+        elements: str
+        default: []
+      ports:
+        description: Published ports as in C(docker run -p).
+        type: list
+        elements: str
+        default: []
+      volumes:
+        description: Volumes as in C(docker run -v).
+        type: list
+        elements: str
+        default: []
+      stop_timeout:
+        description: How long the container has between its stop signal and SIGKILL, in seconds.
+        type: float
+        default: 30
+      registry:
+        description: The login for pulling the image. It is not stored on the host.
+        type: dict
+        suboptions:
+          server:
+            description: The registry's host, with or without a port, or its URL; Docker Hub without it.
+            type: str
+          username:
+            description: The user's name.
+            type: str
+          password:
+            description: The password.
+            type: str
+  other_services:
+    description: Names of services of the project that the host may run beside those of O(services).
+    type: list
+    elements: str
+    default: []
+  replace:
+    description:
+      - Whether a service that differs is replaced.
+      - Without it, one that runs is kept as it is and the difference reported; only what is missing or stopped is
+        created or started.
+    type: bool
+    default: true
+  luma_file:
+    description: The absolute path of the luma.yml on the controller beside which the secrets are.
+    type: path
+attributes:
+  check_mode:
+    support: full
+    description: Says what would be created, started or replaced, and why; changes nothing.
+  diff_mode:
+    support: full
+    description: Names the keys that changed; of the environment the variables' names, never a value.
+  idempotent:
+    support: full
+    description: A second run restarts nothing.
+"""
+
+EXAMPLES = r"""
+- name: Run the shop's database and cache
+  luma.deploy.service_container:
+    project: shop
+    services:
+      - name: db
+        image: postgres:17
+        environment:
+          POSTGRES_DB: shop
+        secrets:
+          POSTGRES_PASSWORD: "{{ database_password }}"
+        volumes:
+          - shop-db:/var/lib/postgresql/data
+      - name: cache
+        image: valkey/valkey:8
+        command: [valkey-server, --maxmemory, 100mb]
+
+- name: See that the database runs, without restarting it for a change
+  luma.deploy.service_container:
+    project: shop
+    services:
+      - name: db
+        image: postgres:17
+        volumes:
+          - shop-db:/var/lib/postgresql/data
+    other_services: [cache]
+    replace: false
+"""
+
+RETURN = r"""
+services:
+  description: What came of each service that did not fail.
+  type: list
+  elements: dict
+  returned: always, once the services have been looked at
+  contains:
+    name:
+      description: The service's name.
+      type: str
+      sample: db
+    container:
+      description: Its container's name.
+      type: str
+      sample: shop-db
+    action:
+      description: C(created), C(replaced), C(started) or C(kept).
+      type: str
+      sample: replaced
+    changes:
+      description: The keys that differ from what ran before, of the environment the variables' names.
+      type: list
+      elements: str
+      sample: [image, environment.POSTGRES_PASSWORD]
+    away:
+      description: How long nothing ran while it was replaced, in seconds.
+      type: float
+      sample: 0.61
+    notes:
+      description: What else should be known.
+      type: list
+      elements: str
+left_over:
+  description: Services of the project on the host that are not named, and their containers.
+  type: dict
+  returned: success
+  sample: {queue: [shop-queue]}
+report:
+  description: What was done, as the luma command prints it.
+  type: list
+  elements: str
+  returned: always, once the services have been looked at
+failures:
+  description: What is known about each container that did not become healthy, see M(luma.deploy.bluegreen_container).
+  type: list
+  elements: dict
+  returned: when a container failed
+"""
+
+import typing as t
+from dataclasses import asdict
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.luma.deploy.plugins.module_utils._containers import short_id
+from ansible_collections.luma.deploy.plugins.module_utils._engine import Engine
+from ansible_collections.luma.deploy.plugins.module_utils._errors import LumaError
+from ansible_collections.luma.deploy.plugins.module_utils._hidden import (
+    SECRET_OPTIONS,
+    hidden_in_errors,
+    take_secrets,
+)
+from ansible_collections.luma.deploy.plugins.module_utils._images import REGISTRY_OPTIONS, Registry
+from ansible_collections.luma.deploy.plugins.module_utils._module import ENGINE_OPTIONS, run
+from ansible_collections.luma.deploy.plugins.module_utils._services import Outcome, Service, bring_up, left_over
+
+
+def up(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:
+    secrets = {options["name"]: take_secrets(module, options) for options in module.params["services"]}
+    values = {f"{service}.{name}": value for service, found in secrets.items() for name, value in found.items()}
+    with hidden_in_errors(values):
+        services = [service_of(module.params, options, secrets) for options in module.params["services"]]
+        return bring_all_up(module, engine, services)
+
+
+def service_of(
+    params: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any], secrets: t.Mapping[str, t.Mapping[str, str]]
+) -> Service:
+    environment = {key: str(value) for key, value in options["environment"].items()}
+    return Service(
+        project=params["project"],
+        name=options["name"],
+        image=options["image"],
+        command=tuple(options["command"]),
+        environment={**environment, **secrets[options["name"]]},
+        ports=tuple(options["ports"]),
+        volumes=tuple(options["volumes"]),
+        stop_timeout=options["stop_timeout"],
+        registry=Registry.of(options["registry"]),
+    )
+
+
+def bring_all_up(module: AnsibleModule, engine: Engine, services: t.Sequence[Service]) -> dict[str, t.Any]:
+    params = module.params
+    outcomes = bring_up(engine, params["project"], services, params["replace"], module.check_mode)
+    done = [outcome for outcome in outcomes if isinstance(outcome, Outcome)]
+    failed = [outcome for outcome in outcomes if isinstance(outcome, LumaError)]
+    result: dict[str, t.Any] = {
+        "changed": any(outcome.changed for outcome in done),
+        "services": [facts(outcome) for outcome in done],
+        "diff": {"before": before(done), "after": after(done)},
+        "report": [line for outcome in done for line in report(outcome, params["replace"], module.check_mode)],
+    }
+    if failed:
+        failures = [failure for error in failed for failure in error.facts.get("failures", ())]
+        raise LumaError("\n".join(str(error) for error in failed), failures=failures, **result)
+    named = {service.name for service in services}.union(params["other_services"])
+    unnamed = left_over(engine, params["project"], named)
+    unnamed_lines = [
+        f"⚠️ Service {name} is not in luma.yml and was left as it is. To remove it: docker rm --force {' '.join(names)}"
+        for name, names in unnamed.items()
+    ]
+    return dict(result, left_over=unnamed, report=[*result["report"], *unnamed_lines])
+
+
+def facts(outcome: Outcome) -> dict[str, t.Any]:
+    return {key: value for key, value in asdict(outcome).items() if key not in ("changed", "image", "image_before")}
+
+
+def before(outcomes: t.Iterable[Outcome]) -> dict[str, t.Any]:
+    """The services that change, as they are."""
+    return {
+        outcome.name: {"image": short_id(outcome.image_before), "status": outcome.status_before}
+        for outcome in outcomes
+        if outcome.changed and outcome.action != "created"
+    }
+
+
+def after(outcomes: t.Iterable[Outcome]) -> dict[str, t.Any]:
+    """The same services as they will be; no value of the environment is in it."""
+    return {
+        outcome.name: {
+            "image": short_id(outcome.image if outcome.action in ("created", "replaced") else outcome.image_before),
+            "status": "running",
+            "other values of": list(outcome.changes) if outcome.action == "replaced" else [],
+        }
+        for outcome in outcomes
+        if outcome.changed
+    }
+
+
+def report(outcome: Outcome, replace: bool, check_mode: bool) -> list[str]:
+    changes = ", ".join(outcome.changes)
+    would = "would be " if check_mode else ""
+    away = "" if check_mode else f"; it was away for {outcome.away:.1f} s"
+    lines = {
+        "created": [f"Service {outcome.name} {would}created"],
+        "replaced": [f"Service {outcome.name} {would}replaced ({changes}){away}"],
+        "started": [f"Service {outcome.name} did not run, and {would or 'was '}started"],
+        "kept": [f"Nothing changed: service {outcome.name} runs"] if replace and not outcome.changed else [],
+    }[outcome.action]
+    if changes and outcome.action != "replaced":
+        lines.append(
+            f"⚠️ Service {outcome.name} differs from luma.yml ({changes}). To replace it: luma deploy --services"
+        )
+    return lines + [f"Service {outcome.name}: {note}" for note in outcome.notes]
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec=dict(
+            ENGINE_OPTIONS,
+            project={"type": "str", "required": True},
+            services={
+                "type": "list",
+                "elements": "dict",
+                "required": True,
+                "options": dict(
+                    SECRET_OPTIONS,
+                    name={"type": "str", "required": True},
+                    image={"type": "str", "required": True},
+                    command={"type": "list", "elements": "str", "default": []},
+                    environment={"type": "dict", "default": {}},
+                    ports={"type": "list", "elements": "str", "default": []},
+                    volumes={"type": "list", "elements": "str", "default": []},
+                    stop_timeout={"type": "float", "default": 30},
+                    registry=REGISTRY_OPTIONS["registry"],
+                ),
+            },
+            other_services={"type": "list", "elements": "str", "default": []},
+            replace={"type": "bool", "default": True},
+            luma_file={"type": "path"},
+        ),
+        supports_check_mode=True,
+    )
+    run(module, up)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,184 @@
+# Copyright (c) 2026, the luma authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""service_container on a real engine."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from tests.integration.conftest import ROOT, Failed, Site, run_module
+from tests.zero_loss.project import APP_IMAGE, docker, free_port, wait_for
+
+SERVICE_IMAGE = "luma-test/service"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _image(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The test app as a database is: its image has an anonymous volume, and a HEALTHCHECK."""
+    folder = tmp_path_factory.mktemp("image")
+    check = 'HEALTHCHECK --interval=200ms --retries=2 CMD ["python3", "-c", ""]'
+    (folder / "Dockerfile").write_text(f"FROM {APP_IMAGE}\nVOLUME /anonymous\n{check}\n")
+    docker("build", "--quiet", "--tag", SERVICE_IMAGE, str(folder))
+
+
+def up(site: Site, *services: dict[str, Any], check: bool = False, **options: Any) -> dict[str, Any]:
+    """Brings up services, by default one called db."""
+    given = [{"name": "db", "image": SERVICE_IMAGE, "stop_timeout": 5, **service} for service in services or ({},)]
+    return run_module("service_container", check=check, project=site.project, services=given, **options)
+
+
+def fails(site: Site, *services: dict[str, Any]) -> Failed:
+    with pytest.raises(Failed) as caught:
+        up(site, *services)
+    return caught.value
+
+
+def action(result: dict[str, Any]) -> str:
+    return str(result["services"][0]["action"])
+
+
+def container(site: Site) -> str:
+    return f"{site.project}-db"
+
+
+def identity(site: Site) -> str:
+    return str(site.inspect(container(site))["Id"])
+
+
+def serves(site: Site) -> bool:
+    """Whether the service is reached on the project's network under its name."""
+    look = "import socket; socket.create_connection(('db', 3000), 2)"
+    command = ["docker", "exec", container(site), "python3", "-c", look]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def test_a_service_is_created_once_kept_and_started_again(site: Site) -> None:
+    planned = up(site, check=True)
+    assert (planned["changed"], action(planned), site.containers()) == (True, "created", [])
+    made = up(site, {"environment": {"A": "1"}, "secrets": {"PASSWORD": "hunter22"}})
+    assert (made["changed"], action(made)) == (True, "created")
+    assert site.containers() == [container(site)]
+    assert serves(site)
+    found = site.inspect(container(site))
+    assert found["HostConfig"]["RestartPolicy"]["Name"] == "unless-stopped"
+    assert found["HostConfig"]["LogConfig"]["Config"] == {"max-file": "3", "max-size": "10m"}
+    assert {"A=1", "PASSWORD=hunter22"} <= set(found["Config"]["Env"])
+    assert found["Config"]["Labels"]["luma.service"] == "db"
+
+    same = {"environment": {"A": "1"}, "secrets": {"PASSWORD": "hunter22"}}
+    again = up(site, same)
+    assert (again["changed"], action(again), again["diff"]) == (False, "kept", {"before": {}, "after": {}})
+    assert site.inspect(container(site))["State"]["StartedAt"] == found["State"]["StartedAt"]
+
+    docker("stop", "--time", "5", container(site))
+    assert up(site, same, check=True)["changed"]
+    assert action(up(site, same, replace=False)) == "started"
+    assert (identity(site), serves(site)) == (found["Id"], True)
+
+
+def test_a_change_replaces_it_in_place_and_keeps_the_data(site: Site) -> None:
+    named = f"{site.project}-data"
+    port = free_port()
+    old = {"volumes": [f"{named}:/named"], "ports": [f"127.0.0.1:{port}:3000"]}
+    new = {**old, "secrets": {"PASSWORD": "hunter22"}, "command": ["python3", "/app.py", "again"]}
+    up(site, old)
+    docker("exec", container(site), "python3", "-c", "open('/named/a', 'w'); open('/anonymous/b', 'w')")
+    before, address = identity(site), site.address(container(site))
+
+    kept = up(site, new, replace=False)
+    assert (kept["changed"], kept["services"][0]["changes"]) == (False, ["command", "environment.PASSWORD"])
+    assert "differs from luma.yml (command, environment.PASSWORD)" in kept["report"][0]
+    planned = up(site, new, check=True)
+    assert identity(site) == before
+    done = up(site, new)
+    assert (planned["diff"], planned["changed"]) == (done["diff"], done["changed"])
+    assert done["diff"]["after"]["db"]["other values of"] == ["command", "environment.PASSWORD"]
+    assert "hunter22" not in json.dumps(done)
+    assert identity(site) != before
+    assert site.containers() == [container(site)]
+    assert site.address(container(site)) == address
+    assert docker("exec", container(site), "ls", "/named", "/anonymous").split() == ["/anonymous:", "b", "/named:", "a"]
+    print("away:", done["services"][0]["away"])
+
+    # Once more: what was carried over is carried over again, and another image is a change.
+    again = up(site, {**new, "image": APP_IMAGE})
+    assert again["services"][0]["changes"] == ["image"]
+    assert docker("exec", container(site), "ls", "/anonymous") == "b"
+    docker("rm", "--force", container(site))
+    docker("volume", "rm", named)
+
+
+def test_a_version_that_fails_gives_way_to_the_old_one(site: Site) -> None:
+    assert "It was removed again" in str(fails(site, {"environment": {"EXIT_AT_START": "3"}}))
+    assert site.containers() == []
+    up(site)
+    before = identity(site)
+    failed = fails(site, {"environment": {"EXIT_AT_START": "3"}, "secrets": {"PASSWORD": "no configuration found"}})
+    assert "It exited with code 3." in str(failed)
+    assert "the container that served before runs again" in str(failed)
+    assert failed.result["failures"][0]["exit_code"] == 3
+    # Even where the container has logged it.
+    assert "no configuration found" not in json.dumps(failed.result)
+    assert (identity(site), site.containers(), serves(site)) == (before, [container(site)], True)
+    # What cannot even start: the port is taken.
+    port = free_port()
+    up(site, {"name": "other", "ports": [f"{port}:3000"]}, other_services=["db"])
+    assert "runs again" in str(fails(site, {"ports": [f"{port}:3000"]}))
+    assert (identity(site), serves(site)) == (before, True)
+
+
+def test_a_killed_replacement_is_finished_by_the_next_run(site: Site) -> None:
+    up(site, {"environment": {"ON_SIGTERM": "ignore"}, "stop_timeout": 60})
+    before = identity(site)
+    arguments = {
+        "project": site.project,
+        "services": [{"name": "db", "image": SERVICE_IMAGE, "stop_timeout": 60}],
+    }
+    run = subprocess.Popen(
+        [sys.executable, "-m", "ansible_collections.luma.deploy.plugins.modules.service_container"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONPATH": str(ROOT / ".collections")},
+    )
+    assert run.stdin
+    with run.stdin:
+        run.stdin.write(json.dumps({"ANSIBLE_MODULE_ARGS": arguments}).encode())
+    # It waits for the end of the old one when it is killed, and the old one's process is ended by somebody else.
+    wait_for(lambda: len(site.containers()) == 2, "no new container")
+    run.send_signal(signal.SIGKILL)
+    run.wait()
+    docker("kill", container(site))
+    wait_for(lambda: not site.inspect(container(site))["State"]["Running"], "the old one still runs")
+    done = up(site, {"stop_timeout": 60})
+    assert action(done) == "replaced"
+    assert "repaired what an earlier run left" in "\n".join(done["report"])
+    assert (site.containers(), serves(site)) == ([container(site)], True)
+    assert identity(site) != before
+
+
+def test_what_is_not_named_or_not_ours_is_left_alone(site: Site) -> None:
+    result = up(site, {}, {"name": "cache"})
+    assert result["left_over"] == {}
+    left = up(site)
+    assert left["left_over"] == {"cache": [f"{site.project}-cache"]}
+    assert f"docker rm --force {site.project}-cache" in left["report"][-1]
+    assert len(site.containers()) == 2
+    assert up(site, other_services=["cache"])["left_over"] == {}
+
+    foreign = f"{site.project}-queue"
+    docker("run", "--detach", "--name", foreign, APP_IMAGE)
+    try:
+        failed = fails(site, {"environment": {"A": "2"}}, {"name": "queue"})
+        assert f"The name {foreign} is taken by a container that belongs to nobody that luma knows" in str(failed)
+        assert site.inspect(foreign)["State"]["Running"]
+        assert not up(site, other_services=["cache"])["changed"]
+    finally:
+        docker("rm", "--force", foreign)

@@ -1,0 +1,399 @@
+# Copyright (c) 2026, the luma authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Services on an engine in memory: a run may die at each change that it makes, and the next one finishes."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+from ansible_collections.luma.deploy.plugins.module_utils import _health
+from ansible_collections.luma.deploy.plugins.module_utils._engine import (
+    LABEL_PROJECT,
+    LABEL_SERVICE,
+    Container,
+    Engine,
+    Network,
+)
+from ansible_collections.luma.deploy.plugins.module_utils._errors import LumaError
+from ansible_collections.luma.deploy.plugins.module_utils._images import Registry
+from ansible_collections.luma.deploy.plugins.module_utils._services import (
+    Outcome,
+    Service,
+    bring_up,
+    differences,
+    inherited_volumes,
+    left_over,
+)
+
+from tests.unit.fakes import Killed
+
+OLD = Service("shop", "db", "postgres:16", environment={"PASSWORD": "old"})
+NEW = Service("shop", "db", "postgres:17", environment={"PASSWORD": "new"})
+BROKEN = Service("shop", "db", "postgres:17", environment={"EXIT": "1"})
+DATA = "0" * 63
+# More changes than a replacement makes.
+CHANGES = range(12)
+
+
+@dataclass
+class Made:
+    """A container as it was created."""
+
+    container: Container
+    environment: Mapping[str, str]
+    binds: Sequence[str]
+    #: The volume that Docker made for it, because the image has one and no bind is for it.
+    anonymous: str = ""
+
+
+@dataclass
+class FakeEngine(Engine):
+    """One host. ``changes_left``: how many changes the run may still make before it dies; ``refuses_at``: which one
+    the engine refuses."""
+
+    made: dict[str, Made] = field(default_factory=dict)
+    volumes: set[str] = field(default_factory=set)
+    changes_left: int = 1000
+    refuses_at: int = 1000
+    restarts: int = 0
+
+    def change(self) -> None:
+        running = [c.labels[LABEL_SERVICE] for c in self.services("", "") if c.running]
+        assert len(running) == len(set(running)), "two work on the same data"
+        if self.changes_left <= 0:
+            raise Killed
+        self.changes_left -= 1
+        self.refuses_at -= 1
+        if self.refuses_at == 0:
+            raise LumaError("the engine refused")
+
+    def update(self, found: str, **values: Any) -> None:
+        self.change()
+        made = self.of(found)
+        made.container = replace(made.container, **values)
+
+    def of(self, name: str) -> Made:
+        return next(made for made in self.made.values() if name in (made.container.id, made.container.name))
+
+    def services(self, project: str, network: str) -> list[Container]:
+        return [made.container for made in self.made.values()]
+
+    def container(self, name: str, network: str) -> Container | None:
+        return next((c for c in self.services("", "") if name in (c.id, c.name)), None)
+
+    def description(self, name: str) -> dict[str, Any]:
+        made = self.of(name)
+        volume = made.anonymous or made.binds[0].partition(":")[0]
+        return {
+            "Image": made.container.image_id,
+            "Mounts": [{"Type": "volume", "Name": volume, "Destination": "/data"}],
+            "Config": {"Cmd": None, "Env": [f"{k}={v}" for k, v in made.environment.items()], "StopTimeout": 30},
+            "HostConfig": {"PortBindings": None, "Binds": made.binds},
+        }
+
+    def create(
+        self,
+        name: str,
+        image: str,
+        network: str,
+        labels: Mapping[str, str],
+        aliases: Sequence[str] = (),
+        address: str = "",
+        command: Sequence[str] = (),
+        host: Mapping[str, Any] | None = None,
+        **config: Any,
+    ) -> None:
+        self.change()
+        number = len(self.volumes)
+        binds = (host or {})["binds"]
+        anonymous = "" if binds else DATA + str(number)
+        self.volumes.add(anonymous or binds[0].partition(":")[0])
+        made = Container(
+            id=f"id{number}-{name}",
+            name=name,
+            labels=labels,
+            image_id="id of " + image,
+            created="",
+            status="created",
+            running=False,
+            exit_code=0,
+            oom_killed=False,
+            pid=0,
+            restarts=0,
+            restart_policy="",
+            health="",
+            attached=True,
+            address="",
+            aliases=frozenset(aliases),
+            fixed_address=address,
+        )
+        assert name not in self.made
+        self.made[name] = Made(made, config["environment"], binds, anonymous)
+
+    def start(self, name: str) -> None:
+        exits = "EXIT" in self.of(name).environment
+        self.update(name, running=not exits, status="exited" if exits else "running", restarts=self.restarts)
+
+    def stop(self, name: str, timeout: float) -> None:
+        self.update(name, running=False, status="exited")
+
+    def keep_running(self, name: str) -> None:
+        self.update(name, restart_policy="unless-stopped")
+
+    def rename(self, name: str, new_name: str) -> None:
+        self.update(name, name=new_name)
+        self.made[new_name] = self.made.pop(name)
+
+    def remove(self, name: str, volumes: bool = True) -> None:
+        self.change()
+        found = self.container(name, "")
+        if found is None:
+            return
+        removed = self.made.pop(found.name)
+        if volumes:
+            self.volumes.discard(removed.anonymous)
+
+    def attach(self, name: str, network: str, aliases: Any, address: str = "") -> bool:
+        self.update(name, attached=True, aliases=frozenset(aliases))
+        return True
+
+    def reattach(self, container: Container, network: str, aliases: Any) -> bool:
+        return self.attach(container.id, network, aliases)
+
+    def with_registry(self, registry: Registry | None) -> FakeEngine:
+        return self
+
+    def need_image(self, name: str, image_id: str = "", pull: bool = True) -> dict[str, Any]:
+        return {"Id": "id of " + name, "Config": {"Cmd": None, "Env": None}}
+
+    def image(self, name: str) -> dict[str, Any]:
+        return self.need_image(name)
+
+    def ensure_network(self, name: str, labels: Mapping[str, str]) -> bool:
+        return False
+
+    def network(self, name: str) -> Network:
+        return Network(name, {LABEL_PROJECT: "shop"}, "10.201.0.0/20", frozenset({"10.201.15.254"}))
+
+    def logs(self, name: str, lines: int = 20) -> list[str]:
+        return ["no space left"]
+
+
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_health, "SETTLE_SECONDS", 0)
+
+
+@pytest.fixture
+def engine() -> FakeEngine:
+    """The old version runs."""
+    engine = FakeEngine()
+    up(engine, OLD)
+    return engine
+
+
+def up(engine: FakeEngine, service: Service, **options: bool) -> Outcome | LumaError:
+    (outcome,) = bring_up(engine, "shop", [service], **options)
+    return outcome
+
+
+def succeeds(engine: FakeEngine, service: Service, **options: bool) -> Outcome:
+    outcome = up(engine, service, **options)
+    assert isinstance(outcome, Outcome)
+    return outcome
+
+
+def assert_serves(engine: FakeEngine, service: Service) -> None:
+    """It has the data of the first version, its address, and nothing beside it."""
+    (made,) = engine.made.values()
+    container = made.container
+    assert (container.name, container.running, container.restart_policy) == ("shop-db", True, "unless-stopped")
+    assert (container.config_hash, container.image_id) == (service.config_hash, "id of " + service.image)
+    assert (set(container.aliases), container.fixed_address) == ({"db"}, "10.201.15.253")
+    assert made.anonymous == DATA + "0" or made.binds == [f"{DATA}0:/data"]
+    assert DATA + "0" in engine.volumes
+
+
+def test_created_then_replaced_then_kept(engine: FakeEngine) -> None:
+    assert_serves(engine, OLD)
+    assert succeeds(engine, NEW).changes == ("image", "environment.PASSWORD")
+    assert_serves(engine, NEW)
+    engine.changes_left = 0
+    assert not succeeds(engine, NEW).changed
+
+
+@pytest.mark.parametrize("changes", CHANGES)
+@pytest.mark.parametrize("next_time", [NEW, OLD], ids=["again", "taken back"])
+def test_a_replacement_that_dies_anywhere_is_finished_by_the_next_run(
+    engine: FakeEngine, changes: int, next_time: Service
+) -> None:
+    engine.changes_left = changes
+    with contextlib.suppress(Killed):
+        up(engine, NEW)
+    engine.changes_left = 1000
+    planned = succeeds(engine, next_time, check_mode=True)
+    done = succeeds(engine, next_time)
+    assert (planned.changed, planned.changes) == (done.changed, done.changes)
+    assert_serves(engine, next_time)
+    assert not succeeds(engine, next_time).changed
+
+
+@pytest.mark.parametrize("changes", CHANGES)
+def test_after_a_run_that_died_the_service_runs_even_where_nothing_is_replaced(
+    engine: FakeEngine, changes: int
+) -> None:
+    engine.changes_left = changes
+    with contextlib.suppress(Killed):
+        up(engine, NEW)
+    engine.changes_left = 1000
+    kept = succeeds(engine, NEW, replacing=False)
+    assert_serves(engine, OLD if kept.changes else NEW)
+
+
+@pytest.mark.parametrize("changes", CHANGES)
+def test_a_creation_that_dies_anywhere_is_finished_by_the_next_run(changes: int) -> None:
+    engine = FakeEngine(changes_left=changes)
+    with contextlib.suppress(Killed):
+        up(engine, OLD)
+    engine.changes_left = 1000
+    succeeds(engine, OLD)
+    assert_serves(engine, OLD)
+
+
+@pytest.mark.parametrize("change", range(1, 12))
+def test_where_the_engine_refuses_a_change_something_serves(engine: FakeEngine, change: int) -> None:
+    engine.refuses_at = change
+    with contextlib.suppress(LumaError):
+        up(engine, NEW)
+    assert sum(made.container.running for made in engine.made.values()) == 1
+    succeeds(engine, NEW)
+    assert_serves(engine, NEW)
+
+
+def test_a_version_that_fails_gives_way_to_the_old_one(engine: FakeEngine) -> None:
+    error = up(engine, BROKEN)
+    assert isinstance(error, LumaError)
+    assert "no space left" in str(error)
+    assert "the container that served before runs again" in str(error)
+    assert error.facts["failures"][0]["container"] == "shop-db-new"
+    assert_serves(engine, OLD)
+
+
+def test_one_that_docker_has_to_restart_has_failed(engine: FakeEngine) -> None:
+    engine.restarts = 2
+    error = up(engine, NEW)
+    assert "Docker restarted it 2 times" in str(error)
+
+
+def test_a_first_version_that_fails_leaves_nothing() -> None:
+    engine = FakeEngine()
+    assert "It was removed again" in str(up(engine, BROKEN))
+    assert (engine.made, engine.volumes) == ({}, set())
+
+
+def test_the_failure_of_one_does_not_keep_the_others() -> None:
+    engine = FakeEngine()
+    failed, done = bring_up(engine, "shop", [BROKEN, Service("shop", "cache", "valkey:8")])
+    assert isinstance(failed, LumaError)
+    assert isinstance(done, Outcome)
+    assert engine.of("shop-cache").container.running
+
+
+@pytest.mark.parametrize("broken", [{"running": False, "status": "exited"}, {"aliases": frozenset()}], ids=str)
+def test_what_keeps_it_from_serving_is_put_right_without_a_replacement(
+    engine: FakeEngine, broken: dict[str, Any]
+) -> None:
+    engine.update("shop-db", **broken)
+    assert succeeds(engine, OLD, check_mode=True).changed
+    done = succeeds(engine, OLD, replacing=False)
+    assert done.changed
+    assert done.action != "replaced"
+    assert_serves(engine, OLD)
+
+
+def test_a_difference_is_told_and_left_where_nothing_is_replaced(engine: FakeEngine) -> None:
+    kept = succeeds(engine, NEW, replacing=False)
+    assert (kept.changed, kept.action, kept.changes) == (False, "kept", ("image", "environment.PASSWORD"))
+    assert_serves(engine, OLD)
+
+
+def test_check_mode_changes_nothing(engine: FakeEngine) -> None:
+    engine.changes_left = 0
+    planned = succeeds(engine, NEW, check_mode=True)
+    assert (planned.action, planned.changed) == ("replaced", True)
+    assert_serves(engine, OLD)
+
+
+def test_services_that_are_not_named_are_told() -> None:
+    engine = FakeEngine()
+    bring_up(engine, "shop", [OLD, Service("shop", "cache", "valkey:8")])
+    assert left_over(engine, "shop", {"db"}) == {"cache": ["shop-cache"]}
+
+
+def test_the_hash_is_that_of_all_that_only_a_new_container_can_change() -> None:
+    same = Service("shop", "db", "another image", registry=Registry("r", "u", "p"), environment={"PASSWORD": "old"})
+    assert OLD.config_hash == same.config_hash
+    others: list[dict[str, Any]] = [
+        {"command": ("a",)},
+        {"environment": {}},
+        {"ports": ("1",)},
+        {"volumes": ("a:/b",)},
+        {"stop_timeout": 1},
+    ]
+    assert len({OLD.config_hash, *(replace(OLD, **other).config_hash for other in others)}) == 6
+
+
+ANONYMOUS, OTHER = "a" * 64, "b" * 64
+
+
+def mounts(**volumes: str) -> dict[str, Any]:
+    return {"Mounts": [{"Type": "volume", "Name": name, "Destination": f"/{path}"} for path, name in volumes.items()]}
+
+
+@pytest.mark.parametrize(
+    ("before", "configured", "binds", "left"),
+    [
+        ({"data": ANONYMOUS}, [], [f"{ANONYMOUS}:/data"], []),
+        ({"data": ANONYMOUS}, ["/data/"], [f"{ANONYMOUS}:/data"], []),
+        (
+            {"data": ANONYMOUS, "logs": OTHER},
+            ["db:/data:ro"],
+            ["db:/data:ro", f"{OTHER}:/logs"],
+            [("/data", ANONYMOUS)],
+        ),
+        ({"data": "db"}, [], [], []),
+        ({"data": "db"}, ["db:/data"], ["db:/data"], []),
+        ({}, ["/data"], ["/data"], []),
+    ],
+)
+def test_anonymous_volumes_are_carried_over(
+    before: dict[str, str], configured: list[str], binds: list[str], left: list[tuple[str, str]]
+) -> None:
+    assert inherited_volumes(mounts(**before), configured) == (binds, left)
+
+
+def test_differences_are_named_and_of_the_environment_only_the_names() -> None:
+    description = {
+        "Image": "sha256:1",
+        "Config": {"Cmd": ["serve"], "Env": ["PATH=/bin", "A=secret1", "GONE=secret2"], "StopTimeout": 30},
+        "HostConfig": {"PortBindings": {"1/tcp": [{"HostIp": "", "HostPort": "1"}]}, "Binds": [f"{ANONYMOUS}:/data"]},
+    }
+    image = {"Id": "sha256:1", "Config": {"Cmd": ["serve"], "Env": ["PATH=/bin"]}}
+    same = Service("shop", "db", "x", environment={"A": "secret1", "GONE": "secret2"}, ports=("1:1",))
+    assert differences(description, image, same) == ()
+    other = Service(
+        "shop", "db", "x", ("serve", "-v"), {"A": "secret3"}, ports=("1",), volumes=("a:/b",), stop_timeout=5
+    )
+    assert differences(description, image, other) == (
+        "command",
+        "ports",
+        "volumes",
+        "stop_timeout",
+        "environment.A",
+        "environment.GONE",
+    )
