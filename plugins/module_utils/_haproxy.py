@@ -111,7 +111,14 @@ class Haproxy:
 
     def version(self) -> str:
         """HAProxy's version, such as 3.2.4; an error where it does not answer."""
-        found = re.search(r"^Version: (\S+)", self.run("show info"), re.MULTILINE)
+        return self._info("Version")
+
+    def connections(self) -> int:
+        """How many connections of clients are open."""
+        return int(self._info("CurrConns") or 0)
+
+    def _info(self, name: str) -> str:
+        found = re.search(rf"^{name}: (\S+)", self.run("show info"), re.MULTILINE)
         return found.group(1) if found else ""
 
     # --- slots --------------------------------------------------------------------------------------------------
@@ -142,6 +149,12 @@ class Haproxy:
         answer = self.run("; ".join(commands)).strip()
         if answer:
             raise LumaError(f"luma-proxy refused to change backend {backend}: {answer}")
+
+    def sessions(self) -> int:
+        """The requests and tunnels in flight in all backends, in the current worker and in those that a reload
+        replaced."""
+        current = _requests(self.run("show stat -1 2 -1"))
+        return current + sum(_requests(self.run_on(worker, "show stat -1 2 -1")) for worker in self.old_workers())
 
     def request_slot(self, backend: str, slot: str, path: str, host: str, timeout: float) -> int:
         """Sends one GET through the proxy to one slot, held or not, and returns the status of the answer; 0 where the
@@ -197,17 +210,31 @@ class Haproxy:
     def reload(self) -> None:
         """Loads the configuration again. The servers' states go over by a state file, without which the new worker
         would answer 503 until the DNS has answered; the old one finishes its connections."""
-        state = self.folder / "servers-state"
-        state.write_text(addresses_first(self.run("show servers state")), encoding="ascii")
-        # The folder is closed to all but root and the proxy, which only reads it.
-        state.chmod(0o644)
-        try:
+        with self.loading(self.states()):
             answer = self._send("master.sock", "reload")
-        finally:
-            # A state file that stayed would be loaded by a later start, when its addresses are no longer true.
-            state.unlink()
         if not answer.startswith("Success=1"):
             raise LumaError("luma-proxy could not load its new configuration: " + answer.strip())
+
+    def states(self) -> str:
+        """The servers' states, for a process that is started with them."""
+        return addresses_first(self.run("show servers state"))
+
+    @contextlib.contextmanager
+    def loading(self, states: str) -> t.Iterator[None]:
+        """A process that starts meanwhile begins with these states."""
+        file = self.folder / "servers-state"
+        file.write_text(states, encoding="ascii")
+        # The folder is closed to all but root and the proxy, which only reads it.
+        file.chmod(0o644)
+        try:
+            yield
+        finally:
+            # A state file that stayed would be loaded by a later start, when its addresses are no longer true.
+            file.unlink()
+
+
+def _requests(stat: str) -> int:
+    return sum(int(row["scur"] or 0) for row in parse_stat(stat))
 
 
 def parse_states(text: str) -> list[dict[str, str]]:

@@ -39,6 +39,8 @@ from ansible_collections.luma.deploy.plugins.module_utils._proxy_config import (
 )
 
 CONTAINER = "luma-proxy"
+#: The proxy of an update, before it takes the other one's place.
+NEXT = "luma-proxy-next"
 #: Docker sends a container's outgoing packets to the network whose name sorts first (libnetwork, endpoint priority;
 #: so do engines with `gw-priority` where none is given). The proxy's published ports hang on that network, so it has
 #: to stay the same when a project's network is added: else answers under way would leave by another bridge.
@@ -46,6 +48,9 @@ NETWORK = "0-luma-proxy"
 #: The user of HAProxy's official image, by number, so that an image needs no such user.
 USER = 99
 START_SECONDS = 15.0
+#: The label with the settings that the proxy was made with.
+LABEL_SETTINGS = "luma.proxy"
+CONFIG = "etc/haproxy.cfg"
 #: Is there while the files may be newer than what HAProxy has loaded: a run that dies in between leaves it.
 PENDING = "etc/pending"
 
@@ -83,6 +88,23 @@ class Reconciled:
         return self.created or self.started or self.reloaded or self.attached
 
 
+@dataclass
+class Updated:
+    """What an update did. ``before`` and ``after``: the settings; ``gap_seconds``: how long no connection was accepted;
+    ``cut``: the sessions that did not end in time."""
+
+    before: t.Mapping[str, t.Any]
+    after: t.Mapping[str, t.Any]
+    changed: bool
+    gap_seconds: float = 0.0
+    cut: int = 0
+
+
+def rendered(routes: t.Sequence[Route]) -> dict[str, str]:
+    """The proxy's files, by their names in its folder."""
+    return {CONFIG: render_config(routes), "etc/hosts.map": render_map(routes)}
+
+
 class Proxy:
     """The proxy of one host, with its folder (by default ``/var/lib/luma/proxy``)."""
 
@@ -97,10 +119,12 @@ class Proxy:
         if not check_mode:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with contextlib.nullcontext() if check_mode else self.haproxy.exclusive():
+            if not check_mode:
+                self._finish_update()
             routes = self._routes_with(route)
-            result = Reconciled(before=self._read("etc/haproxy.cfg"), after=render_config(routes))
+            files = rendered(routes)
+            result = Reconciled(before=self._read(CONFIG), after=files[CONFIG])
             running = self._existing(result)
-            files = {"etc/haproxy.cfg": result.after, "etc/hosts.map": render_map(routes)}
             differs = any(self._read(name) != text for name, text in files.items()) or bool(self._read(PENDING))
             result.created, result.started = running is None, running is False
             result.reloaded = differs and not result.created
@@ -117,12 +141,103 @@ class Proxy:
                     self._update(route, result, files)
             return result
 
+    def forget(self, backends: t.Collection[str]) -> None:
+        """Takes routes out. The proxy loads what is left, which the other apps do not notice."""
+        with self.haproxy.exclusive():
+            routes = [route for route in self.routes() if route.backend not in backends]
+            for backend in backends:
+                (self.folder / f"routes/{backend}.json").unlink()
+            container = self.engine.container(CONTAINER, NETWORK)
+            if container is not None and container.running:
+                self._load(rendered(routes))
+
+    # --- the update ---------------------------------------------------------------------------------------------
+
+    def update(self, check_mode: bool = False, drain_timeout: float = 5.0) -> Updated:
+        """Replaces the proxy by one of the settings' image and ports, where they differ. It accepts no connection from
+        the moment it finishes its requests, for at most ``drain_timeout`` seconds, until the new one answers: Docker
+        gives a port to one container at a time. Where the new one does not start, the old one goes on."""
+        with contextlib.nullcontext() if check_mode else self.haproxy.exclusive():
+            if not check_mode:
+                self._finish_update()
+            running = self.engine.container(CONTAINER, NETWORK)
+            if running is None:
+                raise LumaError("There is no luma-proxy on this host. The next deployment makes it, from luma.yml.")
+            before = json.loads(running.labels[LABEL_SETTINGS])
+            after = dict(before, **{name: value for name, value in asdict(self.settings).items() if value is not None})
+            image = self.engine.image(after["image"]) if check_mode else self.engine.need_image(after["image"])
+            same_image = image is not None and image["Id"] == running.image_id
+            result = Updated(before, after, changed=before != after or not same_image)
+            if result.changed and not check_mode:
+                self._replace(result, drain_timeout)
+            return result
+
+    def _replace(self, result: Updated, drain_timeout: float) -> None:
+        self._refuse_unusable(result.after["image"])
+        with self._removed_where_it_fails(NEXT):
+            self._create_container(NEXT, result.after, list(self.routes()))
+        states = self.haproxy.states()
+        began = time.monotonic()
+        result.cut = self._finish_requests(drain_timeout)
+        self.engine.stop(CONTAINER, 0)
+        try:
+            with self.haproxy.loading(states), self._removed_where_it_fails(NEXT):
+                self.engine.start(NEXT)
+                self._wait_until_it_answers(NEXT)
+        except LumaError as exc:
+            self.engine.start(CONTAINER)
+            self._wait_until_it_answers(CONTAINER)
+            raise LumaError(f"{exc}\nThe earlier luma-proxy runs again, with what it had.") from exc
+        result.gap_seconds = round(time.monotonic() - began, 2)
+        self._finish_update()
+
+    def _refuse_unusable(self, image: str) -> None:
+        """Has an image check the configuration, before anything depends on it."""
+        name = NEXT + "-check"
+        self.engine.remove(name)
+        command = ["haproxy", "-c", "-q", "-f", CONFIG_DIR + "/haproxy.cfg"]
+        binds = [f"{self.folder}/etc:{CONFIG_DIR}:ro"]
+        self.engine.create(name, image, NETWORK, {LABEL_ROLE: "check"}, command=command, host={"binds": binds})
+        try:
+            self.engine.start(name)
+            code = self.engine.call("wait for " + name, self.engine.client.wait, name)["StatusCode"]
+            output = "\n".join(self.engine.logs(name))
+        finally:
+            self.engine.remove(name)
+        if code != 0:
+            raise LumaError(f"{image} refuses the proxy's configuration; nothing was changed.\n{output}".rstrip())
+
+    def _finish_requests(self, timeout: float) -> int:
+        """Has the proxy accept nothing more and finish what is in flight; returns how many sessions were left."""
+        deadline = time.monotonic() + timeout
+        self.engine.call("end luma-proxy", self.engine.client.kill, CONTAINER, "SIGUSR1")
+        while True:
+            try:
+                left = self.haproxy.sessions()
+            except LumaError:
+                # It has nothing left to do, and has ended.
+                return 0
+            if not left or time.monotonic() >= deadline:
+                return left
+            time.sleep(0.02)
+
+    def _finish_update(self) -> None:
+        """Makes the new proxy of an update the proxy, or removes one that a killed run did not start."""
+        new = self.engine.container(NEXT, NETWORK)
+        if new is None:
+            return
+        if not new.running:
+            self.engine.remove(NEXT)
+            return
+        self.engine.remove(CONTAINER)
+        self.engine.call("rename " + NEXT, self.engine.client.rename, NEXT, CONTAINER)
+
     # --- the record ---------------------------------------------------------------------------------------------
 
     def _routes_with(self, route: Route) -> list[Route]:
         """All routes of the host, with this one in place of the app's earlier one. Slots only ever grow: those of an
         app that is being scaled down still serve."""
-        routes = {r.backend: r for r in self._read_routes()}
+        routes = {r.backend: r for r in self.routes()}
         previous = routes.get(route.backend)
         if previous:
             route = replace(route, slots=max(route.slots, previous.slots))
@@ -136,7 +251,8 @@ class Proxy:
         routes[route.backend] = route
         return list(routes.values())
 
-    def _read_routes(self) -> t.Iterator[Route]:
+    def routes(self) -> t.Iterator[Route]:
+        """The routes on record, of all projects of the host."""
         for file in sorted((self.folder / "routes").glob("*.json")):
             fields = json.loads(file.read_text(encoding="utf-8"))
             yield Route(**dict(fields, hosts=tuple(fields["hosts"])))
@@ -172,7 +288,7 @@ class Proxy:
                 f"The name {CONTAINER} is taken by a container that luma did not make: nothing was changed. Rename "
                 f"it with: docker rename {CONTAINER} OTHER"
             )
-        actual = json.loads(container.labels["luma.proxy"])
+        actual = json.loads(container.labels[LABEL_SETTINGS])
         for name, value in asdict(self.settings).items():
             if value is not None and value != actual[name]:
                 result.notes.append(
@@ -187,29 +303,32 @@ class Proxy:
         self.engine.ensure_network(NETWORK, {LABEL_ROLE: "proxy"})
         for name, text in files.items():
             self._write(name, text)
-        self._create_container()
-        try:
-            for network in sorted({route.network for route in routes}):
-                if self.engine.network(network) is not None:
-                    self.engine.attach(CONTAINER, network, [])
+        with self._removed_where_it_fails(CONTAINER):
+            self._create_container(CONTAINER, self._settings_of_a_new_one(), routes)
             self.engine.start(CONTAINER)
-            self._wait_until_it_answers()
+            self._wait_until_it_answers(CONTAINER)
+
+    @contextlib.contextmanager
+    def _removed_where_it_fails(self, name: str) -> t.Iterator[None]:
+        """Removes a proxy that cannot be created or does not answer, and shows what it said."""
+        try:
+            yield
         except LumaError as exc:
-            logs = "\n".join(self.engine.logs(CONTAINER))
-            self.engine.remove(CONTAINER)
+            logs = "\n".join(self.engine.logs(name))
+            self.engine.remove(name)
             raise LumaError(f"luma-proxy could not be started: {exc}\n{logs}".rstrip()) from exc
 
     def _settings_of_a_new_one(self) -> dict[str, t.Any]:
         return {**DEFAULTS, **{name: value for name, value in asdict(self.settings).items() if value}}
 
-    def _create_container(self) -> None:
-        settings = self._settings_of_a_new_one()
+    def _create_container(self, name: str, settings: t.Mapping[str, t.Any], routes: t.Sequence[Route]) -> None:
+        """Creates a proxy, on the networks of its routes."""
         published = {HTTP_PORT: settings["http_port"], HTTPS_PORT: settings["https_port"]}
         self.engine.create(
-            CONTAINER,
+            name,
             settings["image"],
             NETWORK,
-            labels={LABEL_ROLE: "proxy", "luma.proxy": json.dumps(settings)},
+            labels={LABEL_ROLE: "proxy", LABEL_SETTINGS: json.dumps(settings)},
             command=[
                 "haproxy",
                 "-W",
@@ -231,11 +350,14 @@ class Proxy:
                 "restart_policy": KEEP_RUNNING,
             },
         )
+        for network in sorted({route.network for route in routes}):
+            if self.engine.network(network) is not None:
+                self.engine.attach(name, network, [])
 
     def _update(self, route: Route, result: Reconciled, files: t.Mapping[str, str]) -> None:
         if result.started:
             self.engine.start(CONTAINER)
-            self._wait_until_it_answers()
+            self._wait_until_it_answers(CONTAINER)
         if result.attached:
             self.engine.attach(CONTAINER, route.network, [])
         if result.reloaded:
@@ -264,14 +386,14 @@ class Proxy:
             raise
         (self.folder / PENDING).unlink()
 
-    def _wait_until_it_answers(self) -> None:
+    def _wait_until_it_answers(self, name: str) -> None:
         deadline = time.monotonic() + START_SECONDS
         while True:
             try:
                 self.haproxy.version()
                 return
             except LumaError:
-                container = self.engine.container(CONTAINER, NETWORK)
+                container = self.engine.container(name, NETWORK)
                 if container is None or not container.running or container.restarts or time.monotonic() >= deadline:
                     raise
             time.sleep(0.02)

@@ -228,7 +228,7 @@ def proxies(found: Found) -> dict[str, Any]:
         )
         for route in proxy["routes"]:
             lines.append(f"  {route['project']} {route['app']}: {', '.join(route['hosts'])} → port {route['app_port']}")
-            lines.append(f"    {_backend_in_words(route['backend'])}" if route["backend"] else "    not loaded")
+            lines.append(f"    {_backend_in_words(route['backend'])}")
     return {"report": lines}
 
 

@@ -1,0 +1,136 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the luma authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Ansible module: brings a host's luma-proxy to another image or other ports."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: proxy_update
+short_description: Bring a host's luma-proxy to another image or other ports
+version_added: 0.2.0
+author:
+  - The luma authors (@luma-deploy)
+description:
+  - Replaces the container C(luma-proxy) where its image or its ports are not those of O(proxy). The routes stay.
+  - The new image has to accept the configuration first. Then the running proxy finishes its requests, for at most
+    O(drain_timeout), and the new one is started with the servers' states. Where that fails, the earlier one runs again.
+  - Docker gives a published port to one container at a time. From the moment in which the running proxy stops accepting
+    connections until the new one answers, connections are refused, about a second where no request takes long. What it
+    was is returned.
+extends_documentation_fragment:
+  - luma.deploy.engine
+options:
+  proxy:
+    description: What the proxy is to be. What is left out stays as it is.
+    type: dict
+    default: {}
+    suboptions:
+      image:
+        description: HAProxy's image, 3.0 or newer. It is pulled where the host does not have it.
+        type: str
+      http_port:
+        description: The host's port for HTTP.
+        type: int
+      https_port:
+        description: The host's port for HTTPS.
+        type: int
+      bind:
+        description: The host's address for both.
+        type: str
+  drain_timeout:
+    description: How long requests in flight may take, in seconds. Until they have ended, no connection is accepted.
+    type: float
+    default: 5
+attributes:
+  check_mode:
+    support: full
+    description: Says what would be changed; changes nothing.
+  diff_mode:
+    support: full
+    description: Shows the proxy's settings, before and after.
+  idempotent:
+    support: full
+    description: Where the proxy is what is asked for, nothing is done.
+"""
+
+EXAMPLES = r"""
+- name: Bring the proxy to a newer HAProxy
+  luma.deploy.proxy_update:
+    proxy:
+      image: haproxy:3.2.5
+"""
+
+RETURN = r"""
+before:
+  description: The settings before.
+  type: dict
+  returned: success
+  sample: {image: "haproxy:3.2", http_port: 80, https_port: 443, bind: 0.0.0.0}
+after:
+  description: The settings after.
+  type: dict
+  returned: success
+gap_seconds:
+  description: How long no connection was accepted.
+  type: float
+  returned: success
+cut:
+  description: How many requests and tunnels had not ended in time, and were cut.
+  type: int
+  returned: success
+report:
+  description: What was done, as the luma command prints it.
+  type: list
+  elements: str
+  returned: success
+"""
+
+import typing as t
+from dataclasses import asdict
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.luma.deploy.plugins.module_utils._engine import Engine
+from ansible_collections.luma.deploy.plugins.module_utils._module import ENGINE_OPTIONS, proxy_folder, run
+from ansible_collections.luma.deploy.plugins.module_utils._proxy import Proxy, ProxySettings, Updated
+from ansible_collections.luma.deploy.plugins.module_utils._routing import ROUTE_OPTIONS
+
+
+def update(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:
+    params = module.params
+    proxy = Proxy(engine, ProxySettings(**params["proxy"]), proxy_folder(params))
+    done = proxy.update(module.check_mode, params["drain_timeout"])
+    return dict(
+        asdict(done),
+        report=report(done, module.check_mode),
+        diff={"before": dict(done.before), "after": dict(done.after)},
+    )
+
+
+def report(done: Updated, check_mode: bool) -> list[str]:
+    what = "{image} on {bind}:{http_port} and :{https_port}".format(**done.after)
+    if not done.changed:
+        return [f"luma-proxy is {what} already"]
+    if check_mode:
+        return [f"luma-proxy would be replaced by {what}"]
+    lines = [f"luma-proxy is {what} now; no connection was accepted for {done.gap_seconds:.1f} s"]
+    if done.cut:
+        lines.append(f"⚠️ {done.cut} request(s) or tunnel(s) did not end in time and were cut")
+    return lines
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec=dict(
+            ENGINE_OPTIONS,
+            proxy=ROUTE_OPTIONS["proxy"],
+            drain_timeout={"type": "float", "default": 5},
+        ),
+        supports_check_mode=True,
+    )
+    run(module, update)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,105 @@
+# Copyright (c) 2026, the luma authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The proxy is replaced: requests in flight are finished, the gap is short, and a bad image changes nothing."""
+
+from __future__ import annotations
+
+import http.client
+import itertools
+import os
+import shutil
+import tarfile
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.luma.deploy.plugins.module_utils import _proxy
+from ansible_collections.luma.deploy.plugins.module_utils._engine import Engine
+from ansible_collections.luma.deploy.plugins.module_utils._errors import LumaError
+from ansible_collections.luma.deploy.plugins.module_utils._proxy import Proxy, ProxySettings
+from ansible_collections.luma.deploy.plugins.module_utils._proxy_config import Route
+
+from tests.integration.conftest import Site
+from tests.zero_loss.project import PROXY_IMAGE, docker, free_port, wait_for
+
+NUMBERS = itertools.count(1)
+
+
+class OwnProxy:
+    """A proxy beside the one that the host's projects share, which no test may stop."""
+
+    def __init__(self, folder: Path) -> None:
+        self.engine = Engine.connect("unix:///var/run/docker.sock")
+        self.folder = folder
+        self.port = free_port()
+
+    def of(self, image: str = PROXY_IMAGE, **settings: Any) -> Proxy:
+        return Proxy(self.engine, ProxySettings(image, **settings), self.folder)
+
+    def get(self, host: str, path: str = "/", port: int = 0) -> int:
+        connection = http.client.HTTPConnection("127.0.0.1", port or self.port, timeout=10)
+        connection.request("GET", path, headers={"Host": host})
+        status = connection.getresponse().status
+        connection.close()
+        return status
+
+
+@pytest.fixture
+def own_proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[OwnProxy]:
+    name = f"luma-test-proxy-{os.getpid()}"
+    monkeypatch.setattr(_proxy, "CONTAINER", name)
+    monkeypatch.setattr(_proxy, "NEXT", name + "-next")
+    monkeypatch.setattr(_proxy, "NETWORK", f"0-{name}")
+    # A socket's path has at most 107 characters.
+    folder = Path(tempfile.mkdtemp(prefix="luma-"))
+    yield OwnProxy(folder)
+    for container in (name, name + "-next"):
+        docker("rm", "--force", container)
+    docker("network", "rm", f"0-{name}")
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def empty_image(tmp_path: Path) -> Iterator[str]:
+    """An image without a file in it."""
+    tarfile.open(tmp_path / "empty.tar", "w").close()
+    yield docker("import", str(tmp_path / "empty.tar"), "luma-test/empty") and "luma-test/empty"
+    docker("rmi", "luma-test/empty")
+
+
+def route_of(site: Site) -> Route:
+    return Route(site.project, site.app, site.network, (site.host,), app_port=3000)
+
+
+def test_the_proxy_is_replaced(site: Site, own_proxy: OwnProxy, empty_image: str) -> None:
+    site.deploy(environment={"VERSION": "r1"})
+    own_proxy.of(bind="127.0.0.1", http_port=own_proxy.port, https_port=free_port()).ensure(route_of(site))
+    wait_for(lambda: own_proxy.get(site.host) == 200, "the proxy does not find the app")
+    assert not own_proxy.of().update().changed
+
+    with pytest.raises(LumaError, match=r"Could not start container .*-check"):
+        own_proxy.of(image=empty_image).update()
+    assert own_proxy.get(site.host) == 200
+
+    port = free_port()
+    assert own_proxy.of(http_port=port).update(check_mode=True).changed
+    with ThreadPoolExecutor() as pool:
+        slow = pool.submit(own_proxy.get, site.host, "/slow?seconds=2")
+        time.sleep(0.5)
+        done = own_proxy.of(http_port=port).update()
+        assert slow.result() == 200
+    print(done)
+    assert (done.changed, done.cut, done.before["http_port"]) == (True, 0, own_proxy.port)
+    # The servers' states went over: the first request finds the app, without waiting for the DNS.
+    assert own_proxy.get(site.host, port=port) == 200
+    assert not own_proxy.of().update().changed
+
+    taken = int(docker("port", "luma-proxy", "8080/tcp").rpartition(":")[2])
+    with pytest.raises(LumaError, match="The earlier luma-proxy runs again"):
+        own_proxy.of(http_port=taken).update()
+    assert own_proxy.get(site.host, port=port) == 200
