@@ -33,6 +33,7 @@ from ansible_collections.luma.deploy.plugins.module_utils._images import (
     chain_ids,
     error_in,
     has_tag,
+    name_of_other_id,
     refusal,
 )
 
@@ -308,14 +309,19 @@ class Engine:
         """The inspect result of an image, by name or id, or None where the host does not have it."""
         return self._inspect("image", self.client.inspect_image, name)
 
-    def need_image(self, name: str, image_id: str = "", pull: bool = True) -> dict[str, t.Any]:
-        """The image, pulled where the host does not have it. An image that exists is never pulled.
+    def find_image(self, name: str, image_id: str = "") -> dict[str, t.Any] | None:
+        """The image of this name or, where ``image_id`` is given, the image that the controller's engine calls so."""
+        if not image_id:
+            return self.image(name)
+        return self.image(image_id) or self.image(name_of_other_id(image_id))
 
-        Where ``image_id`` is given, that is the image that is meant, and it gets the name. Where the image is missing
-        and cannot, or with ``pull=False`` must not, be pulled, the error's facts are ``missing_image``, its name, and
-        ``layers``, the chain ids of what the host has.
+    def need_image(self, name: str, image_id: str = "", pull: bool = True) -> dict[str, t.Any]:
+        """What `find_image` finds, pulled where the host does not have it; with ``image_id`` it gets the name.
+
+        Where it is missing and cannot, or with ``pull=False`` must not, be pulled, the error's facts are
+        ``missing_image``, its name, and ``layers``, the chain ids of what the host has.
         """
-        found, reason = self.image(image_id or name), "it is in no registry"
+        found, reason = self.find_image(name, image_id), "it is in no registry"
         if found is None:
             reason = self._pull(name) if pull else reason
             found = None if reason else self.image(name)
@@ -325,13 +331,12 @@ class Engine:
                 missing_image=name,
                 layers=self._layers(),
             )
-        if found["Id"] == image_id:
-            self._name_image(image_id, name)
+        self._name_image(found["Id"], name, image_id)
         return found
 
-    def load_image(self, name: str, files: t.Sequence[str]) -> dict[str, t.Any]:
-        """Loads an archive made by ``docker save``, which may be compressed and in several files."""
-        error = ""
+    def load_image(self, name: str, files: t.Sequence[str], image_id: str = "") -> dict[str, t.Any]:
+        """Loads an archive made by ``docker save``, which may be compressed and in several files. ``image_id`` is what
+        the engine that saved the image calls it."""
         try:
             error = error_in(self.client.load_image(_content(files)))
         except (docker.errors.DockerException, requests.exceptions.RequestException) as exc:
@@ -339,6 +344,7 @@ class Engine:
         found = None if error else self.image(name)
         if found is None:
             raise LumaError(f"Could not load image {name}: {error or 'it is not in the archive'}")
+        self._name_image(found["Id"], name, image_id)
         return found
 
     def _pull(self, name: str) -> str:
@@ -353,9 +359,15 @@ class Engine:
             error = explanation(exc)
         return refusal(name, error, self.registry) if error else ""
 
-    def _name_image(self, image_id: str, name: str) -> None:
-        repository, _colon, tag = name.rpartition(":") if has_tag(name) else (name, "", "latest")
-        self.call(f"name image {name}", self.client.tag, image_id, repository, tag)
+    def _name_image(self, found_id: str, name: str, image_id: str) -> None:
+        """Gives an image the name that it was found for under ``image_id``, and where the two engines do not call it
+        the same, since they store images in different ways, a name by which it is found the next time."""
+        names = [name] if image_id else []
+        if image_id not in ("", found_id):
+            names.append(name_of_other_id(image_id))
+        for new in names:
+            repository, _colon, tag = new.rpartition(":") if has_tag(new) else (new, "", "latest")
+            self.call(f"name image {new}", self.client.tag, found_id, repository, tag)
 
     def _layers(self) -> list[str]:
         """The chain ids of all layers that images on this host have."""

@@ -38,6 +38,11 @@ def has_tag(image: str) -> bool:
     return "@" in image or ":" in image.rsplit("/", 1)[-1]
 
 
+def name_of_other_id(image_id: str) -> str:
+    """The name under which a host knows an image that the controller's engine calls by another id."""
+    return "luma/sent:" + image_id.rpartition(":")[2]
+
+
 def _server(url: str) -> str:
     host = url.rpartition("://")[2].partition("/")[0]
     # Docker itself calls its Hub https://index.docker.io/v1/.

@@ -362,7 +362,7 @@ def wanted_image(module: AnsibleModule, engine: Engine) -> dict[str, t.Any] | No
     """The image's inspect result; None in check mode where it would have to be brought first."""
     params = module.params
     if module.check_mode:
-        return engine.image(params["image_id"] or params["image"])
+        return engine.find_image(params["image"], params["image_id"] or "")
     return engine.need_image(params["image"], params["image_id"] or "", params["pull"])
 
 

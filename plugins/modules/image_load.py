@@ -24,6 +24,10 @@ options:
     description: The name of the image that is in the archive.
     type: str
     required: true
+  image_id:
+    description: The id that the image has where it was saved, by which other modules find it here.
+    type: str
+    default: ""
   files:
     description: The files on the host which, one after the other, are the archive.
     type: list
@@ -65,7 +69,8 @@ from ansible_collections.luma.deploy.plugins.module_utils._module import ENGINE_
 def load(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:
     if module.check_mode:
         return {"changed": True, "image_id": ""}
-    image = engine.load_image(module.params["image"], module.params["files"])
+    params = module.params
+    image = engine.load_image(params["image"], params["files"], params["image_id"])
     return {"changed": True, "image_id": image["Id"]}
 
 
@@ -74,6 +79,7 @@ def main() -> None:
         argument_spec=dict(
             ENGINE_OPTIONS,
             image={"type": "str", "required": True},
+            image_id={"type": "str", "default": ""},
             files={"type": "list", "elements": "path", "required": True},
         ),
         supports_check_mode=True,

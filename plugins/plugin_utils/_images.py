@@ -22,6 +22,9 @@ from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleE
 from ansible.plugins.action import ActionBase
 from ansible_collections.luma.deploy.plugins.module_utils._images import chain_ids
 
+#: What both modules are told about the host's engine.
+ENGINE_OPTIONS = ("docker_host", "engine_timeout")
+
 #: An archive is sent in parts of at least this many bytes, in at most `PARTS` of them; each is a line of progress.
 PART_BYTES = 16_000_000
 PARTS = 10
@@ -50,50 +53,39 @@ class WithImage(ActionBase):
         report: list[str] = []
         sent: set[str] = set()
         result: dict[str, Any] = self._execute_module(module_args=arguments, task_vars=task_vars)
-        while (name := result.get("missing_image", "")) and name not in sent and local_image(name):
+        while (name := result.get("missing_image", "")) and name not in sent and (image := local_image(name)):
             sent.add(name)
-            loaded = self._send_image(name, result["layers"], arguments, task_vars)
-            report += loaded["report"]
-            if arguments.get("image_id") and name == arguments["image"]:
-                # Where the two engines store images in different ways, they do not call it the same.
-                arguments = arguments | {"image_id": loaded["image_id"]}
+            report += self._send_image(name, image["Id"], result["layers"], task_vars)
             result = self._execute_module(module_args=arguments, task_vars=task_vars)
         return result | {"report": report + result.get("report", [])} if report else result
 
-    def _send_image(
-        self, name: str, known: Collection[str], arguments: dict[str, Any], task_vars: dict[str, Any]
-    ) -> dict[str, Any]:
-        """Sends an image, without the layers that the host is ``known`` to have, and has it loaded there.
+    def _send_image(self, name: str, image_id: str, known: Collection[str], task_vars: dict[str, Any]) -> list[str]:
+        """Sends an image, without the layers that the host is ``known`` to have, and has it loaded there. Returns the
+        lines of the report.
 
         An engine that needs them nevertheless, as with containerd's image store, gets all of them.
         """
-        load: dict[str, Any] = {key: arguments[key] for key in ("docker_host", "engine_timeout") if key in arguments}
-        host = task_vars["inventory_hostname"]
         with tempfile.TemporaryDirectory(prefix="image-", dir=constants.DEFAULT_LOCAL_TMP) as folder:
             saved = Path(folder, "saved")
             run_docker("save", "--output", str(saved), name)
             archive = Archive.of(saved, known)
-            result = self._send_archive(archive, name, host, load, task_vars)
+            result = self._send_archive(archive, name, image_id, task_vars)
             if result.get("failed") and archive.layers < archive.all_layers:
                 archive = Archive.of(saved, ())
-                result = self._send_archive(archive, name, host, load, task_vars)
+                result = self._send_archive(archive, name, image_id, task_vars)
         if result.get("failed"):
             raise AnsibleActionFail(result["msg"])
-        return result
+        return list(result["report"])
 
-    def _send_archive(
-        self, archive: Archive, name: str, host: str, load: dict[str, Any], task_vars: dict[str, Any]
-    ) -> dict[str, Any]:
+    def _send_archive(self, archive: Archive, name: str, image_id: str, task_vars: dict[str, Any]) -> dict[str, Any]:
         began = time.monotonic()
+        host = task_vars["inventory_hostname"]
         self._say(host, f"Sending image {name}: {archive}...")
         folder = self._connection._shell.tmpdir or self._make_tmp_path()
         try:
-            files = self._send_parts(archive, name, host, folder)
-            result: dict[str, Any] = self._execute_module(
-                module_name="luma.deploy.image_load",
-                module_args=load | {"image": name, "files": files},
-                task_vars=task_vars,
-            )
+            load = {key: self._task.args[key] for key in ENGINE_OPTIONS if key in self._task.args}
+            load |= {"image": name, "image_id": image_id, "files": self._send_parts(archive, name, host, folder)}
+            result: dict[str, Any] = self._execute_module("luma.deploy.image_load", load, task_vars=task_vars)
         finally:
             self._remove_tmp_path(folder)
         return result | {"report": [f"Sent image {name}: {archive}, in {time.monotonic() - began:.1f} s"]}
@@ -104,7 +96,7 @@ class WithImage(ActionBase):
         done = 0
         for number, part in enumerate(archive.parts()):
             if number:
-                self._say(host, f"Sending image {name}: {megabytes(done)} of {megabytes(archive.size)} MB...")
+                self._say(host, f"Sending image {name}: {in_words(done)} of {in_words(archive.size)}...")
             done += part.stat().st_size
             files.append(self._connection._shell.join_path(folder, f"image-{number}"))
             try:
@@ -113,7 +105,7 @@ class WithImage(ActionBase):
                 raise
             except AnsibleError as exc:
                 raise AnsibleActionFail(
-                    f"Image {name} ({megabytes(archive.size)} MB) could not be sent to {host}: {exc}. "
+                    f"Image {name} ({in_words(archive.size)}) could not be sent to {host}: {exc}. "
                     f"{self._room(folder)} Nothing was changed."
                 ) from None
         self._fixup_perms2([folder, *files], execute=False)
@@ -124,7 +116,7 @@ class WithImage(ActionBase):
         answer = self._low_level_execute_command(f"df -Pk {self._connection._shell.quote(folder)}")
         row = answer["stdout"].strip().splitlines()[-1:]
         free = row[0].split()[3] if row and len(row[0].split()) > 5 else ""
-        return f"{megabytes(int(free) * 1024)} MB are free in {posixpath.dirname(folder)}." if free.isdigit() else ""
+        return f"{in_words(int(free) * 1024)} are free in {posixpath.dirname(folder)}." if free.isdigit() else ""
 
     def _say(self, host: str, text: str) -> None:
         # Progress is no result: what reads the output reads none of it.
@@ -137,9 +129,9 @@ def run_docker(*arguments: str) -> None:
         raise AnsibleActionFail(f"docker {arguments[0]} failed on the controller: {done.stderr.strip()}")
 
 
-def megabytes(size: int) -> str:
-    """Bytes in MB (10^6), with a decimal where they are few."""
-    return f"{size / 1e6:.1f}" if size < 10e6 else f"{size / 1e6:.0f}"
+def in_words(size: int) -> str:
+    """A number of bytes in kB or MB (powers of ten)."""
+    return f"{size / 1e6:.1f} MB" if size >= 1e5 else f"{size / 1e3:.1f} kB"
 
 
 @dataclass(frozen=True)
@@ -175,7 +167,7 @@ class Archive:
         return self.file.stat().st_size
 
     def __str__(self) -> str:
-        return f"{megabytes(self.size)} MB, {self.layers} of {self.all_layers} layers"
+        return f"{in_words(self.size)}, {self.layers} of {self.all_layers} layers"
 
     def parts(self) -> Iterator[Path]:
         """The archive in parts, one after the other under the same name."""
