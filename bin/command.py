@@ -382,7 +382,8 @@ def app_names(file: str) -> list[str]:
 
 def main(arguments: Sequence[str]) -> int:
     if arguments[:1] == ["--complete"]:
-        print("\n".join(complete(arguments[1:])))
+        for word in complete(arguments[1:]):
+            print(word)
         return 0
     try:
         request = read(arguments)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import threading
 import time
@@ -85,7 +86,7 @@ class LiveLines:
             for what in {step.what: None for step in long.values()}:
                 self._announce(what)
         elif long:
-            lines = drawing(long, now, os.get_terminal_size(sys.stdout.fileno()))
+            lines = drawing(long, now, shutil.get_terminal_size())
             write("\r" + ERASE_BELOW + "\n" + "\n".join(lines) + UP.format(len(lines)))
             self._drawn = True
         else:

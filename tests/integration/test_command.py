@@ -1,0 +1,272 @@
+# Copyright (c) 2026, the luma authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The luma command as a user runs it: files, exit codes, what is printed on a terminal and into a pipe, the tab key."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import select
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.conftest import Site
+from tests.zero_loss.project import APP_IMAGE, PROXY_IMAGE
+
+ROOT = Path(__file__).parents[2]
+LUMA = ROOT / "bin" / "luma"
+ESCAPE = "\x1b"
+SECONDS = 60
+# Nobody is asked on the way, and no color is forced or forbidden by whoever runs the tests.
+ENVIRONMENT = {key: value for key, value in os.environ.items() if key not in ("NO_COLOR", "ANSIBLE_FORCE_COLOR")}
+
+
+class Terminal:
+    """A program on a terminal of its own."""
+
+    def __init__(self, *command: str, **environment: str) -> None:
+        self.shown = ""
+        self.pid, self._terminal = pty.fork()
+        if self.pid == 0:
+            os.execvpe(command[0], command, {**ENVIRONMENT, "TERM": "xterm-256color", **environment})
+
+    def type(self, text: str) -> None:
+        os.write(self._terminal, text.encode())
+
+    def wait_for(self, pattern: str) -> None:
+        """Wait until this is shown behind what was waited for before."""
+        deadline = time.monotonic() + SECONDS
+        while not (found := re.search(pattern, self.shown)):
+            assert time.monotonic() < deadline, f"not shown: {pattern}\n{self.shown}"
+            assert self._read(), f"it ended without showing {pattern}\n{self.shown}"
+        self.shown = self.shown[found.end() :]
+
+    def end(self) -> int:
+        """Wait for its end; returns its exit code."""
+        while self._read():
+            pass
+        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+
+    def kill(self) -> None:
+        os.kill(self.pid, signal.SIGKILL)
+        self.end()
+
+    def _read(self) -> bool:
+        """Read what is shown meanwhile; returns whether the program still has the terminal."""
+        if not select.select([self._terminal], [], [], 1)[0]:
+            return True
+        try:
+            data = os.read(self._terminal, 65536)
+        except OSError:  # That is how Linux tells that nobody has the other end any more.
+            return False
+        self.shown += data.decode(errors="replace")
+        return bool(data)
+
+
+def luma(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [LUMA, *arguments],
+        cwd=folder,
+        env={**ENVIRONMENT, **environment},
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+
+
+def without_signs_of_life(printed: str) -> list[str]:
+    """The lines that are printed on any machine, however slow."""
+    return [line for line in printed.splitlines() if not line.endswith("...")]
+
+
+def document(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    made = json.loads(done.stdout)
+    assert list(made) == ["command", "exit_code", "changed", "hosts", "report", "errors", "warnings"]
+    assert made["exit_code"] == done.returncode
+    return dict(made)
+
+
+@pytest.fixture
+def project(site: Site, tmp_path: Path, proxy_options: dict[str, Any]) -> Path:
+    """The folder of a project without a luma.yml, whose containers are removed."""
+    folder = tmp_path / site.project
+    folder.mkdir()
+    return folder
+
+
+def write(folder: Path, **app: Any) -> None:
+    """A luma.yml with one app, of the name that `Site` cleans up."""
+    values = {"image": APP_IMAGE, "stop_timeout": 1, **app}
+    (folder / "luma.yml").write_text(json.dumps({"apps": {"testapp": values}}))
+
+
+def test_a_project_from_init_to_a_deployment(project: Path, proxy_options: dict[str, Any]) -> None:
+    (project / ".gitignore").write_text("node_modules\n")
+    first = luma(project, "init")
+    assert (first.returncode, first.stderr) == (0, "")
+    assert without_signs_of_life(first.stdout) == [
+        "[localhost] Wrote luma.yml",
+        "[localhost] Wrote .luma/secrets",
+        "[localhost] Added .luma/ to .gitignore",
+    ]
+    assert stat.S_IMODE((project / ".luma").stat().st_mode) == 0o700
+    assert stat.S_IMODE((project / ".luma" / "secrets").stat().st_mode) == 0o600
+    assert (project / ".gitignore").read_text() == "node_modules\n.luma/\n"
+
+    file = project / "luma.yml"
+    filled_in = file.read_text().replace("my-image", APP_IMAGE).replace("server.example.com", "localhost")
+    file.write_text(f"{filled_in}\nproxy: {json.dumps({'image': PROXY_IMAGE, **proxy_options})}\n")
+    before = {each.name: each.read_text() for each in project.rglob("*") if each.is_file()}
+    second = luma(project, "init", "--json")
+    assert document(second)["changed"] is False
+    assert [line.rpartition(" ")[2] for line in document(second)["report"]] == [
+        "luma.yml",
+        ".luma/secrets",
+        ".gitignore",
+    ]
+    assert {each.name: each.read_text() for each in project.rglob("*") if each.is_file()} == before
+
+    plan = luma(project, "deploy", "--plan")
+    assert plan.returncode == 0
+    assert without_signs_of_life(plan.stdout)[0] == "[localhost] web:"
+    assert re.search(r"^  color +none → blue$", plan.stdout, re.MULTILINE)
+    deployed = document(luma(project, "deploy", "--json"))
+    made = next(each for each in deployed["hosts"]["localhost"] if each["module"].endswith("bluegreen_container"))
+    assert (deployed["command"], deployed["changed"], deployed["errors"]) == ("deploy", True, [])
+    assert (made["app"], made["color"], len(made["containers"])) == ("web", "blue", 2)
+    assert "diff" not in made
+    assert "report" not in made
+    again = luma(project, "deploy", "--plan")
+    assert again.returncode == 0
+    assert without_signs_of_life(again.stdout) == ["[localhost] Nothing would change: web", "Nothing would change."]
+
+
+def test_a_deployment_that_fails_gives_1_also_with_ansibles_own_output(project: Path) -> None:
+    write(project, command=["false"], health_check={"command": ["true"], "retries": 2, "interval": 0.1})
+    failed = luma(project, "deploy", "--verbose")
+    assert failed.returncode == 1, failed.stdout
+    assert "PLAY RECAP" in failed.stdout
+
+
+def test_wrong_input_gives_2_and_one_document(project: Path) -> None:
+    write(project)
+    wrong = luma(project, "deploy", "testap", "--json", ANSIBLE_FORCE_COLOR="true")
+    assert wrong.returncode == 2
+    errors = ["[localhost] ❌ There is no app testap in luma.yml; did you mean testapp?"]
+    assert document(wrong)["errors"] == errors
+    assert wrong.stderr.splitlines() == errors
+
+
+def test_an_engine_that_does_not_answer_gives_3(project: Path) -> None:
+    write(project)
+    silent = luma(project, "deploy", DOCKER_HOST=f"unix://{project}/none.sock")
+    assert silent.returncode == 3
+    assert "❌ No Docker engine answers at" in silent.stderr
+
+
+def test_a_host_that_does_not_answer_gives_3(project: Path) -> None:
+    write(project, servers=["away"])
+    (project / "hosts").write_text("away ansible_host=127.0.0.1 ansible_port=1\n")
+    away = luma(project, "-i", "hosts", "deploy")
+    assert away.returncode == 3
+    assert "[away] ❌ cannot be reached:" in away.stderr
+
+
+@pytest.mark.parametrize("option", ["--inventory", "--vault-password-file"])
+def test_what_ansible_itself_refuses_gives_2(option: str, project: Path) -> None:
+    write(project)
+    refused = luma(project, "deploy", "--json", option, "missing.yml")
+    assert refused.returncode == 2
+    assert "missing.yml" in "".join(document(refused)["errors"])
+    assert "Traceback" not in refused.stderr
+
+
+@pytest.mark.parametrize(("environment", "colored"), [({}, True), ({"NO_COLOR": "1"}, False)], ids=["color", "none"])
+def test_colors_on_a_terminal(project: Path, environment: dict[str, str], colored: bool) -> None:
+    write(project)
+    terminal = Terminal(str(LUMA), "-c", str(project / "luma.yml"), "deploy", "testap", **environment)
+    assert terminal.end() == 2
+    assert ("\x1b[0;31m[localhost] ❌ There is no app" in terminal.shown) == colored
+    assert "❌ There is no app testap" in terminal.shown
+
+
+def test_ctrl_c_gives_130(project: Path) -> None:
+    write(project, health_check={"path": "/never", "retries": 100})
+    terminal = Terminal(str(LUMA), "-c", str(project / "luma.yml"), "deploy")
+    terminal.wait_for("Prepare the inactive color... 1 s")
+    terminal.type("\x03")
+    assert terminal.end() == 130
+    assert "User interrupted execution" in terminal.shown
+    assert "Traceback" not in terminal.shown
+
+
+PLAYBOOK = """
+- hosts: all
+  gather_facts: false
+  tasks:
+    - name: Think
+      ansible.builtin.command: sleep 2
+    - name: Speak
+      ansible.builtin.debug:
+        msg: thought
+"""
+
+
+def test_each_host_that_works_has_a_live_line_on_a_terminal_and_nothing_is_left_of_it(tmp_path: Path) -> None:
+    (tmp_path / "play.yml").write_text(PLAYBOOK)
+    hosts = "one ansible_connection=local\ntwo ansible_connection=local\n"
+    (tmp_path / "hosts").write_text(hosts)
+    ansible = Path(sys.executable).with_name("ansible-playbook")
+    command = [str(ansible), "-i", str(tmp_path / "hosts"), str(tmp_path / "play.yml")]
+    environment = {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "NO_COLOR": "1"}
+    terminal = Terminal(*command, **environment)
+    assert terminal.end() == 0
+    drawn = terminal.shown.split("\x1b[J")
+    both = r"\r\n. \[one\] Think\.\.\. \d s\r\n. \[two\] Think\.\.\. \d s\x1b\[2F\r"
+    assert any(re.fullmatch(both, each) for each in drawn)
+    assert drawn[-1] == "[one] thought\r\n[two] thought\r\n"
+
+
+def tab(shell: Terminal, folder: Path) -> None:
+    """Type beginnings and have them completed, by real shells."""
+    write(folder)
+    shell.type(f"cd {folder}; PATH={ROOT}/bin:$PATH; PS1=rea'dy> '\n")
+    shell.wait_for("ready> ")
+    for typed, completed in (("luma de\t", "deploy"), ("tes\t", "testapp"), ("--pla\t", "--plan")):
+        shell.type(typed)
+        shell.wait_for(completed)
+    shell.kill()
+
+
+def test_the_tab_key_in_bash(project: Path) -> None:
+    shell = Terminal("bash", "--norc", "-i")
+    shell.type(f"source {ROOT}/completions/luma.bash\n")
+    tab(shell, project)
+
+
+@pytest.fixture(scope="session")
+def zsh() -> str:
+    if not shutil.which("zsh"):
+        subprocess.run(["apt-get", "update"], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(
+            ["apt-get", "install", "-y", "--no-install-recommends", "zsh"], check=True, stdout=subprocess.DEVNULL
+        )
+    return "zsh"
+
+
+def test_the_tab_key_in_zsh(zsh: str, project: Path) -> None:
+    shell = Terminal(zsh, "-f", "-i")
+    shell.type(f"fpath+=({ROOT}/completions); autoload -Uz compinit; compinit -u -D\n")
+    tab(shell, project)
