@@ -33,7 +33,7 @@ class ActionModule(ActionBase):
             {
                 "file": {"type": "str", "default": "luma.yml"},
                 "apps": {"type": "list", "elements": "str", "default": []},
-                "services": {"type": "bool", "default": False},
+                "services": {"type": "str", "choices": ["none", "with", "only"], "default": "none"},
                 "announce": {"type": "bool", "default": False},
             }
         )
@@ -41,7 +41,9 @@ class ActionModule(ActionBase):
         try:
             project = load(arguments["file"], vault_of(self._loader), inventory)
             apps, services = chosen(project, arguments["apps"], arguments["services"])
-            hosts = sorted({host for entry in (*apps, *services) for host in entry["hosts"]})
+            # What runs elsewhere is of no concern to an app that is named.
+            concerned = apps if apps and arguments["apps"] else [*apps, *services]
+            hosts = sorted({host for entry in concerned for host in entry["hosts"]})
             refuse_unreachable(hosts, inventory, project["file"])
         except InvalidFile as exc:
             return result | {"failed": True, "invalid_input": True, "msg": str(exc)}
@@ -50,6 +52,7 @@ class ActionModule(ActionBase):
             **{key: project[key] for key in ("project", "folder", "file", "proxy", "warnings")},
             "apps": [released(app) for app in apps],
             "services": services,
+            "service_names": list(project["services"]),
             "hosts": hosts,
             "engine_missing": LOCALHOST in hosts and not engine_listens(),
             "report": [line for app in apps for line in announcement(app)] if arguments["announce"] else [],
@@ -61,18 +64,22 @@ def inventory_of(task_vars: dict[str, Any]) -> Inventory:
     return Inventory(groups.get("all", ()), groups)
 
 
-def chosen(project: dict[str, Any], names: list[str], with_services: bool) -> tuple[list[Entry], list[Entry]]:
-    """The apps of these names, and the services of these names where services are wanted. Without any name all of
-    both; where no name is that of a service, all services."""
-    apps, services = project["apps"], project["services"] if with_services else {}
+def chosen(project: dict[str, Any], names: list[str], services: str) -> tuple[list[Entry], list[Entry]]:
+    """The apps and the services that are meant. With ``services`` `only`, names are those of services, and there are no
+    apps; `with`, they are those of apps, and there are all services. Without a name all are meant."""
+    if services == "only":
+        return [], named("service", project["services"], names)
+    apps = named("app", project["apps"], names)
+    return apps, list(project["services"].values()) if services == "with" else []
+
+
+def named(kind: str, entries: dict[str, Entry], names: list[str]) -> list[Entry]:
     for name in names:
-        if name not in apps and name not in services:
-            known = [*apps, *services]
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(known)}"
-            raise InvalidFile(f"There is no app {name} in luma.yml; {hint}")
-    named = [services[name] for name in names if name in services]
-    return [apps[name] for name in names or apps if name in apps], named or list(services.values())
+        if name not in entries:
+            near = difflib.get_close_matches(name, list(entries), n=1)
+            hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(entries) or 'none'}"
+            raise InvalidFile(f"There is no {kind} {name} in luma.yml; {hint}")
+    return [entries[name] for name in names or entries]
 
 
 def refuse_unreachable(hosts: list[str], inventory: Inventory, file: str) -> None:

@@ -25,14 +25,17 @@ options:
   apps:
     description:
       - The names of apps; without one, all of them.
-      - With O(services=true) also the names of services.
+      - With O(services=only) the names of services.
     type: list
     elements: str
     default: []
   services:
-    description: Whether services are wanted beside the apps; those that O(apps) names, or all where it names none.
-    type: bool
-    default: false
+    description:
+      - With V(with), all services are returned beside the apps.
+      - With V(only), those services that O(apps) names, or all, and no app.
+    type: str
+    choices: [none, with, only]
+    default: none
   announce:
     description: Whether to say that the deployment of the apps begins.
     type: bool
@@ -84,8 +87,13 @@ services:
   type: list
   elements: dict
   returned: success
+service_names:
+  description: The names of all services of the file.
+  type: list
+  elements: str
+  returned: success
 hosts:
-  description: All hosts of these apps and services.
+  description: All hosts of these apps and services; where apps are named, the hosts of these.
   type: list
   elements: str
   returned: success

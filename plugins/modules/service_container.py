@@ -270,26 +270,25 @@ def facts(outcome: Outcome) -> dict[str, t.Any]:
     return {key: value for key, value in asdict(outcome).items() if key not in ("changed", "image", "image_before")}
 
 
-def before(outcomes: t.Iterable[Outcome]) -> dict[str, t.Any]:
+def before(outcomes: t.Iterable[Outcome]) -> dict[str, str]:
     """The services that change, as they are."""
     return {
-        outcome.name: {"image": short_id(outcome.image_before), "status": outcome.status_before}
+        outcome.name: f"{short_id(outcome.image_before)}, {outcome.status_before}"
         for outcome in outcomes
         if outcome.changed and outcome.action != "created"
     }
 
 
-def after(outcomes: t.Iterable[Outcome]) -> dict[str, t.Any]:
+def after(outcomes: t.Iterable[Outcome]) -> dict[str, str]:
     """The same services as they will be; no value of the environment is in it."""
-    return {
-        outcome.name: {
-            "image": short_id(outcome.image if outcome.action in ("created", "replaced") else outcome.image_before),
-            "status": "running",
-            "other values of": list(outcome.changes) if outcome.action == "replaced" else [],
-        }
-        for outcome in outcomes
-        if outcome.changed
-    }
+    return {outcome.name: _after(outcome) for outcome in outcomes if outcome.changed}
+
+
+def _after(outcome: Outcome) -> str:
+    if outcome.action not in ("created", "replaced"):
+        return f"{short_id(outcome.image_before)}, running"
+    image = short_id(outcome.image) or "an image that is not there yet"
+    return ", ".join([image, "running", *(f"another {change}" for change in outcome.changes)])
 
 
 def report(outcome: Outcome, replace: bool, check_mode: bool) -> list[str]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
+from ansible_collections.luma.deploy.plugins.action.project import chosen
 from ansible_collections.luma.deploy.plugins.module_utils import _health
 from ansible_collections.luma.deploy.plugins.module_utils._engine import (
     LABEL_PROJECT,
@@ -29,6 +30,7 @@ from ansible_collections.luma.deploy.plugins.module_utils._services import (
     inherited_volumes,
     left_over,
 )
+from ansible_collections.luma.deploy.plugins.plugin_utils._yaml import InvalidFile
 
 from tests.unit.fakes import Killed
 
@@ -346,6 +348,17 @@ def test_the_hash_is_that_of_all_that_only_a_new_container_can_change() -> None:
         {"stop_timeout": 1},
     ]
     assert len({OLD.config_hash, *(replace(OLD, **other).config_hash for other in others)}) == 6
+
+
+def test_which_apps_and_services_a_deployment_means() -> None:
+    project: dict[str, Any] = {"apps": {"blog": {"a": 1}, "api": {"a": 2}}, "services": {"db": {"s": 1}}}
+    assert chosen(project, [], "none") == ([{"a": 1}, {"a": 2}], [])
+    assert chosen(project, ["api"], "with") == ([{"a": 2}], [{"s": 1}])
+    assert chosen(project, [], "only") == ([], [{"s": 1}])
+    with pytest.raises(InvalidFile, match=r"There is no service dbs in luma.yml; did you mean db"):
+        chosen(project, ["dbs"], "only")
+    with pytest.raises(InvalidFile, match=r"There is no app db in luma.yml; there are: blog, api"):
+        chosen(project, ["db"], "with")
 
 
 ANONYMOUS, OTHER = "a" * 64, "b" * 64
