@@ -98,7 +98,12 @@ APPS = apps(nargs="*", help="the apps; all of luma.yml without a name")
 ONE_APP = apps(nargs="?", help="the app; may be left out where luma.yml has one")
 THE_APP = apps(help="the app")
 
-COMMANDS = (
+LOG_OPTIONS = (
+    argument("-f", "--follow", action="store_true", help="wait for more, until Ctrl-C"),
+    argument("-n", "--lines", type=int, metavar="N", help="the last N lines of each container; 100 without it"),
+)
+
+ALL = (
     Command("init", "write a commented luma.yml, .luma/secrets and .gitignore, where they are missing"),
     Command("setup", "give the hosts a Docker engine", (APPS,)),
     Command(
@@ -106,7 +111,7 @@ COMMANDS = (
         "replace running apps by the version that luma.yml describes",
         (
             APPS,
-            argument("--services", action="store_true", help="create or update the services, too"),
+            argument("--services", action="store_true", help="deploy the services instead; APP names services"),
             argument("--probe", action="store_true", help="send traffic meanwhile; fail if one request is lost"),
             argument("--force", action="store_true", help="deploy even where nothing changed"),
             argument("--plan", action="store_true", help="only show what would change"),
@@ -121,23 +126,14 @@ COMMANDS = (
         "rollback blog --to 3f2a9c8",
     ),
     Command("releases", "list the releases that can be brought back", (ONE_APP,), "releases blog"),
-    Command(
-        "logs",
-        "show the log lines of all replicas on all hosts",
-        (
-            THE_APP,
-            argument("-f", "--follow", action="store_true", help="wait for more, until Ctrl-C"),
-            argument("-n", "--lines", type=int, metavar="N", help="the last N lines of each replica"),
-        ),
-        "logs blog -n 20",
-    ),
-    Command("exec", "run a command in a replica", (THE_APP,), "exec blog -- ls /srv"),
+    Command("logs", "show the log lines of all replicas on all hosts", (THE_APP, *LOG_OPTIONS), "logs blog -n 20"),
+    Command("exec", "run a command in a replica of an app", (THE_APP,), "exec blog -- ls /srv"),
     Command("proxy status", "show luma-proxy on each host, and what it serves"),
-    Command("proxy logs", "show luma-proxy's log lines"),
+    Command("proxy logs", "show luma-proxy's log lines", LOG_OPTIONS, "proxy logs -n 20"),
     Command("proxy update", "replace luma-proxy by the image and settings of luma.yml"),
     Command("prune", "remove images and containers of this project that no release needs"),
 )
-OFFERED = {command.name: command for command in COMMANDS if command.playbook.exists()}
+COMMANDS = {command.name: command for command in ALL}
 
 GLOBAL_OPTIONS = (
     argument("-c", "--config", metavar="FILE", default="luma.yml"),
@@ -222,17 +218,17 @@ def global_parser() -> Parser:
 def find_command(words: Sequence[str]) -> tuple[Command, list[str]]:
     """The command that the first word names, or the first two, and the words behind it."""
     if not words:
-        raise UsageError(f"a command is missing; there are: {', '.join(OFFERED)}")
+        raise UsageError(f"a command is missing; there are: {', '.join(COMMANDS)}")
     for length in (2, 1):
         name = " ".join(words[:length])
-        if name in OFFERED:
-            return OFFERED[name], list(words[length:])
-    same_group = [name for name in OFFERED if name.split()[0] == words[0]]
+        if name in COMMANDS:
+            return COMMANDS[name], list(words[length:])
+    same_group = [name for name in COMMANDS if name.split()[0] == words[0]]
     if same_group:
         raise UsageError(f"luma {words[0]} needs one more word; there are: {', '.join(same_group)}")
     if words[0].startswith("-"):
         raise UsageError(f"unknown option {words[0]}{hint(words[0], option_names(GLOBAL_OPTIONS))}")
-    raise UsageError(f"unknown command {words[0]}{hint(words[0], OFFERED) or '; there are: ' + ', '.join(OFFERED)}")
+    raise UsageError(f"unknown command {words[0]}{hint(words[0], COMMANDS) or '; there are: ' + ', '.join(COMMANDS)}")
 
 
 def hint(word: str, known: Sequence[str] | dict[str, Command]) -> str:
@@ -249,8 +245,8 @@ def option_names(arguments: Sequence[Argument]) -> list[str]:
 
 
 def general_help() -> str:
-    single = [f"  {name:10} {each.summary}" for name, each in OFFERED.items() if " " not in name]
-    several = [f"  {name}" for name in OFFERED if " " in name]
+    single = [f"  {name:10} {each.summary}" for name, each in COMMANDS.items() if " " not in name]
+    several = [f"  {name}" for name in COMMANDS if " " in name]
     return HELP.format(commands="\n".join([*single, ",".join(several)]).rstrip())
 
 
@@ -352,11 +348,12 @@ def complete(words: Sequence[str]) -> list[str]:
         options, before = global_parser().parse_known_args(before)
         command, _given = find_command(before)
     except UsageError:
-        candidates = [name.split()[len(before)] for name in OFFERED if name.split()[: len(before)] == before]
+        candidates = [name.split()[len(before)] for name in COMMANDS if name.split()[: len(before)] == before]
         return matching(current, [*candidates, *option_names(GLOBAL_OPTIONS)])
     candidates = option_names((*command.arguments, *GLOBAL_OPTIONS))
     if command.takes_apps:
-        candidates += [name for name in app_names(options.config) if name not in before]
+        section = "services" if "--services" in before else "apps"
+        candidates += [name for name in names_in(options.config, section) if name not in before]
     return matching(current, candidates)
 
 
@@ -366,16 +363,16 @@ def matching(current: str, candidates: Sequence[str]) -> list[str]:
     return [name for name in wanted if name.startswith(current)]
 
 
-def app_names(file: str) -> list[str]:
-    """The apps of a luma.yml, which may have mistakes; it is not the place to tell them."""
+def names_in(file: str, section: str) -> list[str]:
+    """The apps or services of a luma.yml, which may have mistakes; this is not the place to tell them."""
     import yaml  # Takes as long as all the rest of this file, and only the tab key needs it.
 
     try:
         root: Any = yaml.compose(Path(file).read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
-        found = next(value for key, value in root.value if key.value == "apps")
+        found = next(value for key, value in root.value if key.value == section)
         if isinstance(found, yaml.MappingNode):
-            return [key.value for key, _app in found.value]
-        return [value.value for app in found.value for key, value in app.value if key.value == "name"]
+            return [key.value for key, _entry in found.value]
+        return [value.value for entry in found.value for key, value in entry.value if key.value == "name"]
     except (OSError, ValueError, yaml.YAMLError, AttributeError, TypeError, StopIteration):
         return []
 

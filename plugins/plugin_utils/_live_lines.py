@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the luma authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Says what is being done meanwhile: on a terminal one line for each host that works, elsewhere one line at all."""
+"""Says what is being done meanwhile: on a terminal one line for each host that works, elsewhere one line on stderr."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from dataclasses import dataclass
+from typing import TextIO
 
 # After so many seconds a step is long. A log has use for a line only where somebody might think that nothing moves.
 PATIENCE = 1.0
@@ -95,7 +96,7 @@ class LiveLines:
     def _announce(self, what: str) -> None:
         if what not in self._announced:
             self._announced.add(what)
-            write(f"{what}...\n")
+            write(f"{what}...\n", sys.stderr)
 
     def _erase(self) -> None:
         if self._drawn:
@@ -110,5 +111,5 @@ def drawing(steps: dict[str, Step], now: float, size: os.terminal_size) -> list[
     return [line[: size.columns - 1] for line in lines[: max(1, size.lines - 2)]]
 
 
-def write(text: str) -> None:
-    os.write(sys.stdout.fileno(), text.encode())
+def write(text: str, stream: TextIO | None = None) -> None:
+    os.write((stream or sys.stdout).fileno(), text.encode())

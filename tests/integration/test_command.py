@@ -86,11 +86,6 @@ def luma(folder: Path, *arguments: str, **environment: str) -> subprocess.Comple
     )
 
 
-def without_signs_of_life(printed: str) -> list[str]:
-    """The lines that are printed on any machine, however slow."""
-    return [line for line in printed.splitlines() if not line.endswith("...")]
-
-
 def document(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
     made = json.loads(done.stdout)
     assert list(made) == ["command", "exit_code", "changed", "hosts", "report", "errors", "warnings"]
@@ -115,8 +110,8 @@ def write(folder: Path, **app: Any) -> None:
 def test_a_project_from_init_to_a_deployment(project: Path, proxy_options: dict[str, Any]) -> None:
     (project / ".gitignore").write_text("node_modules\n")
     first = luma(project, "init")
-    assert (first.returncode, first.stderr) == (0, "")
-    assert without_signs_of_life(first.stdout) == [
+    assert first.returncode == 0
+    assert first.stdout.splitlines() == [
         "[localhost] Wrote luma.yml",
         "[localhost] Wrote .luma/secrets",
         "[localhost] Added .luma/ to .gitignore",
@@ -140,7 +135,7 @@ def test_a_project_from_init_to_a_deployment(project: Path, proxy_options: dict[
 
     plan = luma(project, "deploy", "--plan")
     assert plan.returncode == 0
-    assert without_signs_of_life(plan.stdout)[0] == "[localhost] web:"
+    assert plan.stdout.startswith("[localhost] web:\n")
     assert re.search(r"^  color +none → blue$", plan.stdout, re.MULTILINE)
     deployed = document(luma(project, "deploy", "--json"))
     made = next(each for each in deployed["hosts"]["localhost"] if each["module"].endswith("bluegreen_container"))
@@ -150,7 +145,7 @@ def test_a_project_from_init_to_a_deployment(project: Path, proxy_options: dict[
     assert "report" not in made
     again = luma(project, "deploy", "--plan")
     assert again.returncode == 0
-    assert without_signs_of_life(again.stdout) == ["[localhost] Nothing would change: web", "Nothing would change."]
+    assert again.stdout == "[localhost] Nothing would change: web\nNothing would change.\n"
 
 
 def test_a_deployment_that_fails_gives_1_also_with_ansibles_own_output(project: Path) -> None:
@@ -166,7 +161,7 @@ def test_wrong_input_gives_2_and_one_document(project: Path) -> None:
     assert wrong.returncode == 2
     errors = ["[localhost] ❌ There is no app testap in luma.yml; did you mean testapp?"]
     assert document(wrong)["errors"] == errors
-    assert wrong.stderr.splitlines() == errors
+    assert wrong.stderr.splitlines()[-1:] == errors
 
 
 def test_an_engine_that_does_not_answer_gives_3(project: Path) -> None:

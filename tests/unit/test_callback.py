@@ -62,6 +62,13 @@ def test_what_is_about_the_whole_run_names_no_host() -> None:
     assert outcome({"report": ["Probe: 7 requests"]}, module="luma.deploy.probe").lines == ["Probe: 7 requests"]
 
 
+def test_what_a_command_wrote_is_printed_as_it_is() -> None:
+    ran = outcome({"luma_exit_code": 3, "stdout": "a\n\n b\n", "stderr": "no\n"}, module="luma.deploy.container_exec")
+    assert (ran.lines, ran.stderr_lines, ran.errors) == (["a", "", " b"], ["no"], [])
+    silent = outcome({"luma_exit_code": 0, "stdout": "", "stderr": ""}, module="luma.deploy.container_exec")
+    assert (silent.lines, silent.stderr_lines) == ([], [])
+
+
 def test_luma_explains_itself_and_other_modules_are_told_by_their_task() -> None:
     assert failed().errors == ["[one] ❌ it broke"]
     values = {"msg": "non-zero return code", "stderr": "no space"}

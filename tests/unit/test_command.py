@@ -18,8 +18,6 @@ from bin import command
 
 ROOT = Path(__file__).parents[2]
 SCREEN_LINES, SCREEN_COLUMNS = 24, 100
-# Also the commands whose playbooks are yet to come.
-command.OFFERED.update({each.name: each for each in command.COMMANDS})
 
 
 def asked(text: str) -> command.Request:
@@ -65,7 +63,7 @@ def ansible(text: str) -> list[str]:
         ("logs blog -f -n 5", {"app": ["blog"], "follow": True, "lines": 5}),
         ("exec blog -- sh -c ls --json -v", {"app": ["blog"], "command": ["sh", "-c", "ls", "--json", "-v"]}),
         ("proxy status", {"app": []}),
-        ("proxy logs", {"app": []}),
+        ("proxy logs -n 5", {"app": [], "follow": False, "lines": 5}),
         ("proxy update", {"app": []}),
         ("prune", {"app": []}),
     ],
@@ -84,6 +82,10 @@ def test_options_of_every_command_stand_anywhere(monkeypatch: pytest.MonkeyPatch
         "--vault-password-file",
         "f",
     ]
+
+
+def test_each_command_has_a_playbook() -> None:
+    assert all(each.playbook.exists() for each in command.COMMANDS.values())
 
 
 def test_a_plan_is_ansibles_check_mode_with_differences() -> None:
@@ -129,7 +131,7 @@ def test_what_is_mistyped_is_said_with_what_was_meant(text: str, expected: str) 
     assert complaint(text).startswith(expected)
 
 
-@pytest.mark.parametrize("words", [[], *([*name.split()] for name in command.OFFERED)], ids=" ".join)
+@pytest.mark.parametrize("words", [[], *([*name.split()] for name in command.COMMANDS)], ids=" ".join)
 def test_help_fits_a_screen_and_has_an_example(words: list[str]) -> None:
     text = command.read([*words, "--help"])
     assert isinstance(text, str)
@@ -143,12 +145,12 @@ def test_help_fits_a_screen_and_has_an_example(words: list[str]) -> None:
 
 def test_help_names_every_command_and_option() -> None:
     text = str(command.read(["--help"]))
-    assert all(f"  {name}" in text for name in command.OFFERED)
+    assert all(f"  {name}" in text for name in command.COMMANDS)
     assert all(name in text for name in command.option_names(command.GLOBAL_OPTIONS))
 
 
 def test_no_app_can_be_called_like_a_command() -> None:
-    assert {name.split()[0] for name in command.OFFERED} <= set(RESERVED)
+    assert {name.split()[0] for name in command.COMMANDS} <= set(RESERVED)
 
 
 def test_the_version_is_that_of_the_collection() -> None:
@@ -158,12 +160,13 @@ def test_the_version_is_that_of_the_collection() -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("", list(dict.fromkeys(name.split()[0] for name in command.OFFERED))),
+        ("", list(dict.fromkeys(name.split()[0] for name in command.COMMANDS))),
         ("de", ["deploy"]),
         ("-c luma.yml dep", ["deploy"]),
         ("deploy ", ["blog", "shop"]),
         ("deploy b", ["blog"]),
         ("deploy blog ", ["shop"]),
+        ("deploy --services ", ["db"]),
         ("deploy --p", ["--probe", "--plan"]),
         ("deploy --j", ["--json"]),
         ("--verb", ["--verbose"]),
@@ -178,7 +181,9 @@ def test_the_version_is_that_of_the_collection() -> None:
 )
 def test_the_tab_key(text: str, expected: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "luma.yml").write_text("apps:\n  blog: {image: !vault x}\n  shop: {mistake: 1}\n")
+    (tmp_path / "luma.yml").write_text(
+        "apps:\n  blog: {image: !vault x}\n  shop: {mistake: 1}\nservices: [{name: db}]\n"
+    )
     assert command.complete(text.split(" ")) == expected
 
 
@@ -196,11 +201,11 @@ def test_the_tab_key(text: str, expected: list[str], tmp_path: Path, monkeypatch
 def test_apps_of_any_file(text: str, expected: list[str], tmp_path: Path) -> None:
     file = tmp_path / "luma.yml"
     file.write_text(text)
-    assert command.app_names(str(file)) == expected
+    assert command.names_in(str(file), "apps") == expected
 
 
 def test_apps_of_no_file(tmp_path: Path) -> None:
-    assert command.app_names(str(tmp_path / "luma.yml")) == []
+    assert command.names_in(str(tmp_path / "luma.yml"), "apps") == []
 
 
 @pytest.mark.parametrize(
