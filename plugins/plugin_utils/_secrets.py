@@ -78,8 +78,8 @@ def vault_of(loader: DataLoader) -> Decrypt:
         vault = loader._vault
         if not vault.secrets:
             raise ValueError(
-                "is encrypted with Ansible Vault, and there is no vault password; name its file in the environment "
-                "variable ANSIBLE_VAULT_PASSWORD_FILE"
+                "is encrypted with Ansible Vault, and there is no vault password; give it with --vault-password-file "
+                "or --ask-vault-pass"
             )
         try:
             return str(vault.decrypt(ciphertext.encode()).decode())
