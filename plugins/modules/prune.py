@@ -1,0 +1,136 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the luma authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Ansible module: removes what a project left on a host."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: prune
+short_description: Remove what a project left on a host and nothing needs
+version_added: 0.2.0
+author:
+  - The luma authors (@luma-deploy)
+description:
+  - Removes the project's stopped containers of colors that are not active; the routes and the records of apps that
+    luma.yml no longer names and that have no container; and the images that no container and none of the releases on
+    record needs.
+  - Only what luma made is removed, containers and built images by the label C(luma.project), other images by the name
+    RV(ignore:luma/PROJECT/APP:ID) that luma gave them. Under a name that somebody else gave, an image stays.
+extends_documentation_fragment:
+  - luma.deploy.engine
+options:
+  project:
+    description: The project's name.
+    type: str
+    required: true
+  apps:
+    description: The names of all apps that luma.yml has.
+    type: list
+    elements: str
+    required: true
+attributes:
+  check_mode:
+    support: full
+    description: Lists what would be removed; changes nothing.
+  diff_mode:
+    support: full
+    description: Shows what is there, before and after.
+  idempotent:
+    support: full
+    description: Where nothing is left over, nothing is done.
+"""
+
+EXAMPLES = r"""
+- name: Remove what the shop left
+  luma.deploy.prune:
+    project: shop
+    apps: [blog, api]
+"""
+
+RETURN = r"""
+containers:
+  description: The containers that were removed.
+  type: list
+  elements: str
+  returned: success
+routes:
+  description: The proxy's backends that were removed.
+  type: list
+  elements: str
+  returned: success
+records:
+  description: The apps whose record of releases was removed.
+  type: list
+  elements: str
+  returned: success
+images:
+  description: The names of images that were removed, or the ids of those without a name.
+  type: list
+  elements: str
+  returned: success
+freed_mb:
+  description: By how many megabytes the free space grew meanwhile; null in check mode.
+  type: float
+  returned: success
+report:
+  description: What was done, as the luma command prints it.
+  type: list
+  elements: str
+  returned: success
+"""
+
+import typing as t
+from dataclasses import asdict
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.luma.deploy.plugins.module_utils._engine import Engine
+from ansible_collections.luma.deploy.plugins.module_utils._module import ENGINE_OPTIONS, proxy_folder, run
+from ansible_collections.luma.deploy.plugins.module_utils._proxy import Proxy, ProxySettings
+from ansible_collections.luma.deploy.plugins.module_utils._prune import Leftovers, Prune, free_bytes
+
+
+def prune(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:
+    params = module.params
+    proxy = Proxy(engine, ProxySettings(), proxy_folder(params))
+    work = Prune(engine, proxy, params["state_dir"], params["project"], set(params["apps"]))
+    leftovers, freed = work.find(), None
+    if leftovers.any and not module.check_mode:
+        before = free_bytes(engine)
+        work.remove(leftovers)
+        # Others write to the disk, too.
+        freed = max(0.0, round((free_bytes(engine) - before) / 1e6, 1))
+    found = {name: list(names) for name, names in asdict(leftovers).items()}
+    return dict(
+        found,
+        changed=leftovers.any,
+        freed_mb=freed,
+        report=report(leftovers, freed, module.check_mode),
+        diff={"before": found, "after": {name: [] for name in found}},
+    )
+
+
+def report(leftovers: Leftovers, freed: float | None, check_mode: bool) -> list[str]:
+    if not leftovers.any:
+        return ["Nothing to remove"]
+    verb = "Would remove" if check_mode else "Removed"
+    kinds = {"container": "containers", "route": "routes", "record of releases of": "records", "image": "images"}
+    lines = [f"{verb} {kind} {name}" for kind, names in kinds.items() for name in getattr(leftovers, names)]
+    return lines if freed is None else [*lines, f"{freed:.1f} MB more are free"]
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec=dict(
+            ENGINE_OPTIONS,
+            project={"type": "str", "required": True},
+            apps={"type": "list", "elements": "str", "required": True},
+        ),
+        supports_check_mode=True,
+    )
+    run(module, prune)
+
+
+if __name__ == "__main__":
+    main()
