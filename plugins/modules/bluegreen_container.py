@@ -87,6 +87,18 @@ options:
     description: Make the other color even where nothing differs.
     type: bool
     default: false
+  record:
+    description: Where nothing is to be done, writes down what serves, as M(luma.deploy.network_alias_switch) does.
+    type: dict
+    suboptions:
+      spec:
+        description: The app, as M(luma.deploy.project) returns it. It has names of secrets only.
+        type: dict
+        required: true
+      by:
+        description: Who deploys, such as V(me@laptop).
+        type: str
+        required: true
   deploy_timeout:
     description:
       - How long all replicas together may take to become healthy, in seconds.
@@ -304,6 +316,7 @@ from ansible_collections.luma.deploy.plugins.module_utils._module import (
     proxy_of,
     run,
 )
+from ansible_collections.luma.deploy.plugins.module_utils._releases import RECORD_OPTION, record_active
 from ansible_collections.luma.deploy.plugins.module_utils._routing import (
     ROUTE_OPTIONS,
     ensure_route,
@@ -354,6 +367,9 @@ def prepare(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:
     )
     with hidden_in_errors(secrets):
         prepared = preparation.run(params["force"], module.check_mode)
+    if prepared.settled:
+        for warning in record_active(module, engine, prepared.color):
+            module.warn(warning)
     diff = difference(prepared, wanted, preparation.image_id)
     return dict(facts(prepared), changed=prepared.created, diff=diff, report=report(prepared))
 
@@ -439,6 +455,7 @@ def main() -> None:
             ports={"type": "list", "elements": "str", "default": []},
             volumes={"type": "list", "elements": "str", "default": []},
             force={"type": "bool", "default": False},
+            record=RECORD_OPTION,
             deploy_timeout={"type": "float"},
             drain_timeout={"type": "float", "default": 30},
             stop_timeout={"type": "float", "default": 30},
