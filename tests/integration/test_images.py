@@ -1,0 +1,124 @@
+# Copyright (c) 2026, the luma authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Images on their way: over a real ssh connection, and through a real registry that asks for a password."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.integration.remote import PASSWORD, USER, Project, build_registry_image, registry
+from tests.testbed.servers import Server, remove_leftovers, temporary_server
+from tests.zero_loss.project import APP_IMAGE, docker
+
+# What Ansible itself sends for a deployment is less, and the image's base layer is more.
+FEW_BYTES = 3_000_000
+BASE_BYTES = 20_000_000
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    """A server that has no image yet."""
+    remove_leftovers()
+    with temporary_server("26.1") as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def project(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    made = Project(server, tmp_path_factory.mktemp("images"), "images", {})
+    yield made
+    made.remove()
+
+
+@pytest.fixture(scope="module")
+def address(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    build_registry_image(tmp_path_factory.mktemp("registry"))
+    with registry(server) as made:
+        yield made
+
+
+def test_without_a_registry_the_host_gets_what_it_lacks(project: Project) -> None:
+    project.write("echo one")
+    first = project.deploy()
+    assert first.code == 0, first.output + first.errors
+    assert "3 of 3 layers" in first.output
+    assert first.received > BASE_BYTES
+    assert "[server] Sending image" in first.errors
+    assert {project.image_id()} == project.built()
+
+    for again in (project.deploy("--check"), project.deploy()):
+        assert "Nothing changed" in again.output, again.output + again.errors
+        assert again.received < FEW_BYTES
+
+    project.write("echo two")
+    second = project.deploy()
+    assert "1 of 3 layers" in second.output, second.output + second.errors
+    assert second.received < FEW_BYTES
+    assert project.image_id() in project.built()
+    assert project.server.run("ls -A /root/.ansible/tmp") == ""
+
+
+def test_a_full_disk_is_told_and_leaves_nothing(project: Project) -> None:
+    project.server.run("mkdir -p /small && mount -t tmpfs -o size=64k tmpfs /small")
+    project.write("head -c 300000 /dev/urandom")
+    failed = project.deploy("--extra-vars", "ansible_remote_tmp=/small")
+    assert failed.code != 0
+    assert "could not be sent to server" in failed.errors
+    assert "are free in" in failed.errors
+    assert project.server.run("ls -A /small") == ""
+
+
+def test_with_a_registry_it_is_pushed_and_pulled(project: Project, address: str) -> None:
+    project.write("echo three", registry={"url": address, "username": USER})
+    project.write_secrets(DOCKER_REGISTRY_PASSWORD=PASSWORD)
+    done = project.deploy("-vvv")
+    assert done.code == 0, done.output + done.errors
+    assert "Pushed image" in done.output
+    assert "Sent image" not in done.output
+    assert project.image_id() in project.built()
+    assert PASSWORD not in done.output + done.errors
+    assert project.server.run("find / -xdev -path '*/.docker/config.json'") == ""
+
+    again = project.deploy()
+    assert "Nothing changed" in again.output, again.output
+
+    project.write("echo four", registry={"url": address, "username": USER})
+    project.write_secrets(DOCKER_REGISTRY_PASSWORD="wrong")
+    refused = project.deploy()
+    assert refused.code != 0
+    assert f"the registry {address} refuses it (as user {USER})" in refused.errors
+
+
+@pytest.mark.parametrize(
+    ("image", "login", "meaning"),
+    [
+        ("{address}/images-remote:9", PASSWORD, "has no such image. Correct the image's name or tag"),
+        ("{address}/images-remote:9", "wrong", "refuses it (as user luma). Correct registry.username"),
+        ("{address}/images-remote:9", "", "refuses it (without login)"),
+        ("127.0.0.1:9/images-remote:9", "", "cannot be reached. Correct the registry's name"),
+    ],
+)
+def test_a_pull_that_fails_says_what_to_do(
+    project: Project, address: str, image: str, login: str, meaning: str
+) -> None:
+    given = {"server": address, "username": USER, "password": login} if login else {}
+    failed = project.task("bluegreen_container", image=image.format(address=address), registry=given).result
+    assert meaning in failed["msg"]
+    assert "Nothing was changed" in failed["msg"]
+
+
+@pytest.mark.parametrize("engine", ["20.10", "28.5"])
+def test_other_engines_take_an_archive_without_what_they_have(engine: str, project: Project) -> None:
+    project.write("echo five")
+    docker("build", "--quiet", "--tag", "images-remote:5", "--label", "luma.project=images", str(project.folder))
+    with temporary_server(engine) as server:
+        server.load_images(APP_IMAGE)
+        other = Project(server, project.folder, project.name, {})
+        other.write("echo five")
+        done = other.task("bluegreen_container", image="images-remote:5", pull=False)
+        assert "1 of 3 layers" in done.result["report"][0]
+        assert done.received < FEW_BYTES
+        assert other.image_id() in other.built()

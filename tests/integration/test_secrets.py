@@ -1,0 +1,123 @@
+# Copyright (c) 2026, the luma authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A secret is in the container's environment, and nowhere else: not in what is printed, logged or written at -vvv,
+not in facts, not among the arguments of any process."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.integration.conftest import ROOT
+from tests.integration.remote import Project
+from tests.testbed.servers import Server, remove_leftovers, temporary_server
+from tests.zero_loss.project import APP_IMAGE
+
+TOKEN = "postgres://blog:Sup3rS3cret@db/blog"
+API_KEY = "k-93f1a7c5e2-from-the-environment"
+# What is short, or the app's name, must not be searched for in a result, or containers lose theirs.
+PIN, NAME = "7", "remote"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    remove_leftovers()
+    with temporary_server("26.1") as made:
+        made.load_images(APP_IMAGE)
+        yield made
+
+
+@pytest.fixture
+def project(server: Server, tmp_path: Path) -> Project:
+    """A project whose run of Ansible writes all that it writes below its folder."""
+    environment = {
+        "HOME": str(tmp_path),
+        "TMPDIR": str(tmp_path),
+        "ANSIBLE_LOG_PATH": str(tmp_path / "log"),
+        "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default",
+        "TEST_API_KEY": API_KEY,
+    }
+    project = Project(server, tmp_path / "project", "secrets", environment)
+    project.folder.mkdir()
+    project.write_secrets(TOKEN=TOKEN, PIN=PIN, NAME=NAME)
+    # All facts and registered results of all hosts, after the deployment.
+    show = {"hosts": "all,localhost", "gather_facts": False, "tasks": [{"debug": {"var": "hostvars"}}]}
+    plays = [{"import_playbook": str(ROOT / "playbooks" / "deploy.yml")}, show]
+    (project.folder / "all.yml").write_text(yaml.safe_dump(plays))
+    return project
+
+
+def write_app(project: Project, **app: object) -> None:
+    environment = {"plain": {"API_KEY": "${TEST_API_KEY}", "PLAIN": "x"}, "secret": ["TOKEN", "PIN", "NAME"]}
+    project.write_app(image=APP_IMAGE, environment=environment, **app)
+
+
+@contextlib.contextmanager
+def arguments_of_processes() -> Iterator[set[bytes]]:
+    """The arguments of every process that is seen meanwhile, on this machine and in its containers."""
+    seen: set[bytes] = set()
+    over = threading.Event()
+
+    def look() -> None:
+        while not over.wait(0.01):
+            for file in Path("/proc").glob("[0-9]*/cmdline"):
+                with contextlib.suppress(OSError):
+                    seen.add(file.read_bytes())
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        over.set()
+        thread.join()
+
+
+def files_with(folder: Path, text: str) -> list[str]:
+    files = (file for file in folder.rglob("*") if file.is_file())
+    return [str(file.relative_to(folder)) for file in files if text.encode() in file.read_bytes()]
+
+
+def files_on(server: Server, text: str) -> str:
+    """The files of a server that hold a text, but for those of its engine, to which the container belongs."""
+    folders = "/etc /home /opt /root /run /srv /tmp /usr/local /var"
+    return server.run(
+        f"grep --recursive --files-with-matches --fixed-strings --devices=skip --no-messages "
+        f"--exclude-dir=docker --exclude-dir=containerd --regexp='{text}' {folders} || true"
+    )
+
+
+def test_secrets_are_in_the_environment_and_nowhere_else(project: Project, server: Server) -> None:
+    write_app(project)
+    with arguments_of_processes() as arguments:
+        run = project.deploy("-vvv", "--diff", playbook=project.folder / "all.yml")
+    assert run.code == 0, run.output + run.errors
+    (container,) = json.loads(server.run("docker inspect remote-blue"))
+    expected = {f"TOKEN={TOKEN}", f"PIN={PIN}", f"NAME={NAME}", f"API_KEY={API_KEY}", "PLAIN=x"}
+    assert expected <= set(container["Config"]["Env"])
+    assert any(b"ansible-playbook" in line for line in arguments)
+    for secret in (TOKEN, API_KEY):
+        assert secret not in run.output + run.errors
+        assert not [line for line in arguments if secret.encode() in line]
+        assert set(files_with(project.folder.parent, secret)) <= {"project/.luma/secrets"}
+        assert files_on(server, secret) == ""
+    assert '"name": "remote-blue"' in run.output
+
+    assert project.deploy("--check", "--diff").output.count("changed=0") == 2
+    project.write_secrets(TOKEN=TOKEN, PIN="8", NAME=NAME)
+    assert '"configuration": "' in project.deploy("--check", "--diff").output
+
+    write_app(project, command=["sh", "-c", "env; exit 3"])
+    failed = project.deploy("-vvv", "--diff")
+    assert failed.code != 0
+    assert "TOKEN=********" in failed.output
+    for secret in (TOKEN, API_KEY):
+        assert secret not in failed.output + failed.errors
+        assert files_on(server, secret) == ""
