@@ -63,6 +63,8 @@ class FakeEngine(Engine):
     changes_left: int = 1000
     refuses_at: int = 1000
     restarts: int = 0
+    health: str = ""
+    absent_images: set[str] = field(default_factory=set)
 
     def change(self) -> None:
         running = [c.labels[LABEL_SERVICE] for c in self.services("", "") if c.running]
@@ -139,7 +141,8 @@ class FakeEngine(Engine):
 
     def start(self, name: str) -> None:
         exits = "EXIT" in self.of(name).environment
-        self.update(name, running=not exits, status="exited" if exits else "running", restarts=self.restarts)
+        self.update(name, running=not exits, status="exited" if exits else "running")
+        self.of(name).container = replace(self.of(name).container, restarts=self.restarts, health=self.health)
 
     def stop(self, name: str, timeout: float) -> None:
         self.update(name, running=False, status="exited")
@@ -171,10 +174,13 @@ class FakeEngine(Engine):
         return self
 
     def need_image(self, name: str, image_id: str = "", pull: bool = True) -> dict[str, Any]:
+        if name in self.absent_images:
+            self.change()
+            self.absent_images.remove(name)
         return {"Id": "id of " + name, "Config": {"Cmd": None, "Env": None}}
 
-    def image(self, name: str) -> dict[str, Any]:
-        return self.need_image(name)
+    def image(self, name: str) -> dict[str, Any] | None:
+        return None if name in self.absent_images else self.need_image(name)
 
     def ensure_network(self, name: str, labels: Mapping[str, str]) -> bool:
         return False
@@ -286,6 +292,12 @@ def test_a_version_that_fails_gives_way_to_the_old_one(engine: FakeEngine) -> No
     assert_serves(engine, OLD)
 
 
+def test_one_whose_healthcheck_fails_gives_way_to_the_old_one(engine: FakeEngine) -> None:
+    engine.health = "unhealthy"
+    assert "the image's HEALTHCHECK says unhealthy" in str(up(engine, NEW))
+    assert_serves(engine, OLD)
+
+
 def test_one_that_docker_has_to_restart_has_failed(engine: FakeEngine) -> None:
     engine.restarts = 2
     error = up(engine, NEW)
@@ -318,16 +330,13 @@ def test_what_keeps_it_from_serving_is_put_right_without_a_replacement(
     assert_serves(engine, OLD)
 
 
-def test_a_difference_is_told_and_left_where_nothing_is_replaced(engine: FakeEngine) -> None:
+@pytest.mark.parametrize("absent", [set(), {NEW.image}], ids=["image there", "image absent"])
+def test_a_difference_is_told_and_left_where_nothing_is_replaced(engine: FakeEngine, absent: set[str]) -> None:
+    engine.changes_left, engine.absent_images = 0, absent
     kept = succeeds(engine, NEW, replacing=False)
     assert (kept.changed, kept.action, kept.changes) == (False, "kept", ("image", "environment.PASSWORD"))
-    assert_serves(engine, OLD)
-
-
-def test_check_mode_changes_nothing(engine: FakeEngine) -> None:
-    engine.changes_left = 0
     planned = succeeds(engine, NEW, check_mode=True)
-    assert (planned.action, planned.changed) == ("replaced", True)
+    assert (planned.changed, planned.action, planned.changes) == (True, "replaced", kept.changes)
     assert_serves(engine, OLD)
 
 
