@@ -378,6 +378,8 @@ def names_in(file: str, section: str) -> list[str]:
 
 
 def main(arguments: Sequence[str]) -> int:
+    # Whoever reads the output may have seen enough, as head does.
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     if arguments[:1] == ["--complete"]:
         for word in complete(arguments[1:]):
             print(word)

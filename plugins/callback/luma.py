@@ -14,8 +14,7 @@ author:
   - The luma authors (@luma-deploy)
 description:
   - Prints the lines that luma's modules return as C(report) and the messages of M(ansible.builtin.debug), with the
-    host's name, warnings and errors, and as it is what a command wrote that M(luma.deploy.container_exec) ran. Nothing
-    else is printed.
+    host's name, warnings and errors. Nothing else is printed.
   - In check mode, prints at the end what would change, for each host and app.
   - A task that takes long shows that it is working, on a terminal after a second with a line for each host and a
     counter, elsewhere after five seconds with one line on stderr.
@@ -88,7 +87,5 @@ class CallbackModule(OutcomeCallback):
         if outcome.errors or not self.is_plan:
             for line in outcome.lines:
                 self._display.display(line, color=next((SIGNS[sign] for sign in SIGNS if sign in line), None))
-        for line in outcome.stderr_lines:
-            self._display.display(line, stderr=True)
         for error in outcome.errors:
             self._display.display(error, color=constants.COLOR_ERROR, stderr=True)

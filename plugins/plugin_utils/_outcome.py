@@ -68,17 +68,10 @@ class Outcome:
     @property
     def lines(self) -> list[str]:
         """What was done, as the user reads it."""
-        if "luma_exit_code" in self.values:
-            return text_lines(self.values.get("stdout", ""))
         report = self.values.get("report", ())
         if self.module in ("ansible.builtin.debug", "debug"):
             report = [self.values["msg"]] if "msg" in self.values else []
         return list(report) if self.module in OF_THE_RUN else [f"[{self.host}] {line}" for line in report]
-
-    @property
-    def stderr_lines(self) -> list[str]:
-        """What a command that the user wanted to be run wrote there."""
-        return text_lines(self.values.get("stderr", "")) if "luma_exit_code" in self.values else []
 
     @property
     def warnings(self) -> list[str]:
@@ -114,10 +107,6 @@ class Outcome:
     def documented(self) -> dict[str, Any]:
         """What its module returned, as its documentation says."""
         return {name: value for name, value in self.values.items() if name not in NOISE and not name.startswith("_")}
-
-
-def text_lines(text: str) -> list[str]:
-    return text.removesuffix("\n").split("\n") if text else []
 
 
 def exit_code_of(codes: Iterable[int]) -> int:

@@ -23,8 +23,12 @@ class Plan:
     def __init__(self) -> None:
         self._changes: dict[tuple[str, str], list[str]] = {}
         self._unchanged: dict[str, list[str]] = {}
+        self._known = True
 
     def add(self, outcome: Outcome) -> None:
+        if outcome.failed:
+            self._known = False
+            return
         app = outcome.app or ""
         key = (app, outcome.host)
         if outcome.changed:
@@ -44,17 +48,15 @@ class Plan:
             settled = [name for name in names if (name, host) not in self._changes]
             if settled:
                 result.append(f"[{host}] Nothing would change: {', '.join(settled)}")
-        return result if self._changes else [*result, "Nothing would change."]
+        return [*result, "Nothing would change."] if self._known and not self._changes else result
 
 
 def change(outcome: Outcome) -> list[str]:
-    """What a task would change: the lines of its report, then its differences."""
-    prefix = f"[{outcome.host}] "
+    """What a task would change: its differences, or what it reports, or at least what it is."""
     diff = outcome.values.get("diff") or []
     differences = [diff] if isinstance(diff, Mapping) else diff
-    lines = [line.removeprefix(prefix) for line in outcome.lines]
-    lines += [line for difference in differences for line in difference_lines(difference)]
-    return lines or [outcome.task]
+    lines = [line for difference in differences for line in difference_lines(difference)]
+    return lines or [line.removeprefix(f"[{outcome.host}] ") for line in outcome.lines] or [outcome.task]
 
 
 def difference_lines(difference: Mapping[str, Any]) -> list[str]:

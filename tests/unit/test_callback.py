@@ -62,13 +62,6 @@ def test_what_is_about_the_whole_run_names_no_host() -> None:
     assert outcome({"report": ["Probe: 7 requests"]}, module="luma.deploy.probe").lines == ["Probe: 7 requests"]
 
 
-def test_what_a_command_wrote_is_printed_as_it_is() -> None:
-    ran = outcome({"luma_exit_code": 3, "stdout": "a\n\n b\n", "stderr": "no\n"}, module="luma.deploy.container_exec")
-    assert (ran.lines, ran.stderr_lines, ran.errors) == (["a", "", " b"], ["no"], [])
-    silent = outcome({"luma_exit_code": 0, "stdout": "", "stderr": ""}, module="luma.deploy.container_exec")
-    assert (silent.lines, silent.stderr_lines) == ([], [])
-
-
 def test_luma_explains_itself_and_other_modules_are_told_by_their_task() -> None:
     assert failed().errors == ["[one] ❌ it broke"]
     values = {"msg": "non-zero return code", "stderr": "no space"}
@@ -160,12 +153,15 @@ def test_a_plan_without_changes_says_so() -> None:
     assert plan() == ["Nothing would change."]
 
 
+def test_a_plan_that_failed_promises_nothing() -> None:
+    assert plan(failed(), outcome(app="shop")) == ["[one] Nothing would change: shop"]
+
+
 def test_a_plan_tells_each_change_once_for_all_hosts_that_share_it() -> None:
     route = {"before": "a\nb\nc\n", "after": "a\nx\nc\n", "before_header": "haproxy.cfg", "after_header": "haproxy.cfg"}
     color = {"before": {"color": "blue", "replicas": 2}, "after": {"color": "green", "replicas": 2}}
     values = {"changed": True, "report": ["7 would be deployed as green"], "diff": [route, color]}
     change = [
-        "  7 would be deployed as green",
         "  haproxy.cfg: +1 -1 lines",
         "    - b",
         "    + x",
@@ -179,6 +175,11 @@ def test_a_plan_tells_each_change_once_for_all_hosts_that_share_it() -> None:
         *change,
         "[one] Nothing would change: shop",
     ]
+
+
+def test_a_plan_tells_a_change_without_a_difference_by_its_report() -> None:
+    unknown = outcome({"changed": True, "report": ["Would pull my-blog"], "diff": {"before": "", "after": ""}})
+    assert plan(unknown) == ["[one] blog:", "  Would pull my-blog"]
 
 
 def test_a_plan_tells_what_other_modules_would_change_by_their_task() -> None:
