@@ -168,8 +168,8 @@ options:
         type: str
   luma_file:
     description:
-      - The absolute path of a luma.yml on the controller. The values of O(secret_names) and the registry's password
-        are looked up in C(.luma/secrets) beside it, the environment and the vault, when the module is run.
+      - The absolute path of a luma.yml on the controller. Secret values and the registry's password are looked up in
+        C(.luma/secrets) beside it, the environment and the vault, when the module is run.
     type: path
 """
 

@@ -17,7 +17,7 @@ description:
     luma.yml no longer names and that have no container; and the images that no container and none of the releases on
     record needs.
   - Only what luma made is removed, containers and built images by the label C(luma.project), other images by the name
-    RV(ignore:luma/PROJECT/APP:ID) that luma gave them. Under a name that somebody else gave, an image stays.
+    C(luma/PROJECT/APP:ID) that luma gave them. Under a name that somebody else gave, an image stays.
 extends_documentation_fragment:
   - luma.deploy.engine
 options:
