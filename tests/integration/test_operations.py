@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -53,16 +55,18 @@ def builds(site: Site, tmp_path: Path) -> Iterator[list[str]]:
         docker("build", "--quiet", "--tag", name, "--build-arg", f"number={number}", *labels, str(tmp_path))
     yield names
     site.remove()
-    left = [name for name in image_names() if f"/{site.project}:" in name or f"/{site.project}/" in name]
-    if left:
-        docker("rmi", "--force", *left)
+    docker("rmi", "--force", *(name for name in image_names() if name.startswith(f"luma-test/{site.project}:")))
 
 
 @pytest.fixture(autouse=True)
-def _forget_records(site: Site) -> Iterator[None]:
+def _no_release_is_left() -> Iterator[None]:
     yield
-    for file in (RECORDS / site.project).glob("*"):
-        file.unlink()
+    mine = f"test{os.getpid()}-"
+    for folder in RECORDS.glob(mine + "*"):
+        shutil.rmtree(folder)
+    kept = [name for name in image_names() if name.startswith("luma/" + mine)]
+    if kept:
+        docker("rmi", "--force", *kept)
 
 
 def test_an_app_is_looked_at(proxied: Site) -> None:
