@@ -10,7 +10,7 @@ from typing import Any
 from ansible_collections.luma.deploy.plugins.plugin_utils._images import WithImage
 from ansible_collections.luma.deploy.plugins.plugin_utils._secret_arguments import with_secrets
 
-#: What the module takes of a service as luma.yml describes it, beside the names of its secrets.
+#: What the module takes of a service as `project` returns it, beside the names of its secrets.
 OPTIONS = ("name", "image", "command", "environment", "ports", "volumes", "stop_timeout", "registry")
 
 

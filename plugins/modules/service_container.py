@@ -63,12 +63,6 @@ options:
           - Another value is another configuration, so that the container is replaced.
         type: dict
         default: {}
-      secret_names:
-        description:
-          - The names of variables that O(luma_file) gives secret values to. They are looked up on the controller.
-        type: list
-        elements: str
-        default: []
       ports:
         description: Published ports as in C(docker run -p).
         type: list
@@ -109,7 +103,10 @@ options:
     type: bool
     default: true
   luma_file:
-    description: The absolute path of the luma.yml on the controller beside which the secrets are.
+    description:
+      - The absolute path of luma.yml on the controller.
+      - With it, O(services) are as M(luma.deploy.project) returns them. Their C(secrets) are the names of variables,
+        whose values are looked up beside the file at the last moment, as are passwords of registries.
     type: path
 attributes:
   check_mode:
@@ -317,17 +314,17 @@ def main() -> None:
                 "type": "list",
                 "elements": "dict",
                 "required": True,
-                "options": dict(
-                    SECRET_OPTIONS,
-                    name={"type": "str", "required": True},
-                    image={"type": "str", "required": True},
-                    command={"type": "list", "elements": "str", "default": []},
-                    environment={"type": "dict", "default": {}},
-                    ports={"type": "list", "elements": "str", "default": []},
-                    volumes={"type": "list", "elements": "str", "default": []},
-                    stop_timeout={"type": "float", "default": 30},
-                    registry=REGISTRY_OPTIONS["registry"],
-                ),
+                "options": {
+                    "name": {"type": "str", "required": True},
+                    "image": {"type": "str", "required": True},
+                    "command": {"type": "list", "elements": "str", "default": []},
+                    "environment": {"type": "dict", "default": {}},
+                    "secrets": SECRET_OPTIONS["secrets"],
+                    "ports": {"type": "list", "elements": "str", "default": []},
+                    "volumes": {"type": "list", "elements": "str", "default": []},
+                    "stop_timeout": {"type": "float", "default": 30},
+                    "registry": REGISTRY_OPTIONS["registry"],
+                },
             },
             other_services={"type": "list", "elements": "str", "default": []},
             replace={"type": "bool", "default": True},

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -30,6 +31,7 @@ from ansible_collections.luma.deploy.plugins.module_utils._services import (
     inherited_volumes,
     left_over,
 )
+from ansible_collections.luma.deploy.plugins.plugin_utils._config import load
 from ansible_collections.luma.deploy.plugins.plugin_utils._yaml import InvalidFile
 
 from tests.unit.fakes import Killed
@@ -368,6 +370,14 @@ def test_which_apps_and_services_a_deployment_means() -> None:
         chosen(project, ["dbs"], "only")
     with pytest.raises(InvalidFile, match=r"There is no app db in luma.yml; there are: blog, api"):
         chosen(project, ["db"], "with")
+
+
+def test_the_page_s_example_is_valid(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "services.md").read_text()
+    (tmp_path / "luma.yml").write_text(page.split("```yaml\n")[1].partition("```")[0])
+    (tmp_path / ".luma").mkdir()
+    (tmp_path / ".luma" / "secrets").write_text("POSTGRES_PASSWORD=x\n")
+    assert load(str(tmp_path / "luma.yml"))["services"]["db"]["secrets"] == ["POSTGRES_PASSWORD"]
 
 
 ANONYMOUS, OTHER = "a" * 64, "b" * 64
