@@ -56,9 +56,10 @@ class Haproxy:
     reloads, and the workers that were replaced by a reload and still finish their connections;
     ``check.sock``: HTTP to one slot)."""
 
-    def __init__(self, folder: Path, timeout: float = 5.0) -> None:
+    def __init__(self, folder: Path, timeout: float = 5.0, patience: float = REEXEC_SECONDS) -> None:
         self.folder = folder
         self.timeout = timeout
+        self.patience = patience
 
     @contextlib.contextmanager
     def exclusive(self) -> t.Iterator[None]:
@@ -83,7 +84,7 @@ class Haproxy:
 
     def _send(self, name: str, text: str) -> str:
         path = str(self.folder / name)
-        deadline = time.monotonic() + REEXEC_SECONDS
+        deadline = time.monotonic() + self.patience
         while True:
             try:
                 return self._exchange(path, text)
@@ -151,10 +152,12 @@ class Haproxy:
             raise LumaError(f"luma-proxy refused to change backend {backend}: {answer}")
 
     def sessions(self) -> int:
-        """The requests and tunnels in flight in all backends, in the current worker and in those that a reload
-        replaced."""
-        current = _requests(self.run("show stat -1 2 -1"))
-        return current + sum(_requests(self.run_on(worker, "show stat -1 2 -1")) for worker in self.old_workers())
+        """The requests and tunnels in flight in all workers. The master answers for them, also while they end, when
+        the current worker's own socket is closed."""
+        stats = [
+            self.run_on(worker, "show stat -1 2 -1") for worker in _workers(self._send("master.sock", "show proc"))
+        ]
+        return sum(int(row["scur"] or 0) for stat in stats for row in parse_stat(stat))
 
     def request_slot(self, backend: str, slot: str, path: str, host: str, timeout: float) -> int:
         """Sends one GET through the proxy to one slot, held or not, and returns the status of the answer; 0 where the
@@ -188,8 +191,7 @@ class Haproxy:
         """The process ids of workers that a reload replaced and that still have connections."""
         text = self._send("master.sock", "show proc")
         _unused, _separator, rest = text.partition("# old workers")
-        rows = (line.split() for line in rest.partition("\n#")[0].splitlines())
-        return [row[0] for row in rows if len(row) > 1 and row[1] == "worker"]
+        return _workers(rest.partition("\n#")[0])
 
     def run_on(self, worker: str, command: str) -> str:
         return self._send("master.sock", f"@!{worker} {command}")
@@ -233,8 +235,10 @@ class Haproxy:
             file.unlink()
 
 
-def _requests(stat: str) -> int:
-    return sum(int(row["scur"] or 0) for row in parse_stat(stat))
+def _workers(processes: str) -> list[str]:
+    """The process ids of the workers in (a part of) an answer to ``show proc``."""
+    rows = (line.split() for line in processes.splitlines())
+    return [row[0] for row in rows if len(row) > 1 and row[1] == "worker"]
 
 
 def parse_states(text: str) -> list[dict[str, str]]:

@@ -210,10 +210,11 @@ class Proxy:
     def _finish_requests(self, timeout: float) -> int:
         """Has the proxy accept nothing more and finish what is in flight; returns how many sessions were left."""
         deadline = time.monotonic() + timeout
+        ending = Haproxy(self.haproxy.folder, patience=0)
         self.engine.call("end luma-proxy", self.engine.client.kill, CONTAINER, "SIGUSR1")
         while True:
             try:
-                left = self.haproxy.sessions()
+                left = ending.sessions()
             except LumaError:
                 # It has nothing left to do, and has ended.
                 return 0
