@@ -21,6 +21,9 @@ from typing import Any, NoReturn
 ROOT = Path(__file__).resolve().parents[1]
 ANSIBLE = Path(sys.executable).with_name("ansible-playbook")
 
+# The widest line of a help.
+COLUMNS = 100
+
 FAILED = 1
 INVALID_INPUT = 2
 INTERRUPTED = 130
@@ -71,13 +74,11 @@ class Command:
 
     @property
     def parser(self) -> Parser:
-        # Wider than this and a line is hard to read.
-        formatter = lambda prog: argparse.RawDescriptionHelpFormatter(prog, max_help_position=30, width=100)  # noqa: E731
         parser = Parser(
             prog=f"luma {self.name}",
             description=f"{self.summary[0].upper()}{self.summary[1:]}.",
             epilog=f"example: luma {self.example or self.name}\n\nOptions of every command: luma --help",
-            formatter_class=formatter,
+            formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, width=COLUMNS),
             allow_abbrev=False,
             add_help=False,
         )
@@ -170,6 +171,11 @@ class Request:
     variables: dict[str, Any]
     plan: bool
     options: argparse.Namespace
+
+    @property
+    def verbosity(self) -> int:
+        """How much of Ansible's own output is wanted; 0 for none of it."""
+        return 0 if self.command.verbose else int(self.options.verbose)
 
 
 def read(arguments: Sequence[str]) -> Request | str:
@@ -266,7 +272,7 @@ def ansible_arguments(request: Request) -> list[str]:
         arguments += ["--vault-password-file", options.vault_password_file]
     if request.plan:
         arguments += ["--check", "--diff"]
-    return arguments + ["-v"] * (0 if request.command.verbose else options.verbose)
+    return arguments + ["-v"] * request.verbosity
 
 
 def inventories(given: Sequence[str], luma_file: str) -> list[str]:
@@ -276,12 +282,11 @@ def inventories(given: Sequence[str], luma_file: str) -> list[str]:
 
 
 def ansible_environment(request: Request, result_file: Path) -> dict[str, str]:
-    verbose = request.options.verbose and not request.command.verbose
     callbacks = [os.environ.get("ANSIBLE_CALLBACKS_ENABLED", ""), "luma.deploy.result"]
     environment = {
         "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
         **os.environ,
-        "ANSIBLE_STDOUT_CALLBACK": "default" if verbose else "luma.deploy.luma",
+        "ANSIBLE_STDOUT_CALLBACK": "default" if request.verbosity else "luma.deploy.luma",
         "ANSIBLE_CALLBACKS_ENABLED": ",".join(filter(None, callbacks)),
         # Else Ansible goes on without an inventory that it cannot read, and would deploy to this machine.
         "ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "true",
@@ -296,7 +301,7 @@ def ansible_environment(request: Request, result_file: Path) -> dict[str, str]:
 
 def run(request: Request) -> int:
     """Runs the playbook; returns the exit code of luma."""
-    as_json, verbose = request.options.json, request.options.verbose
+    as_json = request.options.json
     with tempfile.TemporaryDirectory(prefix="luma-") as folder:
         result_file, errors_file = Path(folder, "result"), Path(folder, "errors")
         # Ctrl-C reaches Ansible, too, which cleans up and ends.
@@ -305,7 +310,7 @@ def run(request: Request) -> int:
             ansible = subprocess.Popen(
                 [ANSIBLE, *ansible_arguments(request)],
                 env=ansible_environment(request, result_file),
-                stdout=(sys.stderr if verbose else subprocess.DEVNULL) if as_json else None,
+                stdout=(sys.stderr if request.verbosity else subprocess.DEVNULL) if as_json else None,
                 stderr=errors if as_json else None,
             )
             signal.signal(signal.SIGTERM, lambda *_unused: ansible.terminate())
@@ -332,8 +337,8 @@ def exit_code(ansible_code: int, result: dict[str, Any] | None) -> int:
 
 
 def print_document(command: str | None, code: int, result: dict[str, Any]) -> None:
-    empty = {"changed": False, "hosts": {}, "report": [], "errors": [], "warnings": []}
-    document = {"command": command, "exit_code": code, **empty, **result} | {"exit_code": code}
+    empty = {"exit_code": code, "changed": False, "hosts": {}, "report": [], "errors": [], "warnings": []}
+    document = {"command": command, **empty, **result, "exit_code": code}
     print(json.dumps(document, indent=2, ensure_ascii=False))
 
 
