@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,17 @@ def _image(tmp_path_factory: pytest.TempPathFactory) -> None:
     check = f"HEALTHCHECK --interval=200ms --retries=100 CMD {json.dumps(listens)}"
     (folder / "Dockerfile").write_text(f"FROM {APP_IMAGE}\nVOLUME /anonymous\n{check}\n")
     docker("build", "--quiet", "--tag", SERVICE_IMAGE, str(folder))
+
+
+@pytest.fixture(autouse=True)
+def _no_volume_stays(site: Site) -> Iterator[None]:
+    """luma removes no volume, and a container does not take one with it that its predecessor had."""
+    yield
+    containers = [(name, site.inspect(name)["Mounts"]) for name in site.containers()]
+    for name, mounts in containers:
+        docker("rm", "--force", name)
+        for mount in mounts:
+            docker("volume", "rm", mount["Name"])
 
 
 def up(site: Site, *services: dict[str, Any], check: bool = False, **options: Any) -> dict[str, Any]:
@@ -116,8 +128,6 @@ def test_a_change_replaces_it_in_place_and_keeps_the_data(site: Site) -> None:
     again = up(site, {**new, "image": APP_IMAGE})
     assert again["services"][0]["changes"] == ["image"]
     assert docker("exec", container(site), "ls", "/anonymous") == "b"
-    docker("rm", "--force", container(site))
-    docker("volume", "rm", named)
 
 
 def test_a_version_that_fails_gives_way_to_the_old_one(site: Site) -> None:
