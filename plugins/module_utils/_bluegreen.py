@@ -63,7 +63,7 @@ class Wanted:
     @property
     def config_hash(self) -> str:
         """Everything that only a new container can change. Not the image, which is compared by its id, nor the
-        number of replicas and the release, which are compared by themselves."""
+        number of replicas, which is compared by itself, nor the release, which is a name for all that."""
         return hash_of(
             {
                 "command": self.command,
@@ -141,10 +141,7 @@ class Preparation:
     def _as_wanted(self, containers: t.Sequence[Container]) -> bool:
         wanted = self.wanted
         return len(containers) == wanted.replicas and all(
-            c.image_id == self.image_id
-            and c.config_hash == wanted.config_hash
-            and (not wanted.release or c.release == wanted.release)
-            for c in containers
+            c.image_id == self.image_id and c.config_hash == wanted.config_hash for c in containers
         )
 
     def _healthy(self, containers: t.Sequence[Container]) -> bool:
@@ -201,9 +198,10 @@ class Preparation:
         self.engine.ensure_network(self.app.network, {LABEL_PROJECT: self.app.project})
         self._clear(view, color)
         cleared = time.monotonic()
-        numbers = range(1, self.wanted.replicas + 1)
+        addresses = self.engine.free_addresses(self.app.project, self.app.network)
+        replicas = [(number, next(addresses, "")) for number in range(1, self.wanted.replicas + 1)]
         try:
-            in_parallel(lambda number: self._start(color, number, release), numbers)
+            in_parallel(lambda replica: self._start(color, *replica, release), replicas)
             started = time.monotonic()
             verdicts = self._wait(self._names(color), deadline)
             self._raise_unhealthy(verdicts)
@@ -232,7 +230,7 @@ class Preparation:
             Switch(self.engine, self.proxy, self.app, view.active).run()
         retire(self.engine, self.proxy, self.app, color, self.drain_timeout, self.wanted.stop_timeout)
 
-    def _start(self, color: str, number: int, release: str) -> None:
+    def _start(self, color: str, number: int, address: str, release: str) -> None:
         wanted = self.wanted
         name = self.app.container_name(color, number, wanted.replicas)
         published = port_bindings(wanted.ports)
@@ -249,6 +247,7 @@ class Preparation:
                 LABEL_CONFIG_HASH: wanted.config_hash,
             },
             aliases=[self.app.temporary_alias(color, number, wanted.replicas)],
+            address=address,
             command=wanted.command,
             environment=dict(wanted.environment, LUMA_COLOR=color, LUMA_RELEASE=release),
             ports=[tuple(port.split("/")) for port in published],

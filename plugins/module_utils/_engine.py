@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import ipaddress
+import random
 import typing as t
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -391,6 +392,24 @@ class Engine:
             subnet=subnets[0].get("Subnet", ""),
             taken=frozenset(c["IPv4Address"].partition("/")[0] for c in attached),
         )
+
+    def free_addresses(self, project: str, network: str) -> t.Iterator[str]:
+        """Addresses for containers of a project that ask for theirs at every start; none where the network does not
+        keep addresses.
+
+        Docker gives the lowest free address to whoever asks for none: after a reboot that could be one of these, whose
+        container then would not start. So they are of the subnet's upper half; and in no order, so that an address is
+        seldom used again by a container that somebody takes for another one.
+        """
+        found = self.network(network)
+        if found is None or not found.keeps_addresses:
+            return iter(())
+        taken = found.taken | {c.fixed_address for c in self._labelled([f"{LABEL_PROJECT}={project}"], network)}
+        subnet = ipaddress.ip_network(found.subnet)
+        upper_half = (str(subnet[number]) for number in range(subnet.num_addresses // 2, subnet.num_addresses - 1))
+        free = [address for address in upper_half if address not in taken]
+        random.shuffle(free)
+        return iter(free)
 
     def ensure_network(self, name: str, labels: t.Mapping[str, str]) -> bool:
         """Creates a bridge network where it is missing, with an explicit subnet: the first one of `SUBNET_POOL` that

@@ -16,7 +16,6 @@ some of this, and the next one begins by repairing it. Volumes are never removed
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import math
 import posixpath
 import re
@@ -36,7 +35,6 @@ from ansible_collections.luma.deploy.plugins.module_utils._engine import (
     LABEL_SERVICE,
     Container,
     Engine,
-    Network,
     in_parallel,
 )
 from ansible_collections.luma.deploy.plugins.module_utils._errors import LumaError
@@ -131,7 +129,7 @@ def bring_up(
     images = in_parallel(image, services)
     if services and not check_mode:
         engine.ensure_network(network_name, {LABEL_PROJECT: project})
-    addresses = _free_addresses(engine.network(network_name), found)
+    addresses = engine.free_addresses(project, network_name)
     upkeeps = [
         Upkeep(engine, service, network_name, found_image, next(addresses, ""), replacing, check_mode)
         for service, found_image in zip(services, images)
@@ -159,21 +157,6 @@ def left_over(engine: Engine, project: str, names: t.Container[str]) -> dict[str
 def _refuse_foreign_names(engine: Engine, service: Service, network: str) -> None:
     for name in (service.container_name, service.new_name):
         refuse_foreign(engine.container(name, network), service.owner)
-
-
-def _free_addresses(network: Network | None, services: t.Iterable[Container]) -> t.Iterator[str]:
-    """Addresses for services, from the top of the subnet down.
-
-    A service keeps its address when it is replaced, so it asks for it at every start. Docker gives the lowest free
-    address to whoever asks for none: after a reboot that could be a service's, which then would not start.
-    """
-    if network is None or not network.keeps_addresses:
-        return
-    taken = network.taken | {c.fixed_address for c in services}
-    subnet = ipaddress.ip_network(network.subnet)
-    for number in range(subnet.num_addresses - 2, 1, -1):
-        if str(subnet[number]) not in taken:
-            yield str(subnet[number])
 
 
 class Upkeep:

@@ -13,7 +13,7 @@ from typing import Any
 from ansible_collections.luma.deploy.plugins.plugin_utils._outcome import Outcome
 
 INDENT = "  "
-MOST_LINES = 10
+MOST_LINES = 3
 MOST_CHARACTERS = 110
 
 

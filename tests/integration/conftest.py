@@ -17,7 +17,16 @@ from typing import Any
 
 import pytest
 
-from tests.zero_loss.project import APP_IMAGE, PROXY_IMAGE, build_images, docker, free_port, proxy_exists, remove_proxy
+from tests.zero_loss.project import (
+    APP_IMAGE,
+    PROXY_IMAGE,
+    build_images,
+    docker,
+    forget,
+    free_port,
+    proxy_exists,
+    remove_proxy,
+)
 
 ROOT = Path(__file__).parents[2]
 NUMBERS = itertools.count(1)
@@ -137,8 +146,7 @@ class Site:
             for name in docker("network", "inspect", "--format", template, self.network).split():
                 docker("network", "disconnect", "--force", self.network, name)
             docker("network", "rm", self.network)
-        for route in Path("/var/lib/luma/proxy/routes").glob(f"{self.project}:*.json"):
-            route.unlink()
+        forget(self.project)
 
 
 @pytest.fixture(scope="session", autouse=True)

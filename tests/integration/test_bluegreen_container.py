@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,8 @@ def test_one_replica_has_no_number(site: Site) -> None:
 def test_the_network_has_an_explicit_subnet_so_that_addresses_can_be_given(site: Site) -> None:
     site.prepare()
     address = site.address("testapp-blue")
+    # Docker gives those of the lower half of the 4096 to containers that ask for none, such as after a reboot.
+    assert int(ip_address(address)) % 4096 >= 2048
     docker("network", "disconnect", site.network, "testapp-blue")
     docker("network", "connect", "--ip", address, site.network, "testapp-blue")
     assert site.address("testapp-blue") == address
@@ -49,14 +52,14 @@ def test_the_network_has_an_explicit_subnet_so_that_addresses_can_be_given(site:
 def test_what_is_as_asked_is_not_made_again(site: Site) -> None:
     site.deploy()
     started = site.inspect("testapp-blue")["State"]["StartedAt"]
-    again = site.prepare()
+    again = site.prepare(release="only another name")
     assert (again["changed"], again["settled"], again["color"]) == (False, True, "blue")
     assert site.inspect("testapp-blue")["State"]["StartedAt"] == started
 
 
 @pytest.mark.parametrize(
     "change",
-    [{"environment": {"A": "2"}}, {"replicas": 2}, {"release": "r2"}, {"force": True}, {"ports": ["3000"]}],
+    [{"environment": {"A": "2"}}, {"replicas": 2}, {"force": True}, {"ports": ["3000"]}],
     ids=str,
 )
 def test_what_differs_is_made_in_the_other_color(site: Site, change: dict[str, Any]) -> None:

@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -56,17 +54,6 @@ def builds(site: Site, tmp_path: Path) -> Iterator[list[str]]:
     yield names
     site.remove()
     docker("rmi", "--force", *(name for name in image_names() if name.startswith(f"luma-test/{site.project}:")))
-
-
-@pytest.fixture(autouse=True)
-def _no_release_is_left() -> Iterator[None]:
-    yield
-    mine = f"test{os.getpid()}-"
-    for folder in RECORDS.glob(mine + "*"):
-        shutil.rmtree(folder)
-    kept = [name for name in image_names() if name.startswith("luma/" + mine)]
-    if kept:
-        docker("rmi", "--force", *kept)
 
 
 def test_an_app_is_looked_at(proxied: Site) -> None:

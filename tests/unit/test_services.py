@@ -188,7 +188,11 @@ class FakeEngine(Engine):
         return False
 
     def network(self, name: str) -> Network:
-        return Network(name, {LABEL_PROJECT: "shop"}, "10.201.0.0/20", frozenset({"10.201.15.254"}))
+        # The upper half of its addresses is 10.201.0.4, .5 and .6.
+        return Network(name, {LABEL_PROJECT: "shop"}, "10.201.0.0/29", frozenset({"10.201.0.5", "10.201.0.6"}))
+
+    def _labelled(self, labels: Sequence[str], network: str) -> list[Container]:
+        return self.services("shop", network)
 
     def logs(self, name: str, lines: int = 20) -> list[str]:
         return ["no space left"]
@@ -224,7 +228,7 @@ def assert_serves(engine: FakeEngine, service: Service) -> None:
     container = made.container
     assert (container.name, container.running, container.restart_policy) == ("shop-db", True, "unless-stopped")
     assert (container.config_hash, container.image_id) == (service.config_hash, "id of " + service.image)
-    assert (set(container.aliases), container.fixed_address) == ({"db"}, "10.201.15.253")
+    assert (set(container.aliases), container.fixed_address) == ({"db"}, "10.201.0.4")
     assert made.anonymous == DATA + "0" or made.binds == [f"{DATA}0:/data"]
     assert DATA + "0" in engine.volumes
 

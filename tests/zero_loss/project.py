@@ -26,6 +26,7 @@ ROOT = Path(__file__).parents[2]
 LUMA = ROOT / "bin" / "luma"
 PROXY = "luma-proxy"
 PROXY_FOLDER = Path("/var/lib/luma/proxy")
+RECORDS = Path("/var/lib/luma/releases")
 PROXY_IMAGE = "luma-example/haproxy"
 APP_IMAGE = "luma-test/app"
 DYING = Path(__file__).parent / "dying"
@@ -54,6 +55,16 @@ def proxy_exists() -> bool:
 def remove_proxy() -> None:
     docker("rm", "--force", PROXY)
     shutil.rmtree(PROXY_FOLDER, ignore_errors=True)
+
+
+def forget(project: str) -> None:
+    """Remove what luma keeps of a project beside its containers: routes, releases and their images' names."""
+    for route in (PROXY_FOLDER / "routes").glob(f"{project}:*.json"):
+        route.unlink()
+    shutil.rmtree(RECORDS / project, ignore_errors=True)
+    kept = docker("images", "--format", "{{.Repository}}:{{.Tag}}", f"luma/{project}/*").split()
+    if kept:
+        docker("rmi", "--force", *kept)
 
 
 def free_port() -> int:
@@ -153,7 +164,7 @@ class Project:
             ).split():
                 docker("network", "disconnect", "--force", network, name)
             docker("network", "rm", network)
-        (PROXY_FOLDER / "routes" / f"{self.name}:{self.name}.json").unlink(missing_ok=True)
+        forget(self.name)
 
 
 class Traffic:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,8 +15,6 @@ from ansible_collections.luma.deploy.plugins.plugin_utils._traffic_report import
 from tests.zero_loss.conftest import MakeProject
 from tests.zero_loss.project import APP_IMAGE, LUMA, Project, Traffic, docker
 
-RECORDS = Path("/var/lib/luma/releases")
-
 
 @pytest.fixture
 def project(make_project: MakeProject) -> Iterator[Project]:
@@ -26,9 +23,7 @@ def project(make_project: MakeProject) -> Iterator[Project]:
     made = make_project("rollback", replicas=2, image=image)
     yield made
     made.remove()
-    shutil.rmtree(RECORDS / made.name)
-    kept = docker("images", "--format", "{{.Repository}}:{{.Tag}}", f"luma/{made.name}/*").split()
-    docker("rmi", image, *kept)
+    docker("rmi", image)
 
 
 def luma(project: Project, *arguments: str) -> tuple[int, str]:

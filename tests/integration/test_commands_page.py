@@ -1,0 +1,87 @@
+# Copyright (c) 2026, the luma authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""docs/commands.md is true: its commands, run in their order in one project, print what it shows."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.integration.conftest import Site
+from tests.zero_loss.project import APP_IMAGE, LUMA, PROXY_IMAGE, ROOT, docker
+
+PAGE = (ROOT / "docs" / "commands.md").read_text()
+EXAMPLES = re.findall(r"```console\n\$ luma ([^\n]*)\n(.*?)```", PAGE, re.DOTALL)
+IMAGE = "my-image"
+# What differs from run to run, and what stands for it.
+VARIES = (
+    (re.compile(r"\b[0-9a-f]{6,64}\b"), "HEX"),
+    (re.compile(r"\S+@\S+"), "WHO"),
+    (re.compile(r"\d[\w.,:+-]*"), "NUMBER"),
+    (re.compile(r" +"), " "),
+)
+
+
+@pytest.fixture
+def shop(proxied: Site, tmp_path: Path) -> Iterator[Path]:
+    """An empty folder of the project's name, on a host whose proxy runs."""
+    docker("tag", APP_IMAGE, IMAGE)
+    folder = tmp_path / "shop"
+    folder.mkdir()
+    yield folder
+    Site("shop").remove()
+    docker("rmi", IMAGE)
+
+
+def as_always(text: str) -> list[str]:
+    for pattern, stands_for in VARIES:
+        text = pattern.sub(stands_for, text)
+    return [line.strip() for line in text.splitlines()]
+
+
+def luma(folder: Path, arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [LUMA, *arguments.split()],
+        cwd=folder,
+        env={**os.environ, "NO_COLOR": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT if "--json" not in arguments else subprocess.DEVNULL,
+        text=True,
+        timeout=180,
+        check=False,
+    )
+
+
+def fill_in(folder: Path, version: str) -> None:
+    app = {
+        "image": IMAGE,
+        "replicas": 2,
+        "environment": {"plain": {"VERSION": version}},
+        "proxy": {"hosts": ["www.example.com"], "app_port": 3000},
+    }
+    settings = {"apps": {"web": app}, "proxy": {"image": PROXY_IMAGE}}
+    (folder / "luma.yml").write_text(yaml.safe_dump(settings))
+
+
+def test_each_example_prints_what_the_page_shows(shop: Path) -> None:
+    assert len(EXAMPLES) == PAGE.count("```console")
+    for arguments, shown in EXAMPLES:
+        if arguments == "deploy web --probe":
+            fill_in(shop, "2")
+        done = luma(shop, arguments)
+        assert done.returncode == (2 if "wbe" in arguments else 0), done.stdout
+        printed = [line for line in as_always(done.stdout) if not re.fullmatch(r"[A-Z][^\[\]]*\.\.\.", line)]
+        if arguments == "proxy status":
+            # The proxy serves other projects, too.
+            own = next(number for number, line in enumerate(printed) if line.startswith("shop web"))
+            printed = [printed[0], *printed[own : own + 2]]
+        assert printed == as_always(shown), arguments
+        if arguments == "init":
+            fill_in(shop, "1")
