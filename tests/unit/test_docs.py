@@ -1,0 +1,41 @@
+# Copyright (c) 2026, the luma authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every luma.yml that the documentation shows is one, and every page that it links to is there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.unit.luma_file import read, write_secrets
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+# docs/luma-yml.md has a test of its own.
+EXAMPLES = [
+    (page.name, example)
+    for page in PAGES
+    if page.name != "luma-yml.md"
+    for example in re.findall(r"^```yaml\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)
+]
+LINKS = [
+    (page, link.partition("#")[0])
+    for page in PAGES
+    for link in re.findall(r"\]\(([^)]+)\)", page.read_text())
+    if not link.startswith(("#", "https:"))
+]
+
+
+@pytest.mark.parametrize(("_page", "example"), EXAMPLES)
+def test_an_example_is_valid(_page: str, example: str, tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").touch()
+    write_secrets(tmp_path, "POSTGRES_PASSWORD=secret\nDOCKER_REGISTRY_PASSWORD=secret\n")
+    assert read(tmp_path, example)
+
+
+@pytest.mark.parametrize(("page", "link"), LINKS)
+def test_a_link_leads_somewhere(page: Path, link: str) -> None:
+    assert (page.parent / link).exists()
