@@ -26,11 +26,18 @@ REGISTRY_OPTIONS: dict[str, t.Any] = {
 DOCKER_HUB = "docker.io"
 
 
-def registry_of(image: str) -> str:
-    """The registry that an image's name means: its first part where that is a host, else Docker Hub."""
+def registry_in(image: str) -> str:
+    """The registry that an image's name begins with, empty where there is none.
+
+    The rule is Docker's own (distribution/reference): the part before the first slash is a registry where it holds a
+    dot or a colon, or is localhost."""
     first, slash, _rest = image.partition("/")
-    is_host = bool(slash) and ("." in first or ":" in first or first == "localhost")
-    return _server(first) if is_host else DOCKER_HUB
+    return first if slash and ("." in first or ":" in first or first == "localhost") else ""
+
+
+def registry_of(image: str) -> str:
+    """The registry that an image's name means."""
+    return _server(registry_in(image)) or DOCKER_HUB
 
 
 def has_tag(image: str) -> bool:

@@ -73,12 +73,13 @@ def route_difference(done: Reconciled) -> dict[str, str]:
     }
 
 
-def route_report(done: Reconciled) -> list[str]:
+def route_report(done: Reconciled, check_mode: bool) -> list[str]:
     lines = list(done.notes)
     if done.created:
-        lines.append(f"Started luma-proxy on {done.bind}:{done.http_port}")
+        start = "Would start" if check_mode else "Started"
+        lines.append(f"{start} luma-proxy on {done.bind}:{done.http_port}")
     elif done.started:
-        lines.append("Started luma-proxy, which was stopped")
+        lines.append("Would start luma-proxy again" if check_mode else "Started luma-proxy, which was stopped")
     if done.reloaded:
-        lines.append("luma-proxy loaded its new configuration")
+        lines.append("luma-proxy {} its new configuration".format("would load" if check_mode else "loaded"))
     return lines

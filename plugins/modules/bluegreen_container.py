@@ -336,7 +336,7 @@ def present(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:
         prepared,
         changed=prepared["changed"] or routed.changed,
         route=route_facts(routed),
-        report=route_report(routed) + prepared["report"],
+        report=route_report(routed, module.check_mode) + prepared["report"],
         diff=[route_difference(routed), prepared["diff"]],
     )
 

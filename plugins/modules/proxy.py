@@ -101,7 +101,12 @@ from ansible_collections.luma.deploy.plugins.module_utils._routing import (
 
 def ensure(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:
     done = ensure_route(module, engine)
-    return dict(route_facts(done), changed=done.changed, report=route_report(done), diff=route_difference(done))
+    return dict(
+        route_facts(done),
+        changed=done.changed,
+        report=route_report(done, module.check_mode),
+        diff=route_difference(done),
+    )
 
 
 def main() -> None:

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-DOCKER_HUB = "docker.io"
+from ansible_collections.luma.deploy.plugins.module_utils._images import DOCKER_HUB, registry_in
+
 DIRTY = "-dirty"
 
 
@@ -52,15 +53,6 @@ def _default_home(image: str, built: bool, docker: Mapping[str, Any]) -> Home:
 def _prefixed(image: str, prefix: str) -> str:
     """Docker Hub's images are known without its name."""
     return image if registry_in(image) or prefix == DOCKER_HUB else f"{prefix}/{image}"
-
-
-def registry_in(image: str) -> str:
-    """The registry that an image's name begins with, empty where there is none.
-
-    The rule is Docker's own (distribution/reference): the part before the first slash is a registry where it holds a
-    dot or a colon, or is localhost."""
-    first, slash, _rest = image.partition("/")
-    return first if slash and ("." in first or ":" in first or first == "localhost") else ""
 
 
 def server_of(registry: str) -> str:

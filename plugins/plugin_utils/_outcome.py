@@ -85,6 +85,9 @@ class Outcome:
             return [f"[{self.host}] ❌ cannot be reached: {message}"]
         if self.state is not State.FAILED:
             return []
+        if self.values.get("invalid_input"):
+            # No host was contacted; what is wrong may be many lines.
+            return [f"❌ {message}"]
         # luma's own messages say what happened; those of other modules need to be told by their task.
         task = "" if self.is_own else f"{self.task}: "
         details = [str(self.values[name]) for name in ("stderr", "module_stderr") if self.values.get(name)]

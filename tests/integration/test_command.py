@@ -159,7 +159,7 @@ def test_wrong_input_gives_2_and_one_document(project: Path) -> None:
     write(project)
     wrong = luma(project, "deploy", "testap", "--json", ANSIBLE_FORCE_COLOR="true")
     assert wrong.returncode == 2
-    errors = ["[localhost] ❌ There is no app testap in luma.yml; did you mean testapp?"]
+    errors = ["❌ There is no app testap in luma.yml; did you mean testapp?"]
     assert document(wrong)["errors"] == errors
     assert wrong.stderr.splitlines()[-1:] == errors
 
@@ -193,7 +193,7 @@ def test_colors_on_a_terminal(project: Path, environment: dict[str, str], colore
     write(project)
     terminal = Terminal(str(LUMA), "-c", str(project / "luma.yml"), "deploy", "testap", **environment)
     assert terminal.end() == 2
-    assert ("\x1b[0;31m[localhost] ❌ There is no app" in terminal.shown) == colored
+    assert ("\x1b[0;31m❌ There is no app" in terminal.shown) == colored
     assert "❌ There is no app testap" in terminal.shown
 
 
