@@ -160,7 +160,7 @@ usage: luma COMMAND [APP...] [OPTION...]           more on one: luma COMMAND --h
   -h, --help, --version
 
 example: luma deploy blog --probe
-exit code: 0 done, 1 failed, 2 wrong input, 3 a host is out of reach, 4 another deployment runs"""
+exit code: 0 done, 1 failed, 2 wrong input, 3 a host is out of reach"""
 
 
 @dataclass(frozen=True)
