@@ -111,20 +111,31 @@ class Preparation:
         self.deploy_timeout = deploy_timeout
         self.drain_timeout = drain_timeout
 
+    def refuse(self, force: bool = False) -> None:
+        """Raises `LumaError` for what would keep the color from being made, before anything is changed. The proxy is
+        not asked, since it need not run yet."""
+        view = View.take(self.engine, None, self.app)
+        if force or not self._color_that_is_ready(view):
+            self._refuse_foreign_names(self._color_to_make(view))
+            self._refuse_taken_ports(view)
+
     def run(self, force: bool = False, check_mode: bool = False) -> Prepared:
+        """Finds the color that is to serve, or makes it. What `refuse` refuses must have been asked before."""
         view = View.take(self.engine, self.proxy, self.app)
         ready = None if force else self._color_that_is_ready(view)
         if ready:
             if not check_mode:
                 self._keep_running(view.of(ready))
             return self._prepared(view, ready, created=False)
-        color = other(view.active) if view.active else COLORS[0]
-        self._refuse_foreign_names(color)
-        self._refuse_taken_ports(view)
+        color = self._color_to_make(view)
         release = self.wanted.release or short_id(self.image_id)
         if check_mode:
             return Prepared(view.active, color, (), True, False, release, _summary(view))
         return self._make(view, color, release)
+
+    @staticmethod
+    def _color_to_make(view: View) -> str:
+        return other(view.active) if view.active else COLORS[0]
 
     # --- nothing to make ----------------------------------------------------------------------------------------
 

@@ -316,6 +316,7 @@ from ansible_collections.luma.deploy.plugins.module_utils._module import (
     proxy_of,
     run,
 )
+from ansible_collections.luma.deploy.plugins.module_utils._proxy import Reconciled
 from ansible_collections.luma.deploy.plugins.module_utils._releases import RECORD_OPTION, record_active
 from ansible_collections.luma.deploy.plugins.module_utils._routing import (
     ROUTE_OPTIONS,
@@ -327,22 +328,23 @@ from ansible_collections.luma.deploy.plugins.module_utils._routing import (
 
 
 def present(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:
-    engine.registry = Registry.of(module.params["registry"])
-    if not module.params["route"]:
-        return prepare(module, engine)
-    routed = ensure_route(module, engine)
-    prepared = prepare(module, engine)
-    return dict(
-        prepared,
-        changed=prepared["changed"] or routed.changed,
-        route=route_facts(routed),
-        report=route_report(routed, module.check_mode) + prepared["report"],
-        diff=[route_difference(routed), prepared["diff"]],
-    )
-
-
-def prepare(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:
     params, secrets = module.params, take_secrets(module, module.params)
+    engine.registry = Registry.of(params["registry"])
+    preparation = preparation_of(module, engine, secrets)
+    with hidden_in_errors(secrets):
+        preparation.refuse(params["force"])
+        routed = ensure_route(module, engine) if params["route"] else None
+        prepared = preparation.run(params["force"], module.check_mode)
+    if prepared.settled:
+        for warning in record_active(module, engine, prepared.color):
+            module.warn(warning)
+    diff = difference(prepared, preparation.wanted, preparation.image_id)
+    result = dict(facts(prepared), changed=prepared.created, diff=diff, report=report(prepared))
+    return with_route(result, routed, module.check_mode) if routed else result
+
+
+def preparation_of(module: AnsibleModule, engine: Engine, secrets: t.Mapping[str, str]) -> Preparation:
+    params = module.params
     image = wanted_image(module, engine)
     check = health_check_of(params, image)
     wanted = Wanted(
@@ -356,7 +358,7 @@ def prepare(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:
         check=check,
         stop_timeout=params["stop_timeout"],
     )
-    preparation = Preparation(
+    return Preparation(
         engine,
         proxy_of(module),
         app_of(params),
@@ -365,13 +367,17 @@ def prepare(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:
         params["deploy_timeout"] or default_deploy_timeout(check),
         params["drain_timeout"],
     )
-    with hidden_in_errors(secrets):
-        prepared = preparation.run(params["force"], module.check_mode)
-    if prepared.settled:
-        for warning in record_active(module, engine, prepared.color):
-            module.warn(warning)
-    diff = difference(prepared, wanted, preparation.image_id)
-    return dict(facts(prepared), changed=prepared.created, diff=diff, report=report(prepared))
+
+
+def with_route(result: t.Mapping[str, t.Any], routed: Reconciled, check_mode: bool) -> dict[str, t.Any]:
+    """The result of both the route and the color."""
+    return dict(
+        result,
+        changed=result["changed"] or routed.changed,
+        route=route_facts(routed),
+        report=route_report(routed, check_mode) + result["report"],
+        diff=[route_difference(routed), result["diff"]],
+    )
 
 
 def wanted_image(module: AnsibleModule, engine: Engine) -> dict[str, t.Any] | None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.integration.conftest import Failed, Site
-from tests.zero_loss.project import docker
+from tests.zero_loss.project import PROXY_FOLDER, docker
 
 
 def test_the_first_color_is_blue_and_serves_nobody_yet(site: Site) -> None:
@@ -151,8 +151,10 @@ def test_an_image_that_is_nowhere(site: Site) -> None:
 def test_a_foreign_container_of_that_name_is_left_alone(site: Site) -> None:
     docker("run", "--detach", "--name", "testapp-blue", "luma-example/python", "sleep", "60")
     try:
-        failed = fails(site)
+        failed = fails(site, proxied=True, route={"hosts": [site.host]})
         assert "The name testapp-blue is taken by a container that belongs to nobody that luma knows" in str(failed)
+        assert "nothing was changed" in str(failed)
+        assert list((PROXY_FOLDER / "routes").glob(f"{site.project}:*")) == []
         assert site.inspect("testapp-blue")["State"]["Running"]
     finally:
         docker("rm", "--force", "testapp-blue")
