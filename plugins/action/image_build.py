@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import tempfile
@@ -88,7 +89,7 @@ def images_of(project: str, app: str) -> list[Row]:
     label_filters = [f"--filter=label=luma.project={project}", f"--filter=label=luma.app={app}"]
     row_format = "{{.ID}} {{.Repository}}:{{.Tag}} {{.Digest}}"
     command = ["docker", "image", "ls", "--no-trunc", "--digests", *label_filters, "--format", row_format]
-    return [Row(*line.split()) for line in run(command, ".", "The list of images").splitlines()]
+    return [Row(*line.split()) for line in run(command, ".", "The list of images", subprocess.DEVNULL).splitlines()]
 
 
 def is_pushed(image: str, image_id: str, known: Sequence[Row]) -> bool:
@@ -112,8 +113,9 @@ def build(options: dict[str, Any], tag: bool) -> tuple[str, str]:
         return id_file.read_text(encoding="ascii").strip(), output
 
 
-def run(command: Sequence[str], folder: str, what: str) -> str:
-    """Runs a command and returns its output; an error shows the last lines of it."""
+def run(command: Sequence[str], folder: str, what: str, errors: int = subprocess.STDOUT) -> str:
+    """Runs a command and returns its output, with what it says as an error unless that goes elsewhere (``errors``, as
+    `subprocess.run` takes it); a failure shows the last lines of it."""
     if not shutil.which(command[0], path=None) and "/" not in command[0]:
         raise AnsibleActionFail(f"{what} needs the command {command[0]}, which is not installed here.")
     try:
@@ -122,7 +124,9 @@ def run(command: Sequence[str], folder: str, what: str) -> str:
             cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stderr=errors,
+            # BuildKit's attestations have the time in them: the same files would be another image with each build.
+            env={**os.environ, "BUILDX_NO_DEFAULT_ATTESTATIONS": "1"},
             text=True,
             check=False,
         )

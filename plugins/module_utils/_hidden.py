@@ -11,6 +11,7 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.parameters import remove_values
 from ansible_collections.luma.deploy.plugins.module_utils._errors import LumaError
+from ansible_collections.luma.deploy.plugins.module_utils._images import Registry
 
 #: The options of the documentation fragment ``luma.deploy.engine.secrets``. ``secret_names`` is for the action plugin,
 #: which looks the values up; it never comes to the host.
@@ -37,6 +38,15 @@ def take_secrets(module: AnsibleModule, options: dict[str, t.Any]) -> dict[str, 
     options["secrets"] = dict.fromkeys(secrets, HIDDEN)
     module.no_log_values.difference_update(secrets.values())
     return secrets
+
+
+def take_registry(options: dict[str, t.Any]) -> Registry | None:
+    """The registry of a module's ``options``, where its password no longer is: it may be the value of a secret, too,
+    which `take_secrets` no longer lets Ansible hide."""
+    given = options["registry"] or {}
+    if given.get("password"):
+        options["registry"] = dict(given, password=HIDDEN)
+    return Registry.of(given)
 
 
 @contextlib.contextmanager

@@ -69,6 +69,10 @@ def run(module: AnsibleModule, main: t.Callable[[AnsibleModule, Engine], dict[st
         result = main(module, engine)
     except LumaError as exc:
         module.fail_json(msg=str(exc), **exc.facts)
+    except PermissionError as exc:
+        module.fail_json(
+            msg=f"{exc.filename} cannot be used: luma works as root on its hosts. Set ansible_become: true."
+        )
     module.exit_json(**result)
 
 
@@ -87,6 +91,12 @@ def proxy_of(module: AnsibleModule) -> Haproxy | None:
     return proxy if module.params["proxied"] and not missing else None
 
 
+def has_healthcheck(image: t.Mapping[str, t.Any] | None) -> bool:
+    """Whether an image, as the engine describes it, has a HEALTHCHECK of its own. What is empty may be left out."""
+    config = (image or {}).get("Config") or {}
+    return ((config.get("Healthcheck") or {}).get("Test") or ["NONE"]) != ["NONE"]
+
+
 def health_check_of(params: t.Mapping[str, t.Any], image: t.Mapping[str, t.Any] | None) -> HealthCheck:
     """The health check that the options and the image's own configuration give."""
     options = params["health_check"] or {}
@@ -94,7 +104,7 @@ def health_check_of(params: t.Mapping[str, t.Any], image: t.Mapping[str, t.Any] 
         kind = "command"
     elif options.get("path"):
         kind = "http"
-    elif ((image or {}).get("Config") or {}).get("Healthcheck", {}).get("Test", ["NONE"]) != ["NONE"]:
+    elif has_healthcheck(image):
         kind = "image"
     else:
         kind = "running"

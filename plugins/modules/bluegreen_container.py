@@ -305,8 +305,13 @@ from ansible_collections.luma.deploy.plugins.module_utils._containers import sho
 from ansible_collections.luma.deploy.plugins.module_utils._drain import refuse_active, retire
 from ansible_collections.luma.deploy.plugins.module_utils._engine import Engine
 from ansible_collections.luma.deploy.plugins.module_utils._health import HealthCheck
-from ansible_collections.luma.deploy.plugins.module_utils._hidden import SECRET_OPTIONS, hidden_in_errors, take_secrets
-from ansible_collections.luma.deploy.plugins.module_utils._images import REGISTRY_OPTIONS, Registry
+from ansible_collections.luma.deploy.plugins.module_utils._hidden import (
+    SECRET_OPTIONS,
+    hidden_in_errors,
+    take_registry,
+    take_secrets,
+)
+from ansible_collections.luma.deploy.plugins.module_utils._images import REGISTRY_OPTIONS
 from ansible_collections.luma.deploy.plugins.module_utils._module import (
     APP_OPTIONS,
     ENGINE_OPTIONS,
@@ -329,7 +334,7 @@ from ansible_collections.luma.deploy.plugins.module_utils._routing import (
 
 def present(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:
     params, secrets = module.params, take_secrets(module, module.params)
-    engine.registry = Registry.of(params["registry"])
+    engine.registry = take_registry(params)
     preparation = preparation_of(module, engine, secrets)
     with hidden_in_errors(secrets):
         preparation.refuse(params["force"])

@@ -208,9 +208,10 @@ from ansible_collections.luma.deploy.plugins.module_utils._errors import LumaErr
 from ansible_collections.luma.deploy.plugins.module_utils._hidden import (
     SECRET_OPTIONS,
     hidden_in_errors,
+    take_registry,
     take_secrets,
 )
-from ansible_collections.luma.deploy.plugins.module_utils._images import REGISTRY_OPTIONS, Registry
+from ansible_collections.luma.deploy.plugins.module_utils._images import REGISTRY_OPTIONS
 from ansible_collections.luma.deploy.plugins.module_utils._module import ENGINE_OPTIONS, run
 from ansible_collections.luma.deploy.plugins.module_utils._services import Outcome, Service, bring_up, left_over
 
@@ -224,7 +225,7 @@ def up(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:
 
 
 def service_of(
-    params: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any], secrets: t.Mapping[str, t.Mapping[str, str]]
+    params: t.Mapping[str, t.Any], options: dict[str, t.Any], secrets: t.Mapping[str, t.Mapping[str, str]]
 ) -> Service:
     environment = {key: str(value) for key, value in options["environment"].items()}
     return Service(
@@ -236,7 +237,7 @@ def service_of(
         ports=tuple(options["ports"]),
         volumes=tuple(options["volumes"]),
         stop_timeout=options["stop_timeout"],
-        registry=Registry.of(options["registry"]),
+        registry=take_registry(options),
     )
 
 

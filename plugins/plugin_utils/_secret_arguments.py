@@ -11,6 +11,7 @@ from typing import Any, Literal
 from ansible.errors import AnsibleActionFail
 from ansible.parsing.dataloader import DataLoader
 from ansible_collections.luma.deploy.plugins.plugin_utils._secrets import (
+    SecretsFile,
     environment_secrets,
     registry_password,
     vault_of,
@@ -29,15 +30,19 @@ def with_secrets(
     has them for this app or service; without what only the controller needs. ``loader`` is the action's own."""
     completed = {key: value for key, value in arguments.items() if key not in ("luma_file", "secret_names")}
     names, registry = arguments.get("secret_names") or (), arguments.get("registry") or {}
+    given = arguments.get("secrets") or {}
     if not luma_file:
+        missing = [name for name in names if name not in given]
+        if missing:
+            raise AnsibleActionFail(f"There is no value of {', '.join(missing)}: name a luma_file, or give secrets.")
         return completed
     try:
         if names:
-            values = environment_secrets(luma_file, kind, name, vault_of(loader))
+            # A release that is rolled back to may have had a secret that luma.yml no longer names.
+            values = SecretsFile.beside(luma_file).values | environment_secrets(luma_file, kind, name, vault_of(loader))
             missing = [name for name in names if name not in values]
             if missing:
                 raise InvalidFile(f"{luma_file}: {kind}.{name} has no secret {', '.join(missing)}")
-            given = arguments.get("secrets") or {}
             completed["secrets"] = {name: values[name] for name in names} | given
         if registry.get("username") and not registry.get("password"):
             password = registry_password(luma_file, kind, name, vault_of(loader))

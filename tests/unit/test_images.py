@@ -13,8 +13,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from ansible.errors import AnsibleActionFail
+from ansible.parsing.dataloader import DataLoader
 from ansible_collections.luma.deploy.plugins.module_utils._errors import LumaError
-from ansible_collections.luma.deploy.plugins.module_utils._hidden import hidden_in_errors, take_secrets
+from ansible_collections.luma.deploy.plugins.module_utils._hidden import hidden_in_errors, take_registry, take_secrets
 from ansible_collections.luma.deploy.plugins.module_utils._images import (
     Registry,
     chain_ids,
@@ -23,8 +25,12 @@ from ansible_collections.luma.deploy.plugins.module_utils._images import (
     refusal,
     registry_of,
 )
+from ansible_collections.luma.deploy.plugins.module_utils._module import has_healthcheck
 from ansible_collections.luma.deploy.plugins.plugin_utils import _images
 from ansible_collections.luma.deploy.plugins.plugin_utils._images import Archive
+from ansible_collections.luma.deploy.plugins.plugin_utils._secret_arguments import with_secrets
+
+from tests.unit.luma_file import write_secrets
 
 A, B, C = (f"sha256:{letter * 64}" for letter in "abc")
 
@@ -186,6 +192,41 @@ def test_a_short_value_does_not_hide_what_the_roles_need() -> None:
     module = module_with({"USER": "blog"})
     take_secrets(module, module.params)
     assert module.no_log_values == set()
+
+
+def test_a_password_that_is_a_secret_too_is_not_shown() -> None:
+    options: dict[str, Any] = {"registry": {"server": "ghcr.io", "username": "me", "password": "t0ken"}}
+    registry = take_registry(options)
+    assert registry is not None
+    assert registry.password == "t0ken"
+    assert "t0ken" not in str(options)
+
+
+def test_a_secret_that_luma_yml_no_longer_names_is_found(tmp_path: Path) -> None:
+    (tmp_path / "luma.yml").write_text("apps: {blog: {image: blog, environment: {secret: [NEW]}}}")
+    write_secrets(tmp_path, "OLD=1\nNEW=2\nOTHER=3\n")
+    arguments = {"app": "blog", "secret_names": ["OLD", "NEW"]}
+    completed = with_secrets(arguments, str(tmp_path / "luma.yml"), "apps", "blog", DataLoader())
+    assert completed == {"app": "blog", "secrets": {"OLD": "1", "NEW": "2"}}
+
+
+def test_nothing_is_deployed_without_the_secrets_that_it_names() -> None:
+    with pytest.raises(AnsibleActionFail, match="There is no value of KEY:"):
+        with_secrets({"secret_names": ["KEY", "GIVEN"], "secrets": {"GIVEN": "1"}}, None, "apps", "blog", DataLoader())
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        (None, False),
+        ({"Healthcheck": None}, False),
+        ({"Healthcheck": {}}, False),
+        ({"Healthcheck": {"Test": ["NONE"]}}, False),
+        ({"Healthcheck": {"Test": ["CMD", "true"]}}, True),
+    ],
+)
+def test_an_image_s_healthcheck(config: dict[str, Any] | None, expected: bool) -> None:
+    assert has_healthcheck({"Config": config}) is expected
 
 
 def test_errors_show_no_line_of_a_value() -> None:
