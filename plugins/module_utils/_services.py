@@ -365,7 +365,8 @@ def inherited_volumes(
 def differences(
     description: t.Mapping[str, t.Any], image: t.Mapping[str, t.Any] | None, service: Service
 ) -> tuple[str, ...]:
-    """The keys in which a container differs from what is wanted; of its environment the variables' names."""
+    """The keys in which a container differs from what is wanted; of its environment the variables' names. An
+    image's Config lacks what is empty (engines from 29 on)."""
     config, host = description["Config"], description["HostConfig"]
     defaults = image["Config"] if image else config
     before = {
@@ -377,7 +378,7 @@ def differences(
     }
     after = {
         "image": image["Id"] if image else "",
-        "command": list(service.command) or defaults["Cmd"] or [],
+        "command": list(service.command) or defaults.get("Cmd") or [],
         "ports": port_bindings(service.ports),
         "volumes": [volume for volume in service.volumes if ":" in volume],
         "stop_timeout": round(service.stop_timeout),
@@ -390,7 +391,7 @@ def differences(
 
 
 def _variables(config: t.Mapping[str, t.Any]) -> dict[str, str]:
-    pairs = (variable.partition("=") for variable in config["Env"] or ())
+    pairs = (variable.partition("=") for variable in config.get("Env") or ())
     return {name: value for name, _separator, value in pairs}
 
 

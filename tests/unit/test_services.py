@@ -433,3 +433,12 @@ def test_differences_are_named_and_of_the_environment_only_the_names() -> None:
         "environment.A",
         "environment.GONE",
     )
+
+
+def test_what_an_image_s_config_lacks_is_empty() -> None:
+    description = {
+        "Image": "sha256:1",
+        "Config": {"Cmd": None, "Env": ["PASSWORD=old"], "StopTimeout": 30},
+        "HostConfig": {"PortBindings": None, "Binds": None},
+    }
+    assert differences(description, {"Id": "sha256:1", "Config": {}}, NEW) == ("environment.PASSWORD",)
