@@ -208,10 +208,12 @@ class Upkeep:
             return old
         self.outcome.changed = True
         self.outcome.notes.append("repaired what an earlier run left")
-        taken_over = new.running and not (old and old.running)
+        # Its restart policy says that it had shown that it runs. Whatever is wrong with it by now: it has the data.
+        accepted = old is None or (new.restart_policy not in ("", "no") and not old.running)
+        taken_over = accepted or (new.running and not (old and old.running))
         if self.check_mode:
             return new if taken_over else old
-        if taken_over and self._wait(new.id).healthy:
+        if accepted or (taken_over and self._wait(new.id).healthy):
             self._promote(old)
             return self._find(self.service.container_name)
         # One that ran may hold data by now.

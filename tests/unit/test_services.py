@@ -269,6 +269,25 @@ def test_after_a_run_that_died_the_service_runs_even_where_nothing_is_replaced(
     assert_serves(engine, OLD if kept.changes else NEW)
 
 
+@pytest.mark.parametrize("changes", [4, 5], ids=["both there", "old one removed"])
+@pytest.mark.parametrize(
+    "now", [{"running": False, "status": "exited"}, {"health": "unhealthy"}, {"restarts": 3}], ids=str
+)
+def test_one_that_was_accepted_keeps_the_data_whatever_became_of_it(
+    engine: FakeEngine, changes: int, now: dict[str, Any]
+) -> None:
+    engine.changes_left = changes
+    with contextlib.suppress(Killed):
+        up(engine, NEW)
+    engine.changes_left = 1000
+    assert ("shop-db" in engine.made, "shop-db-new" in engine.made) == (changes == 4, True)
+    engine.update("shop-db-new", **now)
+    planned = succeeds(engine, NEW, check_mode=True)
+    done = succeeds(engine, NEW)
+    assert planned.action == done.action == ("started" if "status" in now else "kept")
+    assert_serves(engine, NEW)
+
+
 @pytest.mark.parametrize("changes", CHANGES)
 def test_a_creation_that_dies_anywhere_is_finished_by_the_next_run(changes: int) -> None:
     engine = FakeEngine(changes_left=changes)
