@@ -217,7 +217,7 @@ class Upkeep:
             self._promote(old)
             return self._find(self.service.container_name)
         # One that ran may hold data by now.
-        self.engine.remove(new.id, volumes=new.status == "created")
+        self._discard(new.id, volumes=new.status == "created")
         return old
 
     def _find(self, name: str) -> Container | None:
@@ -267,7 +267,7 @@ class Upkeep:
             self._require(self._wait(name))
         except BaseException as exc:
             with contextlib.suppress(LumaError):
-                self.engine.remove(name)
+                self._discard(name)
             if isinstance(exc, LumaError):
                 raise LumaError(
                     f"{exc}\nIt was removed again. Correct luma.yml and deploy again.", **exc.facts
@@ -302,7 +302,7 @@ class Upkeep:
     def _bring_back(self, old: Container) -> str:
         """After a new container has failed: lets the old one serve again, and says how that went."""
         try:
-            self.engine.remove(self.service.new_name)
+            self._discard(self.service.new_name)
             self.engine.start(old.id)
             verdict = wait_until_healthy(self.engine, HealthCheck("running"), old.id, self.network, math.inf)
         except LumaError as exc:
@@ -330,6 +330,13 @@ class Upkeep:
             ports=[tuple(port.split("/")) for port in published],
             host={"binds": list(binds), "port_bindings": published},
         )
+
+    def _discard(self, name: str, volumes: bool = True) -> None:
+        """Removes a container that is given up, stopped first where it runs: it may be at work on the data."""
+        container = self._find(name)
+        if container:
+            stop(self.engine, container, self.service.stop_timeout)
+            self.engine.remove(container.id, volumes)
 
     def _wait(self, name: str) -> Verdict:
         """Whether a started container serves: its image's HEALTHCHECK says so, whose own limits bound it; without one

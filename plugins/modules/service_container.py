@@ -19,7 +19,7 @@ description:
     brought and the new container created first, so that the service is away only from the stop of the old
     container to the start of the new one.
   - A new container has to become healthy by its image's own HEALTHCHECK or, where there is none, to stay running for
-    two seconds. Where it does not, it is removed, and the old one is started again.
+    two seconds. Where it does not, it is stopped and removed, and the old one is started again.
   - All services of a call are worked on at the same time.
   - Volumes are never removed. An anonymous volume of the old container is mounted by the new one, unless something
     else is configured for its path.

@@ -66,6 +66,7 @@ class FakeEngine(Engine):
     refuses_at: int = 1000
     restarts: int = 0
     health: str = ""
+    stopped: list[tuple[str, float]] = field(default_factory=list)
     absent_images: set[str] = field(default_factory=set)
 
     def change(self) -> None:
@@ -147,6 +148,7 @@ class FakeEngine(Engine):
         self.of(name).container = replace(self.of(name).container, restarts=self.restarts, health=self.health)
 
     def stop(self, name: str, timeout: float) -> None:
+        self.stopped.append((self.of(name).container.name, timeout))
         self.update(name, running=False, status="exited")
 
     def keep_running(self, name: str) -> None:
@@ -161,6 +163,7 @@ class FakeEngine(Engine):
         found = self.container(name, "")
         if found is None:
             return
+        assert not found.running, "killed at its work on the data"
         removed = self.made.pop(found.name)
         if volumes:
             self.volumes.discard(removed.anonymous)
@@ -320,6 +323,26 @@ def test_a_version_that_fails_gives_way_to_the_old_one(engine: FakeEngine) -> No
 def test_one_whose_healthcheck_fails_gives_way_to_the_old_one(engine: FakeEngine) -> None:
     engine.health = "unhealthy"
     assert "the image's HEALTHCHECK says unhealthy" in str(up(engine, NEW))
+    assert_serves(engine, OLD)
+
+
+def test_one_that_is_given_up_while_it_runs_is_stopped_first(engine: FakeEngine) -> None:
+    engine.health = "unhealthy"
+    up(engine, replace(NEW, stop_timeout=90))
+    assert engine.stopped == [("shop-db", 90), ("shop-db-new", 90)]
+    up(engine, Service("shop", "cache", "valkey:8", stop_timeout=5))
+    assert engine.stopped[2:] == [("shop-cache", 5)]
+
+
+def test_one_that_a_dead_run_left_unhealthy_is_stopped_first(engine: FakeEngine) -> None:
+    engine.health, engine.changes_left = "unhealthy", 3
+    with pytest.raises(Killed):
+        up(engine, NEW)
+    engine.health, engine.changes_left = "", 1000
+    assert engine.of("shop-db-new").container.running
+    engine.stopped.clear()
+    assert succeeds(engine, replace(OLD, stop_timeout=90), replacing=False).action == "started"
+    assert engine.stopped == [("shop-db-new", 90)]
     assert_serves(engine, OLD)
 
 
