@@ -223,16 +223,16 @@ class Haproxy:
 
     @contextlib.contextmanager
     def loading(self, states: str) -> t.Iterator[None]:
-        """A process that starts meanwhile begins with these states."""
+        """A process that starts meanwhile begins with these states. Raises OSError where they cannot be written."""
         file = self.folder / "servers-state"
-        file.write_text(states, encoding="ascii")
-        # The folder is closed to all but root and the proxy, which only reads it.
-        file.chmod(0o644)
         try:
+            file.write_text(states, encoding="ascii")
+            # The folder is closed to all but root and the proxy, which only reads it.
+            file.chmod(0o644)
             yield
         finally:
             # A state file that stayed would be loaded by a later start, when its addresses are no longer true.
-            file.unlink()
+            file.unlink(missing_ok=True)
 
 
 def _workers(processes: str) -> list[str]:

@@ -178,18 +178,33 @@ class Proxy:
             self._create_container(NEXT, result.after, list(self.routes()))
         states = self.haproxy.states()
         began = time.monotonic()
-        result.cut = self._finish_requests(drain_timeout)
-        self.engine.stop(CONTAINER, 0)
         try:
+            result.cut = self._finish_requests(drain_timeout)
+            self.engine.stop(CONTAINER, 0)
             with self.haproxy.loading(states), self._removed_where_it_fails(NEXT):
                 self.engine.start(NEXT)
                 self._wait_until_it_answers(NEXT)
-        except LumaError as exc:
-            self.engine.start(CONTAINER)
-            self._wait_until_it_answers(CONTAINER)
+        except (LumaError, OSError) as exc:
+            self._bring_back(states)
             raise LumaError(f"{exc}\nThe earlier luma-proxy runs again, with what it had.") from exc
+        except BaseException:
+            self._bring_back(states)
+            raise
         result.gap_seconds = round(time.monotonic() - began, 2)
         self._finish_update()
+
+    def _bring_back(self, states: str) -> None:
+        """Starts the proxy that an update has ended, or may have: Docker leaves one alone that got its stop signal."""
+        with contextlib.suppress(LumaError):
+            # It may hold the ports. Whether it does, the start tells.
+            self.engine.remove(NEXT)
+        with contextlib.ExitStack() as stack:
+            with contextlib.suppress(OSError):
+                # Without its servers' states it answers 503 until the DNS has answered.
+                stack.enter_context(self.haproxy.loading(states))
+            # In one request, which also ends what a stop has left running.
+            self.engine.call("start the earlier luma-proxy", self.engine.client.restart, CONTAINER, timeout=0)
+            self._wait_until_it_answers(CONTAINER)
 
     def _refuse_unusable(self, image: str) -> None:
         """Has an image check the configuration, before anything depends on it."""
