@@ -50,6 +50,9 @@ from ansible_collections.luma.deploy.plugins.module_utils._images import Registr
 #: How Docker calls a volume that nobody has named.
 ANONYMOUS = re.compile(r"[0-9a-f]{64}")
 
+#: What the name of a container that replaces another one ends with.
+NEW = "-new"
+
 
 @dataclass(frozen=True)
 class Service:
@@ -73,7 +76,7 @@ class Service:
 
     @property
     def new_name(self) -> str:
-        return self.container_name + "-new"
+        return self.container_name + NEW
 
     @property
     def owner(self) -> dict[str, str]:
@@ -152,6 +155,16 @@ def left_over(engine: Engine, project: str, names: t.Container[str]) -> dict[str
         if name not in names:
             services.setdefault(name, []).append(container.name)
     return services
+
+
+def refuse_names_of_new_containers(names: t.Collection[str]) -> None:
+    """A service cannot have the name under which the container that replaces another service's is made."""
+    for name in sorted(names):
+        if name + NEW in names:
+            raise LumaError(
+                f"There cannot be both a service {name} and a service {name}{NEW}, which is what the container that "
+                f"replaces {name}'s is called. Nothing was changed. Choose another name for one of them in luma.yml."
+            )
 
 
 def _refuse_foreign_names(engine: Engine, service: Service, network: str) -> None:

@@ -34,7 +34,7 @@ options:
     type: str
     required: true
   services:
-    description: The services that the host has to run.
+    description: The services that the host has to run. Beside one called C(db) there cannot be one called C(db-new).
     type: list
     elements: dict
     required: true
@@ -213,7 +213,13 @@ from ansible_collections.luma.deploy.plugins.module_utils._hidden import (
 )
 from ansible_collections.luma.deploy.plugins.module_utils._images import REGISTRY_OPTIONS
 from ansible_collections.luma.deploy.plugins.module_utils._module import ENGINE_OPTIONS, run
-from ansible_collections.luma.deploy.plugins.module_utils._services import Outcome, Service, bring_up, left_over
+from ansible_collections.luma.deploy.plugins.module_utils._services import (
+    Outcome,
+    Service,
+    bring_up,
+    left_over,
+    refuse_names_of_new_containers,
+)
 
 
 def up(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:
@@ -243,6 +249,8 @@ def service_of(
 
 def bring_all_up(module: AnsibleModule, engine: Engine, services: t.Sequence[Service]) -> dict[str, t.Any]:
     params = module.params
+    named = {service.name for service in services}.union(params["other_services"])
+    refuse_names_of_new_containers(named)
     outcomes = bring_up(engine, params["project"], services, params["replace"], module.check_mode)
     done = [outcome for outcome in outcomes if isinstance(outcome, Outcome)]
     failed = [outcome for outcome in outcomes if isinstance(outcome, LumaError)]
@@ -255,7 +263,6 @@ def bring_all_up(module: AnsibleModule, engine: Engine, services: t.Sequence[Ser
     if failed:
         failures = [failure for error in failed for failure in error.facts.get("failures", ())]
         raise LumaError("\n".join(str(error) for error in failed), failures=failures, **result)
-    named = {service.name for service in services}.union(params["other_services"])
     unnamed = left_over(engine, params["project"], named)
     unnamed_lines = [
         f"⚠️ Service {name} is not in luma.yml and was left as it is. To remove it: docker rm --force {' '.join(names)}"

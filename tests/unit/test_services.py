@@ -9,6 +9,7 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -31,6 +32,7 @@ from ansible_collections.luma.deploy.plugins.module_utils._services import (
     inherited_volumes,
     left_over,
 )
+from ansible_collections.luma.deploy.plugins.modules.service_container import bring_all_up
 from ansible_collections.luma.deploy.plugins.plugin_utils._config import load
 from ansible_collections.luma.deploy.plugins.plugin_utils._yaml import InvalidFile
 
@@ -386,6 +388,16 @@ def test_a_difference_is_told_and_left_where_nothing_is_replaced(engine: FakeEng
     planned = succeeds(engine, NEW, check_mode=True)
     assert (planned.changed, planned.action, planned.changes) == (True, "replaced", kept.changes)
     assert_serves(engine, OLD)
+
+
+@pytest.mark.parametrize(("names", "others"), [(["db", "db-new"], []), (["db"], ["db-new"]), (["db-new"], ["db"])])
+def test_the_name_of_a_new_container_is_refused_before_anything_is_changed(names: list[str], others: list[str]) -> None:
+    module: Any = SimpleNamespace(
+        params={"project": "shop", "other_services": others, "replace": True}, check_mode=False
+    )
+    services = [replace(OLD, name=name) for name in names]
+    with pytest.raises(LumaError, match=r"both a service db and a service db-new.* Nothing was changed\."):
+        bring_all_up(module, FakeEngine(changes_left=0), services)
 
 
 def test_services_that_are_not_named_are_told() -> None:
