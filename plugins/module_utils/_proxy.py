@@ -24,6 +24,7 @@ from ansible_collections.luma.deploy.plugins.module_utils._engine import (
     KEEP_RUNNING,
     LABEL_PROJECT,
     LABEL_ROLE,
+    Container,
     Engine,
 )
 from ansible_collections.luma.deploy.plugins.module_utils._errors import LumaError
@@ -90,8 +91,8 @@ class Reconciled:
 
 @dataclass
 class Updated:
-    """What an update did. ``before`` and ``after``: the settings; ``gap_seconds``: how long no connection was accepted;
-    ``cut``: the sessions that did not end in time."""
+    """What an update did. ``before`` and ``after``: the settings, empty where there is no proxy; ``gap_seconds``: how
+    long no connection was accepted; ``cut``: the sessions that did not end in time."""
 
     before: t.Mapping[str, t.Any]
     after: t.Mapping[str, t.Any]
@@ -145,9 +146,9 @@ class Proxy:
         """Takes routes out. The proxy loads what is left, which the other apps do not notice."""
         with self.haproxy.exclusive():
             routes = [route for route in self.routes() if route.backend not in backends]
+            container = self.container()
             for backend in backends:
-                (self.folder / f"routes/{backend}.json").unlink()
-            container = self.engine.container(CONTAINER, NETWORK)
+                (self.folder / f"routes/{backend}.json").unlink(missing_ok=True)
             if container is not None and container.running:
                 self._load(rendered(routes))
 
@@ -156,13 +157,16 @@ class Proxy:
     def update(self, check_mode: bool = False, drain_timeout: float = 5.0) -> Updated:
         """Replaces the proxy by one of the settings' image and ports, where they differ. It accepts no connection from
         the moment it finishes its requests, for at most ``drain_timeout`` seconds, until the new one answers: Docker
-        gives a port to one container at a time. Where the new one does not start, the old one goes on."""
+        gives a port to one container at a time. Where the new one does not start, the old one goes on. A host
+        without a proxy needs none: nothing is done."""
+        if not self.folder.exists():
+            return Updated({}, {}, changed=False)
         with contextlib.nullcontext() if check_mode else self.haproxy.exclusive():
             if not check_mode:
                 self._finish_update()
-            running = self.engine.container(CONTAINER, NETWORK)
+            running = self.container()
             if running is None:
-                raise LumaError("There is no luma-proxy on this host. The next deployment makes it, from luma.yml.")
+                return Updated({}, {}, changed=False)
             before = json.loads(running.labels[LABEL_SETTINGS])
             after = dict(before, **{name: value for name, value in asdict(self.settings).items() if value is not None})
             image = self.engine.image(after["image"]) if check_mode else self.engine.need_image(after["image"])
@@ -291,19 +295,24 @@ class Proxy:
 
     # --- the container ------------------------------------------------------------------------------------------
 
-    def _existing(self, result: Reconciled) -> bool | None:
-        """None where there is no proxy, else whether it runs. What luma.yml names and the proxy is not goes into the
-        notes: it is shared by the host's projects, and none of them changes it under the others."""
+    def container(self) -> Container | None:
+        """The proxy's container, None where there is none. Raises `LumaError` where another has its name."""
         container = self.engine.container(CONTAINER, NETWORK)
-        if container is None:
-            made = self._settings_of_a_new_one()
-            result.http_port, result.bind = made["http_port"], made["bind"]
-            return None
-        if container.labels.get(LABEL_ROLE) != "proxy":
+        if container is not None and container.labels.get(LABEL_ROLE) != "proxy":
             raise LumaError(
                 f"The name {CONTAINER} is taken by a container that luma did not make: nothing was changed. Rename "
                 f"it with: docker rename {CONTAINER} OTHER"
             )
+        return container
+
+    def _existing(self, result: Reconciled) -> bool | None:
+        """None where there is no proxy, else whether it runs. What luma.yml names and the proxy is not goes into the
+        notes: it is shared by the host's projects, and none of them changes it under the others."""
+        container = self.container()
+        if container is None:
+            made = self._settings_of_a_new_one()
+            result.http_port, result.bind = made["http_port"], made["bind"]
+            return None
         actual = json.loads(container.labels[LABEL_SETTINGS])
         for name, value in asdict(self.settings).items():
             if value is not None and value != actual[name]:

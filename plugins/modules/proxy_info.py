@@ -104,21 +104,15 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.luma.deploy.plugins.module_utils._engine import Engine
 from ansible_collections.luma.deploy.plugins.module_utils._info import backend_info
 from ansible_collections.luma.deploy.plugins.module_utils._module import ENGINE_OPTIONS, proxy_folder, run
-from ansible_collections.luma.deploy.plugins.module_utils._proxy import (
-    CONTAINER,
-    LABEL_SETTINGS,
-    NETWORK,
-    Proxy,
-    ProxySettings,
-)
+from ansible_collections.luma.deploy.plugins.module_utils._proxy import LABEL_SETTINGS, Proxy, ProxySettings
 
 
 def look(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:
-    container = engine.container(CONTAINER, NETWORK)
+    proxy = Proxy(engine, ProxySettings(), proxy_folder(module.params))
+    container = proxy.container()
     if container is None or not container.running:
         status = f"is {container.status}" if container else "is not on this host"
         return {"changed": False, "running": False, "status": status}
-    proxy = Proxy(engine, ProxySettings(), proxy_folder(module.params))
     routes = [
         {
             "project": route.project,

@@ -13,7 +13,8 @@ version_added: 0.2.0
 author:
   - The luma authors (@luma-deploy)
 description:
-  - Replaces the container C(luma-proxy) where its image or its ports are not those of O(proxy). The routes stay.
+  - Replaces the container C(luma-proxy) where its image or its ports are not those of O(proxy). The routes stay. A host
+    without one, which has no app with a route, is left as it is.
   - The new image has to accept the configuration first. Then the running proxy finishes its requests, for at most
     O(drain_timeout), and the new one is started with the servers' states. Where that fails, the earlier one runs again.
   - Docker gives a published port to one container at a time. From the moment in which the running proxy stops accepting
@@ -64,7 +65,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 before:
-  description: The settings before.
+  description: The settings before; empty where the host has no luma-proxy.
   type: dict
   returned: success
   sample: {image: "haproxy:3.2", http_port: 80, https_port: 443, bind: 0.0.0.0}
@@ -109,6 +110,8 @@ def update(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:
 
 
 def report(done: Updated, check_mode: bool) -> list[str]:
+    if not done.after:
+        return ["luma-proxy is not on this host"]
     what = "{image} on {bind}:{http_port} and :{https_port}".format(**done.after)
     if not done.changed:
         return [f"luma-proxy is {what} already"]

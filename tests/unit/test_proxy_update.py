@@ -23,6 +23,8 @@ from ansible_collections.luma.deploy.plugins.module_utils._proxy import (
     Proxy,
     ProxySettings,
 )
+from ansible_collections.luma.deploy.plugins.modules.proxy_info import look
+from ansible_collections.luma.deploy.plugins.modules.proxy_update import report
 
 MADE_BY_LUMA = {LABEL_ROLE: "proxy", LABEL_SETTINGS: json.dumps(DEFAULTS)}
 
@@ -157,3 +159,26 @@ def test_a_full_disk_leaves_no_part_of_the_states(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="No space left"), Haproxy(tmp_path).loading("the states"):
         pass
     assert not list(tmp_path.iterdir())
+
+
+def test_a_host_without_a_proxy_needs_none(tmp_path: Path) -> None:
+    proxy = proxy_on(FakeEngine(None), tmp_path)
+    done = proxy.update()
+    assert not done.changed
+    assert report(done, check_mode=False) == ["luma-proxy is not on this host"]
+    # As on a host that never had one.
+    proxy.folder = tmp_path / "proxy"
+    assert proxy.update() == done
+    assert not proxy.folder.exists()
+
+
+def test_a_foreign_container_is_no_proxy(tmp_path: Path) -> None:
+    proxy = proxy_on(FakeEngine({}), tmp_path)
+    module: Any = SimpleNamespace(params={"state_dir": str(tmp_path)})
+    for action in (proxy.update, lambda: proxy.forget(["shop:blog"]), lambda: look(module, proxy.engine)):
+        with pytest.raises(LumaError, match="taken by a container that luma did not make"):
+            action()
+
+
+def test_a_route_that_is_gone_is_forgotten(tmp_path: Path) -> None:
+    proxy_on(FakeEngine(None), tmp_path).forget(["shop:blog"])
