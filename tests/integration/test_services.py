@@ -177,6 +177,13 @@ def test_a_killed_replacement_is_finished_by_the_next_run(site: Site) -> None:
     assert (site.containers(), serves(site)) == ([container(site)], True)
     assert identity(site) != before
 
+    # As it is for one that was killed just before the new container got its name, where that has stopped since.
+    accepted = identity(site)
+    docker("rename", container(site), f"{container(site)}-new")
+    docker("kill", f"{container(site)}-new")
+    assert action(up(site, {"stop_timeout": 60})) == "started"
+    assert (site.containers(), identity(site), serves(site)) == ([container(site)], accepted, True)
+
 
 def test_what_is_not_named_or_not_ours_is_left_alone(site: Site) -> None:
     result = up(site, {}, {"name": "cache"})
