@@ -14,6 +14,7 @@ import time
 import typing as t
 
 from ansible_collections.luma.deploy.plugins.module_utils._engine import Engine, in_parallel
+from ansible_collections.luma.deploy.plugins.module_utils._errors import LumaError
 
 # `Engine` tells of a missing SDK.
 with contextlib.suppress(ImportError):
@@ -65,10 +66,14 @@ def _lines_after(engine: Engine, row: t.Mapping[str, t.Any], cursor: t.Mapping[s
 
 
 def _tail(engine: Engine, row: t.Mapping[str, t.Any], lines: t.Any) -> list[Line]:
+    # The stubs know another answer, that of a stream.
+    logs: t.Any = engine.client.logs
     try:
-        raw = engine.client.logs(row["Id"], timestamps=True, tail=lines)
-    except NotFound:
-        # It was removed since it was listed.
-        return []
+        raw = engine.call("read the logs of " + _name(row), logs, row["Id"], timestamps=True, tail=lines)
+    except LumaError as exc:
+        # It was listed, and has been removed since or is being removed.
+        if isinstance(exc.__cause__, NotFound) or "marked for removal" in str(exc):
+            return []
+        raise
     parts = (line.rstrip("\r").partition(" ") for line in raw.decode("utf-8", "replace").split("\n") if line)
     return [{"at": at, "container": _name(row), "text": text} for at, _space, text in parts]
