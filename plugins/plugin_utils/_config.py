@@ -169,6 +169,9 @@ class Project:
         for name in services:
             if name in apps:
                 self.reader.refuse(f"services.{name}", "an app has this name already")
+            owner = name.removesuffix("-new")
+            if owner != name and owner in services:
+                self.reader.refuse(f"services.{name}", f"the service {owner} has this name while it is replaced")
         for kind, names in (("apps", apps), ("services", services)):
             for name in names:
                 self._refuse_name_of_a_container(f"{kind}.{name}", name, apps)

@@ -195,6 +195,7 @@ services:
   api: {image: x}
   db:
     ports: [80:80]
+  db-new: {image: x}
 prxy: {}
 """
     assert mistakes(tmp_path, text, Inventory(["web1"])) == [
@@ -215,7 +216,8 @@ prxy: {}
         "luma.yml:16:21: apps.api.proxy.hosts[0]: BLOG.com belongs to blog already",
         "luma.yml:18:3: services.api: an app has this name already",
         "luma.yml:19:3: services.db: has no image",
-        "luma.yml:21:1: prxy: unknown key; did you mean proxy?",
+        "luma.yml:21:3: services.db-new: the service db has this name while it is replaced",
+        "luma.yml:22:1: prxy: unknown key; did you mean proxy?",
     ]
 
 
