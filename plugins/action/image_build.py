@@ -104,6 +104,8 @@ def build(options: dict[str, Any], tag: bool) -> tuple[str, str]:
         command = ["docker", "build", "--file", str(Path(options["context"], options["dockerfile"]))]
         command += ["--iidfile", str(id_file)]
         command += ["--label", f"luma.project={options['project']}", "--label", f"luma.app={options['app']}"]
+        # Not with the tag, which is the release: it would make another image of the same content.
+        command += ["--label", f"luma.repository={repository_of(options['image'])}"]
         command += ["--tag", options["image"]] if tag else []
         for name in ("target", "platform"):
             command += [f"--{name}", options[name]] if options[name] else []
@@ -111,6 +113,12 @@ def build(options: dict[str, Any], tag: bool) -> tuple[str, str]:
             command += ["--build-arg", f"{name}={value}"]
         output = run([*command, options["context"]], options["folder"], f"The build of {options['image']}")
         return id_file.read_text(encoding="ascii").strip(), output
+
+
+def repository_of(image: str) -> str:
+    """An image's name without its tag, by which `luma prune` knows the names that luma gave."""
+    folder, slash, name = image.rpartition("/")
+    return folder + slash + name.partition(":")[0]
 
 
 def run(command: Sequence[str], folder: str, what: str, errors: int = subprocess.STDOUT) -> str:

@@ -4,30 +4,41 @@
 """What a project leaves behind on a host, and no container and no release on record needs.
 
 Only what luma made is ever removed, known by its labels and by the names that luma gave: the name that a user or a
-registry gave to an image stays.
+registry gave to an image stays. An image's labels alone say little, since it has those of the image that it was built
+from, too.
 """
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from ansible_collections.luma.deploy.plugins.module_utils._colors import App, View
-from ansible_collections.luma.deploy.plugins.module_utils._engine import LABEL_APP, LABEL_PROJECT, Engine
+from ansible_collections.luma.deploy.plugins.module_utils._engine import LABEL_APP, LABEL_PROJECT, Container, Engine
+from ansible_collections.luma.deploy.plugins.module_utils._errors import LumaError
 from ansible_collections.luma.deploy.plugins.module_utils._proxy import Proxy
 from ansible_collections.luma.deploy.plugins.module_utils._releases import Releases, recorded_apps
 
 #: The names that keep images, see `_releases.kept_image`.
 KEPT = "luma/"
+#: The names of images that were sent, see `_images.name_of_other_id`.
+SENT = "luma/sent:"
+#: The label of the name that an image was built under, without the tag.
+LABEL_REPOSITORY = "luma.repository"
+
+# `Engine` tells of a missing SDK.
+with contextlib.suppress(ImportError):
+    from docker.errors import APIError
 
 
 @dataclass(frozen=True)
 class Leftovers:
-    """What is to be removed: names of stopped containers, backends, apps whose record is to go, names of images, and
-    ids of images without a name."""
+    """What is to be removed: stopped containers (the id of each by its name), backends, apps whose record is to go,
+    names of images, and ids of images without a name."""
 
-    containers: tuple[str, ...] = ()
+    containers: t.Mapping[str, str] = field(default_factory=dict)
     routes: tuple[str, ...] = ()
     records: tuple[str, ...] = ()
     images: tuple[str, ...] = ()
@@ -53,50 +64,69 @@ class Prune:
         present = {row["Labels"][LABEL_APP] for row in rows}
         gone = {app for app in recorded_apps(self.state_dir, self.project) if app not in self.apps | present}
         routed = {route.app: route.backend for route in self.proxy.routes() if route.project == self.project}
-        stopped = [name for app in sorted(present) for name in self._stopped(App(self.project, app))]
+        stopped = {c.name: c.id for app in sorted(present) for c in self._stopped(App(self.project, app))}
         return Leftovers(
-            containers=tuple(stopped),
+            containers=stopped,
             routes=tuple(backend for app, backend in routed.items() if app not in self.apps | present),
             records=tuple(sorted(gone)),
-            images=tuple(sorted(self._images(stopped, gone))),
+            images=tuple(sorted(self._images(stopped.values(), gone))),
         )
 
-    def remove(self, leftovers: Leftovers) -> None:
-        """Removes what was found. An image goes last: what is recorded or runs is known to be gone then."""
-        for name in leftovers.containers:
-            self.engine.remove(name)
+    def remove(self, leftovers: Leftovers) -> Leftovers:
+        """Removes what was found and is still left over, and returns it. An image goes last: what is recorded or runs
+        is known to be gone then."""
+        removed = {name: id_ for name, id_ in leftovers.containers.items() if self._remove_stopped(name, id_)}
         if leftovers.routes:
             self.proxy.forget(leftovers.routes)
         for app in leftovers.records:
             Releases(self.state_dir, App(self.project, app)).discard()
-        for name in leftovers.images:
+        images = sorted(set(leftovers.images).intersection(self._images()))
+        for name in images:
             self.engine.call("remove image " + name, self.engine.client.remove_image, name)
+        return replace(leftovers, containers=removed, images=tuple(images))
 
-    def _stopped(self, app: App) -> list[str]:
+    def _remove_stopped(self, name: str, id_: str) -> bool:
+        """Whether it was removed: the engine refuses where it was started meanwhile, or somebody else removes it."""
+        try:
+            self.engine.call("remove container " + name, self.engine.client.remove_container, id_, v=True)
+        except LumaError as exc:
+            if isinstance(exc.__cause__, APIError) and exc.__cause__.status_code in (404, 409):
+                return False
+            raise
+        return True
+
+    def _stopped(self, app: App) -> list[Container]:
         """The stopped containers of the color that is not active. One that was never started may be part of a
-        deployment that is under way."""
+        deployment that is under way; one without a color was made by somebody else, of an image with the app's labels.
+        """
         view = View.take(self.engine, None, app)
-        idle = [c for c in view.containers if view.active and c.color != view.active]
-        return [c.name for c in idle if c.status in ("exited", "dead")]
+        idle = [c for c in view.containers if view.active and c.color not in ("", view.active)]
+        return [c for c in idle if c.status in ("exited", "dead")]
 
-    def _images(self, removed: t.Collection[str], gone: t.Collection[str]) -> t.Iterator[str]:
+    def _images(self, removed: t.Collection[str] = (), gone: t.Collection[str] = ()) -> t.Iterator[str]:
+        """What nothing needs, without the containers of these ids and the records of these apps."""
         needed = self._images_in_use(removed) | self._images_on_record(gone)
         for image in self.engine.call("list images", self.engine.client.images):
             if image["Id"] in needed:
                 continue
             names = [name for name in image.get("RepoTags") or () if name != "<none>:<none>"]
             mine = [name for name in names if name.startswith(f"{KEPT}{self.project}/")]
-            if (image.get("Labels") or {}).get(LABEL_PROJECT) != self.project:
+            sent = [name for name in names if name.startswith(SENT)]
+            labels = image.get("Labels") or {}
+            repository = labels.get(LABEL_REPOSITORY)
+            if labels.get(LABEL_PROJECT) != self.project:
                 yield from mine
-            elif any(name.startswith(KEPT) and name not in mine for name in names):
+            elif any(name.startswith(KEPT) and name not in mine + sent for name in names):
                 # Another project has deployed it, too, and may return to it.
                 yield from mine
-            else:
-                yield from names or [image["Id"]]
+            elif names:
+                yield from mine + sent + [name for name in names if name.rpartition(":")[0] == repository]
+            elif all(name.partition("@")[0] in ("<none>", repository) for name in image.get("RepoDigests") or ()):
+                yield image["Id"]
 
     def _images_in_use(self, removed: t.Collection[str]) -> set[str]:
         rows = self.engine.call("list containers", self.engine.client.containers, all=True)
-        return {row["ImageID"] for row in rows if row["Names"][0].lstrip("/") not in removed}
+        return {row["ImageID"] for row in rows if row["Id"] not in removed}
 
     def _images_on_record(self, gone: t.Collection[str]) -> set[str]:
         """Raises `LumaError` where a record is damaged: its images are not known."""

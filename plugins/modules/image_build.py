@@ -17,7 +17,7 @@ description:
   - The output is shown only where the build fails.
   - Where O(registry) is given, the image is pushed, unless the registry has it under this name. The login is used for
     this push only and stored nowhere.
-  - The image gets the labels C(luma.project) and C(luma.app).
+  - The image gets the labels C(luma.project), C(luma.app) and C(luma.repository), its name without the tag.
 extends_documentation_fragment:
   - luma.deploy.engine.registry
 options:

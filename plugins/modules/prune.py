@@ -16,8 +16,12 @@ description:
   - Removes the project's stopped containers of colors that are not active; the routes and the records of apps that
     luma.yml no longer names and that have no container; and the images that no container and none of the releases on
     record needs.
-  - Only what luma made is removed, containers and built images by the label C(luma.project), other images by the name
-    C(luma/PROJECT/APP:ID) that luma gave them. Under a name that somebody else gave, an image stays.
+  - Only what luma made is removed, containers by the label C(luma.project), and of images the names that luma gave.
+    Those are C(luma/PROJECT/APP:ID) and, where the image has the label C(luma.project), C(luma/sent:ID) and the names
+    in the repository that it was built under, the label C(luma.repository). Under a name that somebody else gave, an
+    image stays.
+  - An image with the label and without any name is removed, too.
+  - A container that a deployment starts meanwhile stays, with its image.
 extends_documentation_fragment:
   - luma.deploy.engine
 options:
@@ -98,7 +102,7 @@ def prune(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:
     leftovers, freed = work.find(), None
     if leftovers.any and not module.check_mode:
         before = free_bytes(engine)
-        work.remove(leftovers)
+        leftovers = work.remove(leftovers)
         # Others write to the disk, too.
         freed = max(0.0, round((free_bytes(engine) - before) / 1e6, 1))
     found = {name: list(names) for name, names in asdict(leftovers).items()}

@@ -49,11 +49,12 @@ def builds(site: Site, tmp_path: Path) -> Iterator[list[str]]:
     names = [f"luma-test/{site.project}:{number}" for number in range(1, 4)]
     (tmp_path / "Dockerfile").write_text(f"ARG number\nFROM {APP_IMAGE}\nARG number\nENV NUMBER=$number\n")
     labels = ["--label", f"luma.project={site.project}", "--label", f"luma.app={site.app}"]
+    labels += ["--label", f"luma.repository=luma-test/{site.project}"]
     for number, name in enumerate(names):
         docker("build", "--quiet", "--tag", name, "--build-arg", f"number={number}", *labels, str(tmp_path))
     yield names
     site.remove()
-    docker("rmi", "--force", *(name for name in image_names() if name.startswith(f"luma-test/{site.project}:")))
+    docker("rmi", "--force", *(name for name in image_names() if name.startswith(f"luma-test/{site.project}")))
 
 
 def test_an_app_is_looked_at(proxied: Site) -> None:
@@ -108,6 +109,11 @@ def test_images_of_releases_on_record_are_kept_and_the_others_removed(
     assert [(each["image"], each["serves"]) for each in releases(site)] == [(earlier, False), (serving, True)]
     # The name that a release was deployed under is given to another image.
     docker("tag", unused, earlier)
+    # Names that luma did not give: to that image, and to one that was built from it and so has its labels.
+    golden, tool = (f"luma-test/{site.project}-{name}:1" for name in ("golden", "tool"))
+    docker("tag", unused, golden)
+    (tmp_path / "tool").write_text(f"FROM {unused}\nENV TOOL=1\n")
+    docker("build", "--quiet", "--tag", tool, "--file", str(tmp_path / "tool"), str(tmp_path))
     # One that was not built by luma, and is on record no more.
     plain = f"luma-test/{site.project}:plain"
     docker("build", "--quiet", "--tag", plain, "--build-arg", "number=8", str(tmp_path))
@@ -120,7 +126,7 @@ def test_images_of_releases_on_record_are_kept_and_the_others_removed(
     assert planned["images"] == done["images"] == sorted([unused, earlier, f"luma/{site.project}/{site.app}:old"])
     left = image_names()
     assert left.isdisjoint(done["images"])
-    assert {plain, serving, *(each["kept_image"] for each in releases(site))} <= left
+    assert {plain, golden, tool, serving, *(each["kept_image"] for each in releases(site))} <= left
     assert not run_module("prune", **options)["changed"]
 
 

@@ -1,0 +1,144 @@
+# Copyright (c) 2026, the luma authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What prune removes of a host in memory: what luma left there, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from ansible import constants
+from ansible_collections.luma.deploy.plugins.action import image_build
+from ansible_collections.luma.deploy.plugins.module_utils._engine import Container
+from ansible_collections.luma.deploy.plugins.module_utils._proxy import Proxy, ProxySettings
+from ansible_collections.luma.deploy.plugins.module_utils._prune import LABEL_REPOSITORY, Leftovers, Prune
+from docker.errors import APIError
+from requests import Response
+
+from tests.unit.fakes import FakeEngine, Host
+
+BUILT = {"luma.project": "shop", "luma.app": "blog", LABEL_REPOSITORY: "shop-blog"}
+
+
+def image(image_id: str, *names: str, **facts: Any) -> dict[str, Any]:
+    return {"Id": image_id, "RepoTags": list(names), "Labels": BUILT, **facts}
+
+
+class Site(FakeEngine):
+    """A green that serves, and a blue that has ended."""
+
+    def __init__(self, folder: Path, images: Sequence[dict[str, Any]] = ()) -> None:
+        super().__init__(Host(), folder)
+        self.host.add("green", 1, serving=True)
+        self.host.add("blue", 1, serving=False)
+        self._change("blog-blue", id="id-of-blue", status="exited", running=False)
+        self.removed_images: list[str] = []
+        self.client: Any = SimpleNamespace(
+            containers=self._rows,
+            images=lambda: images,
+            remove_container=self._remove_container,
+            remove_image=self.removed_images.append,
+        )
+        self.prune = Prune(self, Proxy(self, ProxySettings(), folder), str(folder), "shop", {"blog"})
+
+    def add_a_foreign_one(self) -> None:
+        """Made by hand: it has its image's labels, and no color."""
+        blue = self.host.containers["blog-blue"]
+        self.host.containers["mine"] = replace(blue, id="m", name="mine", labels=BUILT, image_id="image-of-mine")
+
+    def start_another_blue(self, container_id: str) -> None:
+        self._change("blog-blue", id=container_id, status="running", running=True)
+
+    def _change(self, name: str, **facts: Any) -> None:
+        self.host.containers[name] = replace(self.host.containers[name], **facts)
+
+    def _rows(self, **_options: Any) -> list[dict[str, Any]]:
+        return [
+            {"Id": c.id, "Names": ["/" + c.name], "ImageID": c.image_id, "Labels": {"luma.app": "blog"}}
+            for c in self.host.containers.values()
+        ]
+
+    def _remove_container(self, container_id: str, v: bool, force: bool = False) -> None:
+        found = next((c for c in self.host.containers.values() if container_id in (c.id, c.name)), None)
+        refused = self._refusal(found, force)
+        if refused:
+            response = Response()
+            response.status_code = refused
+            raise APIError("refused", response)
+        assert found
+        del self.host.containers[found.name]
+
+    @staticmethod
+    def _refusal(found: Container | None, force: bool) -> int:
+        if found is None:
+            return 404
+        return 409 if found.running and not force else 0
+
+
+@pytest.mark.parametrize(
+    ("left", "expected"),
+    [
+        (image("i1", "shop-blog:abc"), ["shop-blog:abc"]),
+        (image("i1", "shop-blog:abc", "luma/shop/blog:i1", "luma/sent:i9"), None),
+        # Names that luma did not give, to that image and to one that was built from it.
+        (image("i1", "shop-blog:abc", "keep:golden"), ["shop-blog:abc"]),
+        (image("i1", "my-tool:1"), []),
+        (image("i1", "registry:5000/shop-blog:abc"), []),
+        (image("i1", "shop-blog-2:abc"), []),
+        # Another project may return to it.
+        (image("i1", "shop-blog:abc", "luma/other/blog:i1", "luma/shop/blog:i1"), ["luma/shop/blog:i1"]),
+        # Not built by luma.
+        (image("i1", "nginx:1", "luma/shop/blog:i1", Labels=None), ["luma/shop/blog:i1"]),
+        # Without a name, and with one that is a digest.
+        (image("i1", "<none>:<none>", RepoDigests=["<none>@<none>"]), ["i1"]),
+        (image("i1", RepoDigests=["shop-blog@sha256:1"]), ["i1"]),
+        (image("i1", RepoDigests=["mirror/shop-blog@sha256:1"]), []),
+        # It serves.
+        (image("image-of-green", "shop-blog:abc"), []),
+    ],
+)
+def test_only_names_that_luma_gave_are_removed(
+    left: dict[str, Any], expected: list[str] | None, tmp_path: Path
+) -> None:
+    site = Site(tmp_path, [left])
+    site.prune.remove(site.prune.find())
+    assert site.removed_images == (sorted(left["RepoTags"]) if expected is None else expected)
+
+
+@pytest.mark.parametrize("name", ["shop-blog:abc", "registry:5000/team/blog:abc", "registry:5000/blog"])
+def test_a_build_is_labelled_with_its_repository(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    commands = []
+
+    def run(command: list[str], _folder: str, _what: str) -> str:
+        commands.append(command)
+        Path(command[command.index("--iidfile") + 1]).write_text("sha256:1")
+        return ""
+
+    monkeypatch.setattr(image_build, "run", run)
+    monkeypatch.setattr(constants, "DEFAULT_LOCAL_TMP", str(tmp_path))
+    names = {"project": "shop", "app": "blog", "image": name, "folder": ".", "context": ".", "dockerfile": "Dockerfile"}
+    image_build.build({**names, "target": None, "platform": None, "args": {}}, tag=True)
+    assert f"{LABEL_REPOSITORY}={name.removesuffix(':abc')}" in commands[0]
+
+
+def test_what_ended_is_removed_with_its_image(tmp_path: Path) -> None:
+    site = Site(tmp_path, [image("image-of-blue", "shop-blog:abc")])
+    site.add_a_foreign_one()
+    found = site.prune.find()
+    assert site.prune.remove(found) == found == Leftovers({"blog-blue": "id-of-blue"}, images=("shop-blog:abc",))
+    assert list(site.host.containers) == ["blog-green", "mine"]
+
+
+@pytest.mark.parametrize("container_id", ["id-of-blue", "id-of-another"])
+def test_a_container_that_a_deployment_starts_meanwhile_stays_with_its_image(container_id: str, tmp_path: Path) -> None:
+    site = Site(tmp_path, [image("image-of-blue", "shop-blog:abc")])
+    found = site.prune.find()
+    site.start_another_blue(container_id)
+    assert site.prune.remove(found) == Leftovers()
+    assert site.host.containers["blog-blue"].running
+    assert site.removed_images == []
