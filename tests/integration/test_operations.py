@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from ansible_collections.luma.deploy.plugins.module_utils._colors import App
 from ansible_collections.luma.deploy.plugins.module_utils._releases import Release, Releases, kept_image
 
 from tests.integration.conftest import Failed, Site, run_module
-from tests.zero_loss.project import APP_IMAGE, PROXY_FOLDER, docker
+from tests.zero_loss.project import APP_IMAGE, LUMA, PROXY_FOLDER, docker
 
 RECORDS = Path("/var/lib/luma/releases")
 
@@ -144,3 +145,16 @@ def test_what_is_left_of_apps_that_are_gone_is_removed(proxied: Site) -> None:
     assert (done["routes"], done["records"]) == ([backend], [proxied.app])
     assert f"backend {backend}" not in (PROXY_FOLDER / "etc" / "haproxy.cfg").read_text()
     assert not (RECORDS / proxied.project / f"{proxied.app}.json").exists()
+
+
+def test_hosts_with_services_alone_are_asked_too(site: Site, tmp_path: Path) -> None:
+    file = tmp_path / "luma.yml"
+    file.write_text(f"name: {site.project}\nservices: {{db: {{image: {APP_IMAGE}}}}}\n")
+    labels = ["--label", f"luma.project={site.project}", "--label", "luma.service=db"]
+    docker("create", "--name", f"{site.project}-db", *labels, APP_IMAGE)
+    said = [
+        subprocess.run([LUMA, "-c", file, command], capture_output=True, text=True, check=True).stdout
+        for command in ("status", "prune")
+    ]
+    assert "Service: db ❌ STOPPED" in said[0]
+    assert "[localhost] Nothing to remove" in said[1]
