@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: app_info
 short_description: Tell what runs of a project on a host, and whether it is healthy
-version_added: 0.2.0
+version_added: 0.1.0
 author:
   - The luma authors (@luma-deploy)
 description:

@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: image_load
 short_description: Load an image from an archive on the host
-version_added: 0.2.0
+version_added: 0.1.0
 author:
   - The luma authors (@luma-deploy)
 description:

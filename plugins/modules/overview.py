@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: overview
 short_description: Put together what several hosts said
-version_added: 0.2.0
+version_added: 0.1.0
 author:
   - The luma authors (@luma-deploy)
 description:

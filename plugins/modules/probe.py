@@ -17,7 +17,7 @@ description:
     No request is ever sent twice. A connection that the server closes before a request is written is no loss.
   - Where the app is not served yet when the traffic begins, failures before its first answer are not counted.
   - The traffic comes from the controller. It ends with the run of Ansible that started it.
-version_added: 1.0.0
+version_added: 0.1.0
 author:
   - the luma authors (@luma)
 options:

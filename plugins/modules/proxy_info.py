@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: proxy_info
 short_description: Tell what a host's luma-proxy is, and how it serves its apps
-version_added: 0.2.0
+version_added: 0.1.0
 author:
   - The luma authors (@luma-deploy)
 description:

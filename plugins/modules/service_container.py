@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: service_container
 short_description: Create services such as databases, keep them running, or replace them in place
-version_added: 0.2.0
+version_added: 0.1.0
 author:
   - The luma authors (@luma-deploy)
 description:
