@@ -24,12 +24,13 @@ class ActionModule(ActionBase):
                 "of": {"type": "str", "required": True, "choices": ["apps", "releases", "proxies", "logs"]},
                 "found": {"type": "dict", "required": True},
                 "apps": {"type": "list", "elements": "dict", "default": []},
+                "services": {"type": "list", "elements": "dict", "default": []},
                 "details": {"type": "bool", "default": False},
             }
         )
         found, apps = arguments["found"], arguments["apps"]
         overviews = {
-            "apps": lambda: _overview.status(apps, found, arguments["details"]),
+            "apps": lambda: _overview.status(apps, found, arguments["details"], arguments["services"]),
             "releases": lambda: _overview.releases(apps, found),
             "proxies": lambda: _overview.proxies(found),
             "logs": lambda: _overview.log_lines(found),

@@ -34,6 +34,11 @@ options:
     type: list
     elements: dict
     default: []
+  services:
+    description: The services, as M(luma.deploy.project) returns them. For V(apps).
+    type: list
+    elements: dict
+    default: []
   details:
     description: Whether to show each host's containers and the proxy's view. For V(apps).
     type: bool
@@ -90,7 +95,9 @@ apps:
       description: How many green containers run.
       type: int
 services:
-  description: The services of the hosts that answered, see M(luma.deploy.app_info).
+  description:
+    - The services, each with its C(host), its C(state) (V(RUNNING), V(STOPPED) or V(UNKNOWN)), a C(hint), and where it
+      is there, what M(luma.deploy.app_info) returned.
   type: list
   elements: dict
   returned: for O(of=apps)

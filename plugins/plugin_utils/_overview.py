@@ -122,8 +122,10 @@ class AppStatus:
         return ", ".join(f"{color or 'none'} active on {host}" for host, color in self.active.items())
 
 
-def status(apps: Sequence[Mapping[str, Any]], found: Found, details: bool) -> dict[str, Any]:
-    """The apps' blocks, and a line for each service."""
+def status(
+    apps: Sequence[Mapping[str, Any]], found: Found, details: bool, services: Sequence[Mapping[str, Any]] = ()
+) -> dict[str, Any]:
+    """The apps' blocks, and a line for each service: those of luma.yml, and others that the hosts have."""
     lines, states = [], []
     for app in apps:
         state = AppStatus.of(app, found)
@@ -131,8 +133,26 @@ def status(apps: Sequence[Mapping[str, Any]], found: Found, details: bool) -> di
         lines += state.lines()
         if details:
             lines += [line for host in app["hosts"] for line in _host_details(app["name"], host, found)]
-    services = [{**service, "host": host} for host, result in answered(found).items() for service in result["services"]]
-    return {"apps": states, "services": services, "report": lines + [_service_line(each) for each in services]}
+    seen = _services(services, found)
+    return {"apps": states, "services": seen, "report": lines + [_service_line(each) for each in seen]}
+
+
+def _services(services: Sequence[Mapping[str, Any]], found: Found) -> list[dict[str, Any]]:
+    """What is known of each service on each of its hosts."""
+    hosts = answered(found)
+    seen = {(each["name"], host): each for host, result in hosts.items() for each in result["services"]}
+    asked = [(service["name"], host) for service in services for host in service["hosts"]]
+    known = []
+    for name, host in dict.fromkeys([*seen, *asked]):
+        service = seen.get((name, host), {"name": name})
+        if host not in hosts:
+            state, hint = UNKNOWN, f"{host} did not answer"
+        elif service.get("running"):
+            state, hint = RUNNING, f"{service['image']} on {host}"
+        else:
+            state, hint = STOPPED, f"{service.get('image', 'not created')} on {host}"
+        known.append({**service, "host": host, "state": state, "hint": hint})
+    return known
 
 
 def _host_details(app: str, host: str, found: Found) -> list[str]:
@@ -177,8 +197,7 @@ def _backend_in_words(backend: Mapping[str, Any]) -> str:
 
 
 def _service_line(service: Mapping[str, Any]) -> str:
-    state = RUNNING if service["running"] else STOPPED
-    return f"🧩 Service: {service['name']} {SIGNS[state]} {state} ({service['image']} on {service['host']})"
+    return f"🧩 Service: {service['name']} {SIGNS[service['state']]} {service['state']} ({service['hint']})"
 
 
 # --- releases -----------------------------------------------------------------------------------------------------

@@ -111,8 +111,13 @@ def test_details_tell_of_each_host_and_of_what_is_not_well() -> None:
 
 def test_services_have_a_line_each() -> None:
     db = {"name": "db", "container": "db", "image": "postgres:16", "running": True, "status": "Up"}
-    (line,) = status([], {"web1": look(None, services=[db])}, details=False)["report"]
-    assert line == "🧩 Service: db ✅ RUNNING (postgres:16 on web1)"
+    cache = {"name": "cache", "hosts": ["web1", "web2"]}
+    found = {"web1": look(None, services=[db]), "web2": {"unreachable": True}}
+    assert status([], found, False, [cache])["report"] == [
+        "🧩 Service: db ✅ RUNNING (postgres:16 on web1)",
+        "🧩 Service: cache ❌ STOPPED (not created on web1)",
+        "🧩 Service: cache ❓ UNKNOWN (web2 did not answer)",
+    ]
 
 
 # --- releases and rollback ----------------------------------------------------------------------------------------
