@@ -188,3 +188,16 @@ options:
     elements: str
     default: []
 """
+
+    QUERY = r"""
+attributes:
+  check_mode:
+    support: full
+    description: It never changes anything.
+  diff_mode:
+    support: none
+    description: It never changes anything.
+  idempotent:
+    support: full
+    description: It never changes anything.
+"""

@@ -18,6 +18,7 @@ description:
   - It changes nothing and takes no lock.
 extends_documentation_fragment:
   - luma.deploy.engine
+  - luma.deploy.engine.query
 options:
   project:
     description: The project's name.
@@ -34,16 +35,6 @@ options:
     description: Whether to measure CPU and memory, which takes about two seconds.
     type: bool
     default: false
-attributes:
-  check_mode:
-    support: full
-    description: It never changes anything.
-  diff_mode:
-    support: none
-    description: It never changes anything.
-  idempotent:
-    support: full
-    description: It never changes anything.
 """
 
 EXAMPLES = r"""

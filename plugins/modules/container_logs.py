@@ -18,6 +18,7 @@ description:
     is interrupted. Containers that a deployment makes meanwhile join. It takes one of Ansible's forks for each host.
 extends_documentation_fragment:
   - luma.deploy.engine
+  - luma.deploy.engine.query
 options:
   project:
     description: The project's name.
@@ -48,16 +49,6 @@ options:
     description: Whether to go on, and print the lines.
     type: bool
     default: false
-attributes:
-  check_mode:
-    support: full
-    description: It never changes anything.
-  diff_mode:
-    support: none
-    description: It never changes anything.
-  idempotent:
-    support: full
-    description: It never changes anything.
 """
 
 EXAMPLES = r"""

@@ -16,6 +16,8 @@ description:
   - Turns what a task returned on each host into the lines that the luma command prints.
   - A host that did not answer is named, and the task fails once it has shown the others.
   - Runs on the controller and contacts nothing.
+extends_documentation_fragment:
+  - luma.deploy.engine.query
 options:
   of:
     description:
@@ -43,16 +45,6 @@ options:
     description: Whether to show each host's containers and the proxy's view. For V(apps).
     type: bool
     default: false
-attributes:
-  check_mode:
-    support: full
-    description: It never changes anything.
-  diff_mode:
-    support: none
-    description: It never changes anything.
-  idempotent:
-    support: full
-    description: It never changes anything.
 """
 
 EXAMPLES = r"""

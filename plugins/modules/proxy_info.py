@@ -16,16 +16,7 @@ description:
   - Tells the version, the ports and the routes of the proxy that all projects of a host share.
 extends_documentation_fragment:
   - luma.deploy.engine
-attributes:
-  check_mode:
-    support: full
-    description: It never changes anything.
-  diff_mode:
-    support: none
-    description: It never changes anything.
-  idempotent:
-    support: full
-    description: It never changes anything.
+  - luma.deploy.engine.query
 """
 
 EXAMPLES = r"""

@@ -18,6 +18,7 @@ description:
   - Which one serves is told by the containers that hold the app's network alias.
 extends_documentation_fragment:
   - luma.deploy.engine
+  - luma.deploy.engine.query
 options:
   project:
     description: The project's name.
@@ -28,16 +29,6 @@ options:
     type: list
     elements: str
     required: true
-attributes:
-  check_mode:
-    support: full
-    description: It never changes anything.
-  diff_mode:
-    support: none
-    description: It never changes anything.
-  idempotent:
-    support: full
-    description: It never changes anything.
 """
 
 EXAMPLES = r"""

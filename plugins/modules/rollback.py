@@ -19,6 +19,8 @@ description:
     becomes the newest, so that a second rollback returns to where the first one began.
   - The hosts have to agree on the release.
   - Runs on the controller and contacts nothing.
+extends_documentation_fragment:
+  - luma.deploy.engine.query
 options:
   apps:
     description: The app, as M(luma.deploy.project) returns it. Several are an error, which says so.
@@ -37,16 +39,6 @@ options:
         checked.
     type: dict
     default: {}
-attributes:
-  check_mode:
-    support: full
-    description: It never changes anything.
-  diff_mode:
-    support: none
-    description: It never changes anything.
-  idempotent:
-    support: full
-    description: It never changes anything.
 """
 
 EXAMPLES = r"""
