@@ -197,8 +197,12 @@ class Engine:
         """All containers of a project's services, whatever their state; ordered by name."""
         return self._labelled([f"{LABEL_PROJECT}={project}", LABEL_SERVICE], network)
 
+    def list_containers(self, labels: t.Sequence[str] = ()) -> list[dict[str, t.Any]]:
+        """The engine's short rows of all containers with these labels, whatever their state."""
+        return self.call("list containers", self.client.containers, all=True, filters={"label": list(labels)})
+
     def _labelled(self, labels: t.Sequence[str], network: str) -> list[Container]:
-        rows = self.call("list containers", self.client.containers, all=True, filters={"label": list(labels)})
+        rows = self.list_containers(labels)
         found = in_parallel(lambda row: self.container(row["Id"], network), rows)
         return sorted((c for c in found if c is not None), key=lambda c: (len(c.name), c.name))
 

@@ -103,7 +103,7 @@ def _load(engine: Engine, container: Container) -> dict[str, t.Any]:
 def services_info(engine: Engine, project: str) -> list[dict[str, t.Any]]:
     """The project's services, running or not."""
     labels = [f"{LABEL_PROJECT}={project}", LABEL_SERVICE]
-    rows = engine.call("list containers", engine.client.containers, all=True, filters={"label": labels})
+    rows = engine.list_containers(labels)
     services = (
         {
             "name": row["Labels"][LABEL_SERVICE],

@@ -60,7 +60,7 @@ class Prune:
 
     def find(self) -> Leftovers:
         labels = [f"{LABEL_PROJECT}={self.project}", LABEL_APP]
-        rows = self.engine.call("list containers", self.engine.client.containers, all=True, filters={"label": labels})
+        rows = self.engine.list_containers(labels)
         present = {row["Labels"][LABEL_APP] for row in rows}
         gone = {app for app in recorded_apps(self.state_dir, self.project) if app not in self.apps | present}
         routed = {route.app: route.backend for route in self.proxy.routes() if route.project == self.project}
@@ -125,7 +125,7 @@ class Prune:
                 yield image["Id"]
 
     def _images_in_use(self, removed: t.Collection[str]) -> set[str]:
-        rows = self.engine.call("list containers", self.engine.client.containers, all=True)
+        rows = self.engine.list_containers()
         return {row["ImageID"] for row in rows if row["Id"] not in removed}
 
     def _images_on_record(self, gone: t.Collection[str]) -> set[str]:
