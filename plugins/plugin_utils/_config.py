@@ -72,6 +72,7 @@ class Project:
             self.reader.refuse(path, "has neither image nor build: it needs one of them")
         proxied = app["proxy"] if app["proxy"] and app["proxy"]["hosts"] else None
         default = f"{self.name}-{name}"
+        hooks = _overridden(self.read["hooks"], app["hooks"])
         return (
             app
             | self._common(path, name, app | {"image": app["image"] or default}, built=bool(app["build"]))
@@ -81,6 +82,9 @@ class Project:
                 "proxied": proxied is not None,
                 "route": proxied and {key: proxied[key] for key in ROUTE_KEYS},
                 "health_check": _health_check(app),
+                "deploy": _overridden(self.read["deploy"], app["deploy"]),
+                # An empty command takes away what is for all apps.
+                "hooks": {hook: command or None for hook, command in hooks.items()},
             }
         )
 
@@ -215,6 +219,11 @@ class Project:
 
 def _name_of(folder: Path) -> str:
     return re.sub(r"[^a-z0-9_.-]+", "-", folder.name.lower()).strip("_.-") or "luma"
+
+
+def _overridden(for_all: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    """Settings for all apps, with an app's own in their place, key by key."""
+    return for_all | {key: value for key, value in own.items() if value is not None}
 
 
 def _health_check(app: dict[str, Any]) -> dict[str, Any]:

@@ -73,9 +73,11 @@ def _essence(release: Release) -> tuple[str, ...]:
 
 
 def spec_of(release: Release, app: Mapping[str, Any]) -> dict[str, Any]:
-    """The app as it was when the release served, from the image that luma kept, on the hosts that luma.yml names
-    today. Nothing is built."""
-    today = {key: app[key] for key in ("hosts", "servers") if key in app}
+    """The app as it was when the release served, from the image that luma kept; but on the hosts that luma.yml names
+    today, in the waves and with the hooks of today. Nothing is built, and there is no release hook: an earlier release
+    does not know how to undo what a later one has migrated."""
+    today = {key: app[key] for key in ("hosts", "servers", "deploy") if key in app}
+    today["hooks"] = app["hooks"] | {"release": None}
     kept = {"image": release["kept_image"], "release": release["release"], "build": None}
     return {**app, **release["spec"], **today, **kept}
 

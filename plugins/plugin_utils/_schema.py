@@ -7,6 +7,7 @@ against this."""
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 
 from ansible_collections.luma.deploy.plugins.plugin_utils import _values as values
 from ansible_collections.luma.deploy.plugins.plugin_utils._yaml import Named, Pairs, Section, Value, Values
@@ -76,6 +77,13 @@ ROUTE = Section(
     },
     optional=True,
 )
+DEPLOY = {
+    "batch": Value(values.share),
+    "canary": Value(values.count, 0),
+    "bake": Value(values.duration, 0.0),
+    "max_unavailable_hosts": Value(values.count, 0),
+}
+HOOKS = Section(dict.fromkeys(("pre_deploy", "release", "post_deploy", "on_failure"), OPTIONAL_COMMAND))
 APP = Section(
     {
         "image": Value(values.image),
@@ -89,6 +97,9 @@ APP = Section(
         "volumes": Values(values.string),
         "health_check": HEALTH_CHECK,
         "proxy": ROUTE,
+        # What is absent here is as it is for all apps.
+        "deploy": Section({key: replace(value, default=None) for key, value in DEPLOY.items()}),
+        "hooks": HOOKS,
         "drain_timeout": Value(values.duration, 30.0),
         "stop_timeout": Value(values.duration, 30.0),
     }
@@ -132,6 +143,8 @@ LUMA_YML = Section(
                 "bind": Value(values.address),
             }
         ),
+        "deploy": Section(DEPLOY),
+        "hooks": HOOKS,
         "proxy_options": Section({"lets_encrypt_email": Value(values.string)}),
     }
 )

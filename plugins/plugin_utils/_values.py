@@ -52,10 +52,27 @@ def positive(value: Scalar) -> int:
     return number
 
 
+def count(value: Scalar) -> int:
+    number = _whole_number(value)
+    if number < 0:
+        raise ValueError("has to be a whole number, 0 or more")
+    return number
+
+
+def share(value: Scalar) -> int | str:
+    """A number of things, or a percentage of them all, as in ``25%``."""
+    if re.fullmatch(r"([1-9]\d?|100)%", value.text):
+        return value.text
+    number = _whole_number(value)
+    if number < 1:
+        raise ValueError("has to be a whole number, 1 or more, or a percentage from 1% to 100%")
+    return number
+
+
 def _whole_number(value: Scalar) -> int:
-    """0 where it is none."""
+    """-1 where it is none."""
     is_number = (value.type == "int" or value.secret) and re.fullmatch(r"\d{1,9}", value.text)
-    return int(value.text) if is_number else 0
+    return int(value.text) if is_number else -1
 
 
 def duration(value: Scalar) -> float:

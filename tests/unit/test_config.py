@@ -69,6 +69,8 @@ def test_the_smallest_file_has_all_defaults(tmp_path: Path) -> None:
             "forward_headers": False,
             "response_timeout": 30.0,
         },
+        "deploy": {"batch": None, "canary": 0, "bake": 0.0, "max_unavailable_hosts": 0},
+        "hooks": {"pre_deploy": None, "release": None, "post_deploy": None, "on_failure": None},
         "drain_timeout": 30.0,
         "stop_timeout": 30.0,
     }
@@ -141,6 +143,24 @@ def test_an_app_without_port_and_check_leaves_it_to_the_image(tmp_path: Path) ->
 def test_a_relative_volume_is_relative_to_the_file(tmp_path: Path) -> None:
     volumes = app(tmp_path, "volumes: ['./data:/data', 'cache:/cache', '/srv:/srv:ro']")["volumes"]
     assert volumes == [f"{tmp_path}/data:/data", "cache:/cache", "/srv:/srv:ro"]
+
+
+def test_an_app_overrides_what_is_for_all_key_by_key(tmp_path: Path) -> None:
+    text = """
+deploy: {batch: 25%, canary: 1, bake: 1m}
+hooks: {pre_deploy: check 'it all', release: [migrate], post_deploy: tell}
+apps:
+  blog: {image: x, deploy: {batch: 2, canary: 0}, hooks: {release: "bin/rails db:migrate", post_deploy: []}}
+  api: {image: x, deploy: {max_unavailable_hosts: 1}}
+"""
+    apps = read(tmp_path, text)["apps"]
+    assert [app["deploy"] for app in apps.values()] == [
+        {"batch": 2, "canary": 0, "bake": 60.0, "max_unavailable_hosts": 0},
+        {"batch": "25%", "canary": 1, "bake": 60.0, "max_unavailable_hosts": 1},
+    ]
+    for_all = {"pre_deploy": ["check", "it all"], "release": ["migrate"], "post_deploy": ["tell"], "on_failure": None}
+    own = {"release": ["bin/rails", "db:migrate"], "post_deploy": None}
+    assert [app["hooks"] for app in apps.values()] == [for_all | own, for_all]
 
 
 @pytest.mark.parametrize("words", ["serve --name 'my blog'", "[serve, --name, my blog]"])
@@ -246,6 +266,15 @@ prxy: {}
         ("volumes: [!other a]", "the tag !other is unknown"),
         ("build: {args: [NOT_SET], prepare: x}", "the environment variable NOT_SET is not set"),
         ("build: {context: .}", "there is no Dockerfile in"),
+        ("deploy: {batch: 0}", "batch: has to be a whole number, 1 or more, or a percentage from 1% to 100%"),
+        ("deploy: {batch: 150%}", "a percentage from 1% to 100%"),
+        ("deploy: {batch: 0%}", "a percentage from 1% to 100%"),
+        ("deploy: {canary: -1}", "canary: has to be a whole number, 0 or more"),
+        ("deploy: {canary: 10%}", "canary: has to be a whole number, 0 or more"),
+        ("deploy: {bake: long}", "bake: has to be a duration"),
+        ("deploy: {max_unavailable_hosts: all}", "has to be a whole number, 0 or more"),
+        ("hooks: {before: x}", "hooks.before: unknown key; known here: pre_deploy, release, post_deploy, on_failure"),
+        ('hooks: {release: "it\'s"}', "hooks.release: cannot be split"),
     ],
 )
 def test_a_wrong_value_is_named(tmp_path: Path, keys: str, mistake: str) -> None:

@@ -21,7 +21,8 @@ SILENT = {"unreachable": True, "msg": "no route"}
 
 
 def app(*hosts: str, replicas: int = 2) -> dict[str, Any]:
-    return {"name": "blog", "hosts": list(hosts), "replicas": replicas}
+    hooks = {"pre_deploy": ["check"], "release": ["migrate"], "post_deploy": None, "on_failure": None}
+    return {"name": "blog", "hosts": list(hosts), "replicas": replicas, "deploy": {"batch": 1}, "hooks": hooks}
 
 
 def container(name: str, **facts: Any) -> dict[str, Any]:
@@ -132,7 +133,13 @@ def release(name: str, serves: bool = False, config_hash: str = "c1aa", image_id
         "config_hash": config_hash,
         "at": "2026-11-22T21:03:04+00:00",
         "by": "me@here",
-        "spec": {"replicas": 3, "image": "my-blog", "hosts": ["old"], "build": {"context": "."}},
+        "spec": {
+            "replicas": 3,
+            "image": "my-blog",
+            "hosts": ["old"],
+            "build": {"context": "."},
+            "deploy": {"batch": 9},
+        },
         "serves": serves,
     }
 
@@ -203,6 +210,12 @@ def test_it_is_deployed_as_it_was_from_the_kept_image_where_luma_yml_says_today(
     spec = spec_of(release("r1"), app("web1", "web2"))
     assert (spec["replicas"], spec["hosts"], spec["build"]) == (3, ["web1", "web2"], None)
     assert (spec["image"], spec["release"]) == ("luma/shop/blog:r1", "r1")
+    assert spec["deploy"] == {"batch": 1}
+
+
+def test_a_rollback_has_the_hooks_of_today_but_migrates_nothing() -> None:
+    hooks = spec_of(release("r1"), app("web1"))["hooks"]
+    assert hooks == {"pre_deploy": ["check"], "release": None, "post_deploy": None, "on_failure": None}
 
 
 def test_log_lines_are_in_the_order_of_time() -> None:
