@@ -51,6 +51,7 @@ class CallbackModule(OutcomeCallback):
 
     def v2_playbook_on_task_start(self, task: Task, is_conditional: bool) -> None:
         self.live.next_task()
+        super().v2_playbook_on_task_start(task, is_conditional)
 
     def v2_runner_on_start(self, host: Host, task: Task) -> None:
         # What follows a log speaks for itself.

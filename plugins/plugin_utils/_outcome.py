@@ -11,11 +11,12 @@ from enum import Enum
 from typing import Any
 
 # From the most important to the least: what a run comes to whose tasks came to several.
+INTERRUPTED = 130
 INVALID_INPUT = 2
 LOCKED = 4
 UNREACHABLE = 3
 FAILED = 1
-PRECEDENCE = (INVALID_INPUT, LOCKED, UNREACHABLE, FAILED)
+PRECEDENCE = (INTERRUPTED, INVALID_INPUT, LOCKED, UNREACHABLE, FAILED)
 
 OWN = "luma.deploy."
 # What these report is about the whole run, not about the host that they ran on.
@@ -98,6 +99,8 @@ class Outcome:
         values = self.values
         if self.state in (State.OK, State.IGNORED):
             return 0
+        if values.get("interrupted"):
+            return INTERRUPTED
         if values.get("invalid_input"):
             return INVALID_INPUT
         if values.get("locked"):

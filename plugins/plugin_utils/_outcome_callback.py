@@ -9,7 +9,9 @@ from abc import abstractmethod
 
 from ansible import context
 from ansible.executor.task_result import CallbackTaskResult
+from ansible.playbook.task import Task
 from ansible.plugins.callback import CallbackBase
+from ansible_collections.luma.deploy.plugins.plugin_utils import _interruption
 from ansible_collections.luma.deploy.plugins.plugin_utils._outcome import Outcome, State
 
 
@@ -25,6 +27,10 @@ class OutcomeCallback(CallbackBase):
     def is_plan(self) -> bool:
         """Whether nothing is changed and the user wants to know what would be."""
         return bool(context.CLIARGS.get("check"))
+
+    def v2_playbook_on_task_start(self, task: Task, is_conditional: bool) -> None:
+        if begins_transaction(task) and not self.is_plan:
+            _interruption.catch()
 
     def v2_runner_on_ok(self, result: CallbackTaskResult) -> None:
         self._unless_loop(result, State.OK)
@@ -45,6 +51,10 @@ class OutcomeCallback(CallbackBase):
         """The items of a loop have been told one by one."""
         if "results" not in result.result:
             self.on_outcome(outcome_of(result, state))
+
+
+def begins_transaction(task: Task) -> bool:
+    return bool(task.action == "luma.deploy.deploy_lock" and task.args.get("state") == "taken")
 
 
 def outcome_of(result: CallbackTaskResult, state: State) -> Outcome:

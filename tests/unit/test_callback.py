@@ -85,6 +85,7 @@ def test_luma_explains_itself_and_other_modules_are_told_by_their_task() -> None
         ([failed(locked=True)], 4),
         ([outcome(), failed(), outcome(state=State.UNREACHABLE)], 3),
         ([failed(unreachable_engine=True), failed(locked=True)], 4),
+        ([failed(interrupted=True), failed(locked=True), failed(invalid_input=True)], 130),
         ([outcome({"unreachable_engine": True}, state=State.IGNORED)], 0),
         ([outcome({"luma_exit_code": 0}), outcome({"luma_exit_code": 7})], 7),
         ([outcome({"luma_exit_code": 7}), failed()], 1),

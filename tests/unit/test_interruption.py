@@ -1,0 +1,59 @@
+# Copyright (c) 2026, the luma authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What signals do within a transaction."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible import constants
+from ansible.playbook.task import Task
+from ansible_collections.luma.deploy.plugins.plugin_utils import _interruption
+from ansible_collections.luma.deploy.plugins.plugin_utils._outcome_callback import begins_transaction
+
+
+@pytest.fixture
+def ansible(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[list[int]]:
+    """The signals that Ansible itself got, by its own handler."""
+    monkeypatch.setattr(constants, "DEFAULT_LOCAL_TMP", str(tmp_path))
+    got: list[int] = []
+    earlier = {each: signal.signal(each, lambda number, _frame: got.append(number)) for each in _interruption.SIGNALS}
+    yield got
+    for each, handler in earlier.items():
+        signal.signal(each, handler)
+
+
+@pytest.mark.parametrize("second", _interruption.SIGNALS)
+@pytest.mark.parametrize("first", _interruption.SIGNALS)
+def test_the_first_signal_is_a_wish_and_the_second_one_is_ansibles(
+    ansible: list[int], capfd: pytest.CaptureFixture[str], first: int, second: int
+) -> None:
+    # Both callbacks do, for each app.
+    _interruption.catch()
+    _interruption.catch()
+    assert not _interruption.requested()
+    signal.raise_signal(first)
+    assert _interruption.requested()
+    assert (ansible, capfd.readouterr().err) == ([], _interruption.MESSAGE)
+    _interruption.catch()
+    signal.raise_signal(second)
+    assert ansible == [second]
+
+
+@pytest.mark.parametrize(
+    ("task", "begins"),
+    [
+        ({"luma.deploy.deploy_lock": {"state": "taken"}}, True),
+        ({"luma.deploy.deploy_lock": {"state": "released"}}, False),
+        ({"luma.deploy.container_logs": {"follow": True}}, False),
+    ],
+)
+def test_a_transaction_begins_when_its_lock_is_taken(task: dict[str, Any], begins: bool) -> None:
+    loaded = Task()
+    ((loaded.action, loaded.args),) = task.items()
+    assert begins_transaction(loaded) is begins
