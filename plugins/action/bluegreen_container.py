@@ -8,12 +8,14 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.luma.deploy.plugins.plugin_utils._images import WithImage
+from ansible_collections.luma.deploy.plugins.plugin_utils._interruptible import Interruptible
 from ansible_collections.luma.deploy.plugins.plugin_utils._secret_arguments import with_secrets
 
 
-class ActionModule(WithImage):
+class ActionModule(Interruptible, WithImage):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
         given = self._task.args
         arguments = with_secrets(given, given.get("luma_file"), "apps", given.get("app", ""), self._loader)
-        return result | self.run_module(arguments, task_vars or {})
+        with self.interruptible(task_vars or {}):
+            return result | self.run_module(arguments, task_vars or {})
