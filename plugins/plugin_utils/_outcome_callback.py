@@ -54,7 +54,7 @@ class OutcomeCallback(CallbackBase):
 
 
 def begins_transaction(task: Task) -> bool:
-    return bool(task.action == "luma.deploy.deploy_lock" and task.args.get("state") == "taken")
+    return bool(task.action == "luma.deploy.deploy_lock" and task.args.get("state", "taken") == "taken")
 
 
 def outcome_of(result: CallbackTaskResult, state: State) -> Outcome:

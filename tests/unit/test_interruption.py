@@ -49,6 +49,7 @@ def test_the_first_signal_is_a_wish_and_the_second_one_is_ansibles(
     ("task", "begins"),
     [
         ({"luma.deploy.deploy_lock": {"state": "taken"}}, True),
+        ({"luma.deploy.deploy_lock": {}}, True),
         ({"luma.deploy.deploy_lock": {"state": "released"}}, False),
         ({"luma.deploy.container_logs": {"follow": True}}, False),
     ],
