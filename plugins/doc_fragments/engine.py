@@ -31,6 +31,28 @@ requirements:
   - Docker Engine 20.10 or newer
 """
 
+    STATE = r"""
+options:
+  state_dir:
+    description:
+      - The folder on the host in which luma keeps its locks, its records and the proxy's files.
+      - Only root can enter it.
+    type: path
+    default: /var/lib/luma
+"""
+
+    RUN = r"""
+options:
+  run:
+    description:
+      - The id of the run of luma that this is a step of, see M(luma.deploy.deploy_lock). Where that run does not hold
+        the app's lock on the host, nothing is done, and the result has C(locked=true).
+      - While the step works, it gives signs of life. Where the lock is lost meanwhile, or the run interrupted, waiting
+        ends within about a second, and what was begun is undone.
+      - Without it, or in check mode, no lock is needed.
+    type: str
+"""
+
     APP = r"""
 options:
   project:

@@ -40,9 +40,11 @@ from ansible_collections.luma.deploy.plugins.module_utils._health import (
     probe,
     wait_until_healthy,
 )
+from ansible_collections.luma.deploy.plugins.module_utils._lock import Held
 from ansible_collections.luma.deploy.plugins.module_utils._switch import Switch
 
 STAYS_RUNNING = HealthCheck("running")
+WITHOUT_LOCK = Held()
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,8 @@ class Prepared:
 
 class Preparation:
     """One run of the phase on one host. ``image_id``: the id of the wanted image there, empty where it is missing, as
-    it may be in check mode. Both times in seconds."""
+    it may be in check mode. Both times in seconds. ``held``: the lock under which it works; where that is lost while
+    replicas become healthy, they are removed."""
 
     def __init__(
         self,
@@ -102,6 +105,7 @@ class Preparation:
         image_id: str,
         deploy_timeout: float = 120.0,
         drain_timeout: float = 30.0,
+        held: Held = WITHOUT_LOCK,
     ) -> None:
         self.engine = engine
         self.proxy = proxy
@@ -110,6 +114,7 @@ class Preparation:
         self.image_id = image_id
         self.deploy_timeout = deploy_timeout
         self.drain_timeout = drain_timeout
+        self.held = held
 
     def refuse(self, force: bool = False) -> None:
         """Raises `LumaError` for what would keep the color from being made, before anything is changed. The proxy is
@@ -215,6 +220,7 @@ class Preparation:
             in_parallel(lambda replica: self._start(color, *replica, release), replicas)
             started = time.monotonic()
             verdicts = self._wait(self._names(color), deadline)
+            self.held.stop_where_lost(f"The preparation of {self.app.name}")
             self._raise_unhealthy(verdicts)
             self._keep_running([verdict.container for verdict in verdicts])
         except BaseException:
@@ -267,12 +273,16 @@ class Preparation:
         self.engine.start(name)
 
     def _wait(self, names: t.Sequence[str], deadline: float) -> list[Verdict]:
-        """Waits for all replicas at once; the first that fails ends the wait for the others."""
+        """Waits for all replicas at once; the first that fails ends the wait for the others, and so does the loss of
+        the lock."""
         failed: list[str] = []
+
+        def give_up() -> bool:
+            return bool(failed or self.held.lost())
 
         def wait(name: str) -> Verdict:
             verdict = wait_until_healthy(
-                self.engine, self.wanted.check, name, self.app.network, deadline, give_up=lambda: bool(failed)
+                self.engine, self.wanted.check, name, self.app.network, deadline, give_up=give_up
             )
             if not verdict.healthy:
                 failed.append(name)
@@ -321,6 +331,7 @@ def facts(prepared: Prepared) -> dict[str, t.Any]:
     """The result as a module returns it."""
     result = {name: getattr(prepared, name) for name in ("active", "color", "created", "settled", "release", "timings")}
     result["other"] = other(prepared.color)
+    result["previous_release"] = prepared.before.get("release")
     result["containers"] = [
         {
             "id": c.id,

@@ -23,6 +23,8 @@ from ansible_collections.luma.deploy.plugins.module_utils._listeners import list
 SETTLE_SECONDS = 2.0
 #: The pause after a failed probe grows from this to the check's ``interval``: most apps are up within a second or two.
 FIRST_PAUSE = 0.05
+#: How often a wait asks whether it is to be given up, in seconds.
+GIVE_UP_SECONDS = 0.5
 LOG_LINES = 20
 
 
@@ -122,7 +124,7 @@ def wait_until_healthy(
     give_up: t.Callable[[], bool] = lambda: False,
 ) -> Verdict:
     """Waits for one replica. ``deadline`` is a time of `time.monotonic`; ``give_up`` ends the wait early, when
-    another replica has failed already."""
+    another replica has failed already, or the lock is lost."""
     began = time.monotonic()
     failures, pause, saw = 0, FIRST_PAUSE, "not probed yet"
     while True:
@@ -139,10 +141,20 @@ def wait_until_healthy(
             failures += 1
         if _failed(check, container, failures, seconds) or time.monotonic() >= deadline:
             return Verdict(container, False, saw)
-        if give_up():
+        if _given_up(min(pause, deadline - time.monotonic()), give_up):
             return Verdict(container, False, saw, given_up=True)
-        time.sleep(max(0.0, min(pause, deadline - time.monotonic())))
         pause = min(pause * 1.3, check.interval)
+
+
+def _given_up(pause: float, give_up: t.Callable[[], bool]) -> bool:
+    """Pauses, in seconds; returns early, and whether, the wait is to be given up."""
+    end = time.monotonic() + pause
+    while not give_up():
+        left = end - time.monotonic()
+        if left <= 0:
+            return False
+        time.sleep(min(left, GIVE_UP_SECONDS))
+    return True
 
 
 def _failed(check: HealthCheck, container: Container, failures: int, seconds: float) -> bool:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the luma authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What luma's modules share: their common options, and how an error becomes a failed task."""
+"""What luma's modules share that talk to an engine: their common options, the engine, and the app's lock."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ from ansible_collections.luma.deploy.plugins.module_utils._engine import DOCKER_
 from ansible_collections.luma.deploy.plugins.module_utils._errors import LumaError
 from ansible_collections.luma.deploy.plugins.module_utils._haproxy import Haproxy
 from ansible_collections.luma.deploy.plugins.module_utils._health import HealthCheck
+from ansible_collections.luma.deploy.plugins.module_utils._lock import Held, Lock
+from ansible_collections.luma.deploy.plugins.module_utils._state import STATE_OPTION
+from ansible_collections.luma.deploy.plugins.module_utils._task import finish
 
 #: The options of the documentation fragment ``luma.deploy.engine``.
 ENGINE_OPTIONS: dict[str, t.Any] = {
@@ -24,7 +27,7 @@ ENGINE_OPTIONS: dict[str, t.Any] = {
         "fallback": (env_fallback, ["DOCKER_HOST"]),
     },
     "engine_timeout": {"type": "int", "default": 60},
-    "state_dir": {"type": "path", "default": "/var/lib/luma"},
+    "state_dir": STATE_OPTION,
 }
 
 #: The options of the documentation fragment ``luma.deploy.engine.app``.
@@ -54,8 +57,8 @@ HEALTH_OPTIONS: dict[str, t.Any] = {
 
 
 def run(module: AnsibleModule, main: t.Callable[[AnsibleModule, Engine], dict[str, t.Any]]) -> None:
-    """Connects to the engine, calls ``main`` and exits with what it returns; a `LumaError` fails the task with its
-    message and facts, and with ``unreachable_engine`` where no engine answers."""
+    """Connects to the engine, calls ``main`` and ends the task as `finish` does, with ``unreachable_engine`` where no
+    engine answers."""
     if DOCKER_ERROR is not None:
         module.fail_json(
             msg=missing_required_lib("docker"), exception="".join(traceback.format_exception(DOCKER_ERROR))
@@ -65,15 +68,20 @@ def run(module: AnsibleModule, main: t.Callable[[AnsibleModule, Engine], dict[st
         engine = Engine.connect(params["docker_host"], params["engine_timeout"], params["state_dir"])
     except LumaError as exc:
         module.fail_json(msg=str(exc), unreachable_engine=True)
-    try:
-        result = main(module, engine)
-    except LumaError as exc:
-        module.fail_json(msg=str(exc), **exc.facts)
-    except PermissionError as exc:
-        module.fail_json(
-            msg=f"{exc.filename} cannot be used: luma works as root on its hosts. Set ansible_become: true."
-        )
-    module.exit_json(**result)
+    finish(module, lambda: main(module, engine))
+
+
+def run_held(module: AnsibleModule, main: t.Callable[[AnsibleModule, Engine, Held], dict[str, t.Any]]) -> None:
+    """As `run`, under the app's lock where the option ``run`` says which run of luma holds it."""
+
+    def work(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:
+        params = module.params
+        if not params["run"] or module.check_mode:
+            return main(module, engine, Held())
+        with Lock(params["state_dir"], params["project"], params["app"]).held(params["run"]) as held:
+            return main(module, engine, held)
+
+    run(module, work)
 
 
 def app_of(params: t.Mapping[str, t.Any]) -> App:

@@ -25,6 +25,7 @@ description:
 extends_documentation_fragment:
   - luma.deploy.engine
   - luma.deploy.engine.app
+  - luma.deploy.engine.run
   - luma.deploy.engine.health
   - luma.deploy.engine.route
   - luma.deploy.engine.registry
@@ -191,6 +192,11 @@ release:
   type: str
   returned: success
   sample: 3f2a9c81d0b7
+previous_release:
+  description: The release that the active color ran when the module began, null where none was active.
+  type: str
+  returned: success
+  sample: 9c04e7b1a2f5
 containers:
   description: The color's containers; empty in check mode where they would have to be made.
   type: list
@@ -312,6 +318,7 @@ from ansible_collections.luma.deploy.plugins.module_utils._hidden import (
     take_secrets,
 )
 from ansible_collections.luma.deploy.plugins.module_utils._images import REGISTRY_OPTIONS
+from ansible_collections.luma.deploy.plugins.module_utils._lock import RUN_OPTION, Held
 from ansible_collections.luma.deploy.plugins.module_utils._module import (
     APP_OPTIONS,
     ENGINE_OPTIONS,
@@ -319,7 +326,7 @@ from ansible_collections.luma.deploy.plugins.module_utils._module import (
     app_of,
     health_check_of,
     proxy_of,
-    run,
+    run_held,
 )
 from ansible_collections.luma.deploy.plugins.module_utils._proxy import Reconciled
 from ansible_collections.luma.deploy.plugins.module_utils._releases import RECORD_OPTION, record_active
@@ -332,10 +339,10 @@ from ansible_collections.luma.deploy.plugins.module_utils._routing import (
 )
 
 
-def present(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:
+def present(module: AnsibleModule, engine: Engine, held: Held) -> dict[str, t.Any]:
     params, secrets = module.params, take_secrets(module, module.params)
     engine.registry = take_registry(params)
-    preparation = preparation_of(module, engine, secrets)
+    preparation = preparation_of(module, engine, secrets, held)
     with hidden_in_errors(secrets):
         preparation.refuse(params["force"])
         routed = ensure_route(module, engine) if params["route"] else None
@@ -348,7 +355,7 @@ def present(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:
     return with_route(result, routed, module.check_mode) if routed else result
 
 
-def preparation_of(module: AnsibleModule, engine: Engine, secrets: t.Mapping[str, str]) -> Preparation:
+def preparation_of(module: AnsibleModule, engine: Engine, secrets: t.Mapping[str, str], held: Held) -> Preparation:
     params = module.params
     image = wanted_image(module, engine)
     check = health_check_of(params, image)
@@ -371,6 +378,7 @@ def preparation_of(module: AnsibleModule, engine: Engine, secrets: t.Mapping[str
         image["Id"] if image else params["image_id"] or "",
         params["deploy_timeout"] or default_deploy_timeout(check),
         params["drain_timeout"],
+        held,
     )
 
 
@@ -393,7 +401,7 @@ def wanted_image(module: AnsibleModule, engine: Engine) -> dict[str, t.Any] | No
     return engine.need_image(params["image"], params["image_id"] or "", params["pull"])
 
 
-def absent(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:
+def absent(module: AnsibleModule, engine: Engine, _held: Held) -> dict[str, t.Any]:
     params = module.params
     view = View.take(engine, proxy_of(module), app_of(params))
     refuse_active(view, params["color"])
@@ -451,6 +459,7 @@ def main() -> None:
         argument_spec=dict(
             ENGINE_OPTIONS,
             **APP_OPTIONS,
+            run=RUN_OPTION,
             **HEALTH_OPTIONS,
             **ROUTE_OPTIONS,
             **REGISTRY_OPTIONS,
@@ -474,7 +483,7 @@ def main() -> None:
         required_if=[("state", "present", ["image"]), ("state", "absent", ["color"])],
         supports_check_mode=True,
     )
-    run(module, present if module.params["state"] == "present" else absent)
+    run_held(module, present if module.params["state"] == "present" else absent)
 
 
 if __name__ == "__main__":

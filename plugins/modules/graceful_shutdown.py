@@ -21,6 +21,7 @@ description:
 extends_documentation_fragment:
   - luma.deploy.engine
   - luma.deploy.engine.app
+  - luma.deploy.engine.run
 options:
   color:
     description: The color to shut down.
@@ -130,16 +131,17 @@ from ansible_collections.luma.deploy.plugins.module_utils._drain import (
     retire,
 )
 from ansible_collections.luma.deploy.plugins.module_utils._engine import Engine
+from ansible_collections.luma.deploy.plugins.module_utils._lock import RUN_OPTION, Held
 from ansible_collections.luma.deploy.plugins.module_utils._module import (
     APP_OPTIONS,
     ENGINE_OPTIONS,
     app_of,
     proxy_of,
-    run,
+    run_held,
 )
 
 
-def shut_down(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:
+def shut_down(module: AnsibleModule, engine: Engine, _held: Held) -> dict[str, t.Any]:
     params = module.params
     proxy, app, color = proxy_of(module), app_of(params), params["color"]
     view = View.take(engine, proxy, app)
@@ -194,6 +196,7 @@ def main() -> None:
         argument_spec=dict(
             ENGINE_OPTIONS,
             **APP_OPTIONS,
+            run=RUN_OPTION,
             color={"type": "str", "choices": list(COLORS), "required": True},
             slots={"type": "dict", "default": {}},
             drain_timeout={"type": "float", "default": 30},
@@ -202,7 +205,7 @@ def main() -> None:
         ),
         supports_check_mode=True,
     )
-    run(module, shut_down)
+    run_held(module, shut_down)
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ notes:
 extends_documentation_fragment:
   - luma.deploy.engine
   - luma.deploy.engine.app
+  - luma.deploy.engine.run
   - luma.deploy.engine.health
 options:
   color:
@@ -148,6 +149,7 @@ from dataclasses import asdict
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.luma.deploy.plugins.module_utils._colors import COLORS
 from ansible_collections.luma.deploy.plugins.module_utils._engine import Engine
+from ansible_collections.luma.deploy.plugins.module_utils._lock import RUN_OPTION, Held
 from ansible_collections.luma.deploy.plugins.module_utils._module import (
     APP_OPTIONS,
     ENGINE_OPTIONS,
@@ -155,13 +157,13 @@ from ansible_collections.luma.deploy.plugins.module_utils._module import (
     app_of,
     health_check_of,
     proxy_of,
-    run,
+    run_held,
 )
 from ansible_collections.luma.deploy.plugins.module_utils._releases import RECORD_OPTION, record_active
 from ansible_collections.luma.deploy.plugins.module_utils._switch import Switch
 
 
-def switch(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:
+def switch(module: AnsibleModule, engine: Engine, _held: Held) -> dict[str, t.Any]:
     params = module.params
     switched = Switch(
         engine,
@@ -188,6 +190,7 @@ def main() -> None:
         argument_spec=dict(
             ENGINE_OPTIONS,
             **APP_OPTIONS,
+            run=RUN_OPTION,
             **HEALTH_OPTIONS,
             color={"type": "str", "choices": list(COLORS), "required": True},
             replicas={"type": "int"},
@@ -196,7 +199,7 @@ def main() -> None:
         ),
         supports_check_mode=True,
     )
-    run(module, switch)
+    run_held(module, switch)
 
 
 if __name__ == "__main__":

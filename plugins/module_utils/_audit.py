@@ -1,0 +1,55 @@
+# Copyright (c) 2026, the luma authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The audit log of a host: who deployed what, from where, and what came of it; one JSON object a line.
+
+It is ``audit.log`` in luma's folder, and what was written before the last megabyte ``audit.log.1``.
+"""
+
+from __future__ import annotations
+
+import json
+import typing as t
+from pathlib import Path
+
+from ansible_collections.luma.deploy.plugins.module_utils._state import exclusive, now
+
+MAX_BYTES = 1 << 20
+
+
+class AuditLog:
+    """``state_dir`` is luma's folder, by default ``/var/lib/luma``; ``max_bytes``: how long the file may become before
+    it is rotated."""
+
+    def __init__(self, state_dir: str, max_bytes: int = MAX_BYTES) -> None:
+        self.file = Path(state_dir, "audit.log")
+        self.rotated = self.file.with_name("audit.log.1")
+        self.max_bytes = max_bytes
+
+    def add(self, project: str, app: str, run: t.Mapping[str, t.Any], outcome: t.Mapping[str, t.Any]) -> None:
+        """Writes a line about a run of luma, as the controller described it, and what came of it. Raises `OSError`."""
+        who = {"at": now(), "by": run.get("by"), "from": run.get("host"), "command": run.get("command")}
+        line = json.dumps(dict(who, id=run.get("id"), project=project, app=app, **outcome), ensure_ascii=False) + "\n"
+        with exclusive(self.file.parent):
+            if self.file.exists() and self.file.stat().st_size + len(line.encode()) > self.max_bytes:
+                self.file.replace(self.rotated)
+            self.file.touch(mode=0o600)
+            with self.file.open("a", encoding="utf-8") as file:
+                file.write(line)
+
+    def read(self, project: str, apps: t.Collection[str], lines: int) -> list[dict[str, t.Any]]:
+        """The last lines about these apps of a project, newest last."""
+        if not self.file.parent.exists():
+            return []
+        with exclusive(self.file.parent):
+            texts = [file.read_text(encoding="utf-8") for file in (self.rotated, self.file) if file.exists()]
+        known = [line for text in texts for line in map(_parse, text.splitlines()) if line]
+        return [line for line in known if line["project"] == project and line["app"] in apps][-lines:]
+
+
+def _parse(line: str) -> dict[str, t.Any] | None:
+    """None for a line that a full disk, or a host that lost its power, has cut."""
+    try:
+        return dict(json.loads(line))
+    except (ValueError, TypeError):
+        return None

@@ -1,0 +1,33 @@
+# Copyright (c) 2026, the luma authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""luma's folder on a host, for modules that need no engine."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import fcntl
+import os
+import typing as t
+from pathlib import Path
+
+#: The option that names the folder, see the documentation fragment ``luma.deploy.engine.state``.
+STATE_OPTION: dict[str, t.Any] = {"type": "path", "default": "/var/lib/luma"}
+
+
+@contextlib.contextmanager
+def exclusive(folder: Path) -> t.Iterator[None]:
+    """Keeps other processes from changing what is in a folder, which is made where it is missing. Raises `OSError`."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def now() -> str:
+    """The time in UTC (RFC 3339)."""
+    return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")

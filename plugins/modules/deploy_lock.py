@@ -1,0 +1,321 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the luma authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Ansible module: takes and releases the lock of an app on a host."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: deploy_lock
+short_description: Take or release the lock of an app on a host
+version_added: 0.2.0
+author:
+  - The luma authors (@luma-deploy)
+description:
+  - While a run of luma holds the lock of an app on a host, another run changes nothing of the app there. Modules that
+    are given the id of their run, such as M(luma.deploy.bluegreen_container), refuse to work without the lock.
+  - The lock has the holder's last sign of life. It is given by each step of the run, and by O(state=renewed). The
+    host's seconds since its start are counted, so that neither clocks that differ nor a clock that is set matter.
+  - A lock is never taken from a run only because it is silent, since the run may be cut off from this host alone. Who
+    knows that it is dead names it in O(take_over).
+extends_documentation_fragment:
+  - luma.deploy.engine.state
+options:
+  project:
+    description: The project's name.
+    type: str
+    required: true
+  app:
+    description: The app's name.
+    type: str
+    required: true
+  state:
+    description:
+      - With V(taken), the run holds the lock. Steps that a run before it has left at work are waited for, at most 30
+        seconds. A lock that the run holds already stays as it is.
+      - With V(renewed), the run gives a sign of life. It is an error where it does not hold the lock.
+      - With V(interrupted), the steps of the run that wait for something are told to end, where it holds the lock.
+      - With V(released), the run does not hold the lock. That of another run stays, unless O(force=true).
+    type: str
+    choices: [taken, renewed, interrupted, released]
+    default: taken
+  run:
+    description:
+      - The run of luma, as M(luma.deploy.project) returns it. All but O(run.id) is for people and for the controller.
+      - Required, unless O(force=true) releases the lock of whoever holds it.
+    type: dict
+    suboptions:
+      id:
+        description: What no other run has.
+        type: str
+        required: true
+      by:
+        description: Who began it, such as V(me@laptop).
+        type: str
+      host:
+        description: The name of the controller.
+        type: str
+      pid:
+        description: The process on the controller.
+        type: int
+      pid_started:
+        description: When that process began, in clock ticks since the start of the controller.
+        type: str
+      boot:
+        description: The boot id of the controller.
+        type: str
+      command:
+        description: The command.
+        type: str
+  take_over:
+    description: The ids of runs that are dead, whose lock may be taken.
+    type: list
+    elements: str
+    default: []
+  wait:
+    description: How long to wait for another run to release the lock, in seconds.
+    type: float
+    default: 0
+  lease:
+    description:
+      - How long the run may be silent before it counts as stale, in seconds.
+      - Without it, 60, and with O(state=renewed) what was said before.
+    type: float
+  force:
+    description: Whether to release the lock of whoever holds it, with O(state=released).
+    type: bool
+    default: false
+  audit:
+    description:
+      - What came of the run, with O(state=released). It is added to the host's audit log, see
+        M(luma.deploy.audit_info), before the lock is released. V(outcome) is what people are shown.
+      - A line that cannot be written is a warning.
+    type: dict
+attributes:
+  check_mode:
+    support: full
+    description: Says what would be done; takes and releases nothing.
+  diff_mode:
+    support: full
+    description: Shows who holds the lock, before and after.
+  idempotent:
+    support: full
+    description: A lock that is taken or released already is left alone.
+"""
+
+EXAMPLES = r"""
+- name: Take the lock of the blog
+  luma.deploy.deploy_lock:
+    project: shop
+    app: blog
+    run: "{{ luma_project.run }}"
+
+- name: Release it
+  luma.deploy.deploy_lock:
+    project: shop
+    app: blog
+    state: released
+    run: "{{ luma_project.run }}"
+    audit:
+      outcome: deployed
+      release: "{{ prepared.release }}"
+
+- name: Release it, whoever holds it
+  luma.deploy.deploy_lock:
+    project: shop
+    app: blog
+    state: released
+    force: true
+"""
+
+RETURN = r"""
+holder:
+  description:
+    - The run that holds the lock afterwards, null where none does.
+    - Where the module failed, the run that kept it from its work.
+  type: dict
+  returned: always
+  contains:
+    id:
+      description: The run's id.
+      type: str
+    by:
+      description: Who began it.
+      type: str
+      sample: me@laptop
+    host:
+      description: The name of its controller.
+      type: str
+    pid:
+      description: Its process there.
+      type: int
+    pid_started:
+      description: When that process began, in clock ticks since the start of the controller.
+      type: str
+    boot:
+      description: The boot id of the controller.
+      type: str
+    command:
+      description: Its command.
+      type: str
+      sample: luma deploy blog
+    at:
+      description: When it took the lock (RFC 3339, UTC).
+      type: str
+    age:
+      description: The seconds since its last sign of life; at least that, where the host was started anew since.
+      type: float
+    lease:
+      description: How many seconds it may be silent.
+      type: float
+    stale:
+      description: Whether it is silent for longer.
+      type: bool
+    interrupted:
+      description: Whether its steps are told to end.
+      type: bool
+previous:
+  description: The run that lost the lock to this one, or whose lock was released, as RV(holder); null where none did.
+  type: dict
+  returned: success
+locked:
+  description: True where another run holds the lock, or a step of one is still at work.
+  type: bool
+  returned: failure
+report:
+  description: Whose lock was taken over, or released by O(force=true), as the luma command prints it.
+  type: list
+  elements: str
+  returned: success
+"""
+
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.luma.deploy.plugins.module_utils._audit import AuditLog
+from ansible_collections.luma.deploy.plugins.module_utils._lock import LEASE_SECONDS, Holder, Lock
+from ansible_collections.luma.deploy.plugins.module_utils._state import STATE_OPTION
+from ansible_collections.luma.deploy.plugins.module_utils._task import finish
+
+RUN_FIELDS: dict[str, t.Any] = {
+    "id": {"type": "str", "required": True},
+    "by": {"type": "str"},
+    "host": {"type": "str"},
+    "pid": {"type": "int"},
+    "pid_started": {"type": "str"},
+    "boot": {"type": "str"},
+    "command": {"type": "str"},
+}
+
+
+def taken(module: AnsibleModule, lock: Lock) -> dict[str, t.Any]:
+    params, run = module.params, module.params["run"]
+    if module.check_mode:
+        before = lock.read()
+        if before and before.id not in (run["id"], *params["take_over"]):
+            raise lock.refusal(before)
+    else:
+        before = lock.take(run, params["take_over"], params["wait"], params["lease"] or LEASE_SECONDS)
+    if before and before.id == run["id"]:
+        return result(lock, before.run, before.run)
+    if not before:
+        return result(lock, None, run)
+    write_audit(module, before.run, {"outcome": "died"})
+    line = f"Took over the lock of {lock.app} from a run that died: {before}"
+    return result(lock, before.run, run, previous=before.facts(), report=[line])
+
+
+def renewed(module: AnsibleModule, lock: Lock) -> dict[str, t.Any]:
+    params = module.params
+    if not module.check_mode:
+        lock.renew(params["run"]["id"], params["lease"])
+    return result(lock, None, None)
+
+
+def interrupted(module: AnsibleModule, lock: Lock) -> dict[str, t.Any]:
+    run_id, holder = module.params["run"]["id"], lock.read()
+    if not holder or holder.id != run_id or holder.interrupted:
+        return result(lock, None, None)
+    if not module.check_mode:
+        lock.interrupt(run_id)
+    return result(lock, dict(holder.run, interrupted=False), dict(holder.run, interrupted=True))
+
+
+def released(module: AnsibleModule, lock: Lock) -> dict[str, t.Any]:
+    params = module.params
+    run_id = None if params["force"] else params["run"]["id"]
+    holder = lock.read()
+    previous = holder if holder and run_id in (None, holder.id) else None
+    if params["audit"]:
+        write_audit(module, dict(params["run"] or {}, **(previous.run if previous else {})), params["audit"])
+    if not module.check_mode:
+        previous = lock.release(run_id)
+    if params["force"]:
+        report = [f"{lock.app} is not locked" if not previous else f"Released {lock.app}, locked by {previous}"]
+    else:
+        report = []
+    return result(lock, previous.run if previous else None, None, previous=facts(previous), report=report)
+
+
+def write_audit(module: AnsibleModule, run: t.Mapping[str, t.Any], outcome: t.Mapping[str, t.Any]) -> None:
+    params = module.params
+    if module.check_mode:
+        return
+    try:
+        AuditLog(params["state_dir"]).add(params["project"], params["app"], run, outcome)
+    except OSError as exc:
+        module.warn(f"The audit log has no line about this run: {exc}")
+
+
+def result(
+    lock: Lock,
+    before: t.Mapping[str, t.Any] | None,
+    after: t.Mapping[str, t.Any] | None,
+    previous: dict[str, t.Any] | None = None,
+    report: t.Sequence[str] = (),
+) -> dict[str, t.Any]:
+    """``before`` and ``after``: the run that held the lock, and holds it, or would; for the diff."""
+    return {
+        "changed": before != after,
+        "holder": facts(lock.read()),
+        "previous": previous,
+        "report": list(report),
+        "diff": {"before": {"holder": before}, "after": {"holder": after}},
+    }
+
+
+def facts(holder: Holder | None) -> dict[str, t.Any] | None:
+    return holder.facts() if holder else None
+
+
+STATES = {"taken": taken, "renewed": renewed, "interrupted": interrupted, "released": released}
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "state_dir": STATE_OPTION,
+            "project": {"type": "str", "required": True},
+            "app": {"type": "str", "required": True},
+            "state": {"type": "str", "choices": list(STATES), "default": "taken"},
+            "run": {"type": "dict", "options": RUN_FIELDS},
+            "take_over": {"type": "list", "elements": "str", "default": []},
+            "wait": {"type": "float", "default": 0},
+            "lease": {"type": "float"},
+            "force": {"type": "bool", "default": False},
+            "audit": {"type": "dict"},
+        },
+        required_if=[
+            ("force", False, ["run"]),
+            *(("state", state, ["run"]) for state in ("taken", "renewed", "interrupted")),
+        ],
+        supports_check_mode=True,
+    )
+    params = module.params
+    lock = Lock(params["state_dir"], params["project"], params["app"])
+    finish(module, lambda: STATES[params["state"]](module, lock))
+
+
+if __name__ == "__main__":
+    main()
