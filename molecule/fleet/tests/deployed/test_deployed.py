@@ -1,0 +1,18 @@
+# Copyright (c) 2026, the luma authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Version 1 with one replica on two servers. A deployment that had done anything again would be green."""
+
+from __future__ import annotations
+
+from typing import Any
+
+SERVES = {
+    "server-1": ("1", "blue", 1),
+    "server-2": ("1", "blue", 1),
+}
+testinfra_hosts = [f"ansible://{server}" for server in SERVES]
+
+
+def test_it_serves(blog: Any) -> None:
+    assert blog.serves(*SERVES[blog.server])

@@ -1,0 +1,19 @@
+# Copyright (c) 2026, the luma authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The server that was down has the new version, too; the others have nothing to do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+SERVES = {
+    "server-1": ("2", "blue", 3),
+    "server-2": ("2", "blue", 3),
+    "server-3": ("2", "green", 3),
+}
+testinfra_hosts = [f"ansible://{server}" for server in SERVES]
+
+
+def test_it_serves(blog: Any) -> None:
+    assert blog.serves(*SERVES[blog.server])
