@@ -9,6 +9,7 @@ import argparse
 import difflib
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -127,8 +128,18 @@ ALL = (
         "rollback blog --to 3f2a9c8",
     ),
     Command("releases", "list the releases that can be brought back", (ONE_APP,), "releases blog"),
+    Command(
+        "audit",
+        "show who deployed what, when, from where, and what came of it",
+        (APPS, argument("-n", "--lines", type=int, metavar="N", help="the last N runs; 20 without it")),
+        "audit blog -n 5",
+    ),
     Command("logs", "show the log lines of all replicas on all hosts", (THE_APP, *LOG_OPTIONS), "logs blog -n 20"),
     Command("exec", "run a command in a replica of an app", (THE_APP,), "exec blog -- ls /srv"),
+    Command("lock status", "show who is deploying, on each host", (APPS,)),
+    Command(
+        "lock release", "release an app's lock on all its hosts, whoever holds it", (THE_APP,), "lock release blog"
+    ),
     Command("proxy status", "show luma-proxy on each host, and what it serves"),
     Command("proxy logs", "show luma-proxy's log lines", LOG_OPTIONS, "proxy logs -n 20"),
     Command("proxy update", "replace luma-proxy by the image and settings of luma.yml"),
@@ -156,11 +167,10 @@ usage: luma COMMAND [APP...] [OPTION...]           more on one: luma COMMAND --h
   -i, --inventory INVENTORY  an Ansible inventory to use beside it; may be repeated
   -v, --verbose              show what Ansible shows; more with -vv and -vvv
   --json                     print one JSON document and nothing else
-  --ask-vault-pass, --vault-password-file FILE    as ansible-playbook takes them
-  -h, --help, --version
+  -h, --help, --version; as with ansible-playbook: --ask-vault-pass, --vault-password-file FILE
 
 example: luma deploy blog --probe
-exit code: 0 done, 1 failed, 2 wrong input, 3 a host is out of reach"""
+exit code: 0 done, 1 failed, 2 wrong input, 3 a host is out of reach, 4 locked, 130 Ctrl-C"""
 
 
 @dataclass(frozen=True)
@@ -293,6 +303,8 @@ def ansible_environment(request: Request, result_file: Path) -> dict[str, str]:
         # The playbook reads luma.yml as well, and says what is wrong with it.
         "LUMA_INVENTORY_INVALID_FILE": "ignore",
         "LUMA_RESULT_FILE": str(result_file),
+        # What others are told who find an app locked.
+        "LUMA_COMMAND": shlex.join(["luma", *sys.argv[1:]]),
     }
     if os.environ.get("NO_COLOR") or not (sys.stdout.isatty() and sys.stderr.isatty()):
         environment |= {"ANSIBLE_NOCOLOR": "true", "ANSIBLE_FORCE_COLOR": "false"}

@@ -21,17 +21,24 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         _validation, arguments = self.validate_argument_spec(
             {
-                "of": {"type": "str", "required": True, "choices": ["apps", "releases", "proxies", "logs"]},
+                "of": {
+                    "type": "str",
+                    "required": True,
+                    "choices": ["apps", "releases", "locks", "audit", "proxies", "logs"],
+                },
                 "found": {"type": "dict", "required": True},
                 "apps": {"type": "list", "elements": "dict", "default": []},
                 "services": {"type": "list", "elements": "dict", "default": []},
                 "details": {"type": "bool", "default": False},
+                "lines": {"type": "int", "default": 20},
             }
         )
         found, apps = arguments["found"], arguments["apps"]
         overviews = {
             "apps": lambda: _overview.status(apps, found, arguments["details"], arguments["services"]),
             "releases": lambda: _overview.releases(apps, found),
+            "locks": lambda: _overview.locks(apps, found),
+            "audit": lambda: _overview.audit(found, arguments["lines"]),
             "proxies": lambda: _overview.proxies(found),
             "logs": lambda: _overview.log_lines(found),
         }

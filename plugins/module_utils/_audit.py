@@ -38,13 +38,13 @@ class AuditLog:
                 file.write(line)
 
     def read(self, project: str, apps: t.Collection[str], lines: int) -> list[dict[str, t.Any]]:
-        """The last lines about these apps of a project, newest last."""
+        """The last lines about a project, or about these apps of it, newest last."""
         if not self.file.parent.exists():
             return []
         with exclusive(self.file.parent):
             texts = [file.read_text(encoding="utf-8") for file in (self.rotated, self.file) if file.exists()]
         known = [line for text in texts for line in map(_parse, text.splitlines()) if line]
-        return [line for line in known if line["project"] == project and line["app"] in apps][-lines:]
+        return [line for line in known if line["project"] == project and (not apps or line["app"] in apps)][-lines:]
 
 
 def _parse(line: str) -> dict[str, t.Any] | None:

@@ -89,7 +89,8 @@ options:
   audit:
     description:
       - What came of the run, with O(state=released). It is added to the host's audit log, see
-        M(luma.deploy.audit_info), before the lock is released. V(outcome) is what people are shown.
+        M(luma.deploy.audit_info), before the lock is released. C(outcome) is what people are shown.
+      - With O(force=true), it is added only where a lock is released.
       - A line that cannot be written is a warning.
     type: dict
 attributes:
@@ -247,8 +248,9 @@ def released(module: AnsibleModule, lock: Lock) -> dict[str, t.Any]:
     run_id = None if params["force"] else params["run"]["id"]
     holder = lock.read()
     previous = holder if holder and run_id in (None, holder.id) else None
-    if params["audit"]:
-        write_audit(module, dict(params["run"] or {}, **(previous.run if previous else {})), params["audit"])
+    if params["audit"] and (previous or not params["force"]):
+        given = {name: value for name, value in (params["run"] or {}).items() if value is not None}
+        write_audit(module, dict(previous.run if previous else {}, **given), params["audit"])
     if not module.check_mode:
         previous = lock.release(run_id)
     if params["force"]:

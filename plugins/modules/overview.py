@@ -22,17 +22,18 @@ options:
   of:
     description:
       - What was asked for. V(apps) takes what M(luma.deploy.app_info) returned, V(releases) what
-        M(luma.deploy.release_info), V(proxies) what M(luma.deploy.proxy_info), and V(logs) what
+        M(luma.deploy.release_info), V(locks) what M(luma.deploy.deploy_lock_info), V(audit) what
+        M(luma.deploy.audit_info), V(proxies) what M(luma.deploy.proxy_info), and V(logs) what
         M(luma.deploy.container_logs) did.
     type: str
-    choices: [apps, releases, proxies, logs]
+    choices: [apps, releases, locks, audit, proxies, logs]
     required: true
   found:
     description: What the task returned, by the host's name.
     type: dict
     required: true
   apps:
-    description: The apps, as M(luma.deploy.project) returns them. For V(apps) and V(releases).
+    description: The apps, as M(luma.deploy.project) returns them. For V(apps), V(releases) and V(locks).
     type: list
     elements: dict
     default: []
@@ -41,6 +42,10 @@ options:
     type: list
     elements: dict
     default: []
+  lines:
+    description: How many of the last lines to show. For V(audit).
+    type: int
+    default: 20
   details:
     description: Whether to show each host's containers and the proxy's view. For V(apps).
     type: bool

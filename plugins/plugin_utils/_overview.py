@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the luma authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What several hosts said, put together for people: the status of apps, releases, the proxies, log lines.
+"""What several hosts said, put together for people: the status of apps, releases, locks, the proxies, log lines.
 
 ``found`` is what a task returned on each host, by the host's name. A host that did not answer has a result that failed
 or was unreachable.
@@ -228,6 +228,50 @@ def _release_rows(known: Mapping[str, Any]) -> list[list[str]]:
         at = minute(each["at"].partition("+")[0])
         rows.append([each["release"], each["image"], each["config_hash"][:6], at, each["by"], serves])
     return rows
+
+
+# --- locks --------------------------------------------------------------------------------------------------------
+
+
+def locks(apps: Sequence[Mapping[str, Any]], found: Found) -> dict[str, Any]:
+    """Who holds the lock of each app, host by host."""
+    lines = []
+    for app in apps:
+        looks = {
+            host: next(each for each in result["apps"] if each["name"] == app["name"])
+            for host, result in answered(found).items()
+            if host in app["hosts"]
+        }
+        lines += [app["name"], *table([[host, _lock_in_words(look)] for host, look in looks.items()], "  ")]
+    return {"report": lines}
+
+
+def _lock_in_words(look: Mapping[str, Any]) -> str:
+    if not look["holder"]:
+        return "free"
+    silent = "⚠️ silent for too long: " if look["holder"]["stale"] else ""
+    return f"{silent}locked by {look['words']}"
+
+
+# --- audit --------------------------------------------------------------------------------------------------------
+
+
+def audit(found: Found, lines: int) -> dict[str, Any]:
+    """The last runs on all hosts in the order of time, each with the hosts on which it came to the same."""
+    runs: dict[tuple[str, ...], list[str]] = {}
+    times: dict[tuple[str, ...], str] = {}
+    for host, result in answered(found).items():
+        for line in result["lines"]:
+            run = tuple(str(line.get(name) or "-") for name in ("id", "app", "by", "command", "outcome"))
+            runs.setdefault(run, []).append(host)
+            times.setdefault(run, line["at"])
+    rows = [
+        [minute(times[run].partition("+")[0]), *run[1:], ", ".join(runs[run])]
+        for run in sorted(runs, key=lambda run: times[run])[-lines:]
+    ]
+    if not rows:
+        return {"report": ["No run is on record"]}
+    return {"report": table([["WHEN", "APP", "WHO", "COMMAND", "OUTCOME", "HOSTS"], *rows], "")}
 
 
 # --- proxies ------------------------------------------------------------------------------------------------------
