@@ -13,6 +13,7 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 from ansible_collections.luma.deploy.plugins.plugin_utils._config import load
 from ansible_collections.luma.deploy.plugins.plugin_utils._image_names import release_of, tagged
+from ansible_collections.luma.deploy.plugins.plugin_utils._run import identity
 from ansible_collections.luma.deploy.plugins.plugin_utils._secrets import vault_of
 from ansible_collections.luma.deploy.plugins.plugin_utils._servers import LOCALHOST, Inventory
 from ansible_collections.luma.deploy.plugins.plugin_utils._yaml import InvalidFile
@@ -54,6 +55,7 @@ class ActionModule(ActionBase):
             "services": services,
             "service_names": list(project["services"]),
             "hosts": hosts,
+            "run": identity(os.getppid()),
             "engine_missing": LOCALHOST in hosts and not engine_listens(),
             "report": [line for app in apps for line in announcement(app)] if arguments["announce"] else [],
         }

@@ -79,7 +79,8 @@ class Wanted:
 @dataclass(frozen=True)
 class Prepared:
     """What `prepare` found or did. ``color`` is the color that is to serve; ``created`` whether its containers are
-    new; ``settled`` whether nothing is left to do, neither a switch nor a retirement."""
+    new; ``settled`` whether nothing is left to do, neither a switch nor a retirement; ``back`` is the color to return
+    to where this one is not to serve after all, None where there is none; ``previous_release`` what served before."""
 
     active: str | None
     color: str
@@ -88,6 +89,8 @@ class Prepared:
     settled: bool
     release: str
     before: t.Mapping[str, t.Any] = field(default_factory=dict)
+    back: str | None = None
+    previous_release: str | None = None
     timings: t.Mapping[str, float] = field(default_factory=dict)
 
 
@@ -135,7 +138,8 @@ class Preparation:
         color = self._color_to_make(view)
         release = self.wanted.release or short_id(self.image_id)
         if check_mode:
-            return Prepared(view.active, color, (), True, False, release, _summary(view))
+            back = view.active
+            return Prepared(back, color, (), True, False, release, _summary(view), back, release_of(view, back))
         return self._make(view, color, release)
 
     @staticmethod
@@ -171,7 +175,7 @@ class Preparation:
         return probe(self.engine, self.wanted.check, container)
 
     def _prepared(self, view: View, color: str, created: bool, **timings: float) -> Prepared:
-        containers = tuple(view.of(color))
+        containers, back = tuple(view.of(color)), color_to_return_to(view, color)
         return Prepared(
             active=view.active,
             color=color,
@@ -180,6 +184,8 @@ class Preparation:
             settled=view.settled_on(color),
             release=containers[0].release,
             before=_summary(view),
+            back=back,
+            previous_release=release_of(view, back or view.active),
             timings={name: round(seconds, 3) for name, seconds in timings.items()},
         )
 
@@ -313,6 +319,18 @@ class Preparation:
         in_parallel(lambda c: self.engine.remove(c.id), [c for c in containers if c.color == color])
 
 
+def color_to_return_to(view: View, color: str) -> str | None:
+    """The color that served before ``color`` was made: the active one or, where an earlier run died after its switch,
+    the one that it has not yet retired."""
+    before = view.active if view.active != color else other(color)
+    containers = view.of(before) if before else []
+    return before if containers and all(c.running for c in containers) else None
+
+
+def release_of(view: View, color: str | None) -> str | None:
+    return view.of(color)[0].release if color else None
+
+
 def _summary(view: View) -> dict[str, t.Any]:
     """The active color, for a diff."""
     if view.active is None:
@@ -321,7 +339,7 @@ def _summary(view: View) -> dict[str, t.Any]:
     return {
         "color": view.active,
         "image": short_id(containers[0].image_id),
-        "release": containers[0].release,
+        "release": release_of(view, view.active),
         "replicas": len(containers),
         "configuration": containers[0].config_hash,
     }
@@ -329,9 +347,9 @@ def _summary(view: View) -> dict[str, t.Any]:
 
 def facts(prepared: Prepared) -> dict[str, t.Any]:
     """The result as a module returns it."""
-    result = {name: getattr(prepared, name) for name in ("active", "color", "created", "settled", "release", "timings")}
+    names = ("active", "color", "created", "settled", "release", "previous_release", "back", "timings")
+    result = {name: getattr(prepared, name) for name in names}
     result["other"] = other(prepared.color)
-    result["previous_release"] = prepared.before.get("release")
     result["containers"] = [
         {
             "id": c.id,

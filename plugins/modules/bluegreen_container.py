@@ -193,10 +193,17 @@ release:
   returned: success
   sample: 3f2a9c81d0b7
 previous_release:
-  description: The release that the active color ran when the module began, null where none was active.
+  description: The release that served before, null where none did.
+  type: str
+  returned: always, where the containers could be looked at
+  sample: 9c04e7b1a2f5
+back:
+  description:
+    - The color to return to where this one is not to serve after all, null where there is none. It is the active one,
+      or the one that an earlier run has switched away from and not yet retired.
   type: str
   returned: success
-  sample: 9c04e7b1a2f5
+  sample: blue
 containers:
   description: The color's containers; empty in check mode where they would have to be made.
   type: list
@@ -297,6 +304,7 @@ failures:
       elements: str
 """
 
+import contextlib
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
@@ -305,11 +313,13 @@ from ansible_collections.luma.deploy.plugins.module_utils._bluegreen import (
     Prepared,
     Wanted,
     facts,
+    release_of,
 )
 from ansible_collections.luma.deploy.plugins.module_utils._colors import COLORS, View
 from ansible_collections.luma.deploy.plugins.module_utils._containers import short_id
 from ansible_collections.luma.deploy.plugins.module_utils._drain import refuse_active, retire
 from ansible_collections.luma.deploy.plugins.module_utils._engine import Engine
+from ansible_collections.luma.deploy.plugins.module_utils._errors import LumaError
 from ansible_collections.luma.deploy.plugins.module_utils._health import HealthCheck
 from ansible_collections.luma.deploy.plugins.module_utils._hidden import (
     SECRET_OPTIONS,
@@ -340,6 +350,16 @@ from ansible_collections.luma.deploy.plugins.module_utils._routing import (
 
 
 def present(module: AnsibleModule, engine: Engine, held: Held) -> dict[str, t.Any]:
+    try:
+        return prepare(module, engine, held)
+    except LumaError as exc:
+        with contextlib.suppress(LumaError):
+            view = View.take(engine, None, app_of(module.params))
+            exc.facts["previous_release"] = release_of(view, view.active)
+        raise
+
+
+def prepare(module: AnsibleModule, engine: Engine, held: Held) -> dict[str, t.Any]:
     params, secrets = module.params, take_secrets(module, module.params)
     engine.registry = take_registry(params)
     preparation = preparation_of(module, engine, secrets, held)

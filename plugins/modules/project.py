@@ -92,6 +92,35 @@ service_names:
   type: list
   elements: str
   returned: success
+run:
+  description: This run of ansible-playbook, which holds the locks of the apps that it deploys.
+  type: dict
+  returned: success
+  contains:
+    id:
+      description: What no other run has.
+      type: str
+      sample: 3f2a9c81d0b7e645
+    by:
+      description: The user and this machine.
+      type: str
+      sample: me@laptop
+    host:
+      description: The name of this machine.
+      type: str
+    pid:
+      description: The process id of ansible-playbook.
+      type: int
+    pid_started:
+      description: When that process began, in clock ticks since the start of the machine.
+      type: str
+    boot:
+      description: The id of that start.
+      type: str
+    command:
+      description: What the user has typed.
+      type: str
+      sample: luma deploy blog
 hosts:
   description: All hosts of these apps and services; where apps are named, the hosts of these.
   type: list

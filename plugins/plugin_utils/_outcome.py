@@ -19,8 +19,9 @@ FAILED = 1
 PRECEDENCE = (INTERRUPTED, INVALID_INPUT, LOCKED, UNREACHABLE, FAILED)
 
 OWN = "luma.deploy."
+BARRIER = "luma.deploy.barrier"
 # What these report is about the whole run, not about the host that they ran on.
-OF_THE_RUN = ("luma.deploy.overview", "luma.deploy.probe")
+OF_THE_RUN = (BARRIER, "luma.deploy.overview", "luma.deploy.probe")
 # What is in a result beside the documented return values. `diff` is shown by a plan only.
 NOISE = {
     "ansible_facts", "ansible_loop_var", "attempts", "changed", "deprecations", "diff", "exception", "failed",
@@ -86,6 +87,9 @@ class Outcome:
             return [f"[{self.host}] ❌ cannot be reached: {message}"]
         if self.state is not State.FAILED:
             return []
+        if self.module == BARRIER:
+            # It speaks of several hosts, and names them itself.
+            return message.splitlines()
         if self.values.get("invalid_input"):
             # No host was contacted; what is wrong may be many lines.
             return [f"❌ {message}"]

@@ -1,0 +1,80 @@
+# Copyright (c) 2026, the luma authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The end of a phase on all hosts of a deployment; documented in the module of the same name."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+from ansible_collections.luma.deploy.plugins.plugin_utils._fleet import INTERRUPTED, Fleet, Results, Undo
+from ansible_collections.luma.deploy.plugins.plugin_utils._fleet_report import conclusion, outcome
+from ansible_collections.luma.deploy.plugins.plugin_utils._interruption import requested
+
+ARGUMENTS = {
+    "phase": {
+        "type": "str",
+        "required": True,
+        "choices": ["lock", "lock_again", "prepare", "switch", "bake", "retire", "undo", "end"],
+    },
+    "app": {"type": "dict", "required": True},
+    "ledger": {"type": "dict", "default": {}},
+    "results_of": {"type": "list", "elements": "str", "default": []},
+    "command": {"type": "str", "default": ""},
+}
+# After these everybody is served one release, and nothing is left to be undone.
+FINAL = ("retire", "undo", "end")
+
+
+class ActionModule(ActionBase):
+    """Reads what the phase's tasks have registered on the hosts. Nothing is contacted."""
+
+    _supports_check_mode = True
+    _requires_connection = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        _validation, arguments = self.validate_argument_spec(ARGUMENTS)
+        ledger, hostvars = arguments["ledger"], (task_vars or {})["hostvars"]
+        fleet = Fleet.read(arguments["app"], ledger.get("hosts", {}))
+        results = [registered(hostvars, fleet, name) for name in arguments["results_of"]]
+        interrupted = arguments["phase"] not in FINAL and requested()
+        facts = {"changed": False, "contest": {"hosts": []}, "waves": [], "outcome": ledger.get("outcome", "")}
+        try:
+            facts |= after(arguments["phase"], fleet, ledger, results, arguments["command"])
+            if interrupted:
+                raise Undo(["❌ Interrupted."])
+        except Undo as exc:
+            marker = INTERRUPTED if interrupted else exc.marker
+            facts |= {"failed": True, "msg": str(exc)} | ({marker: True} if marker else {})
+        return result | facts | {"hosts": fleet.as_dict(), "first": next(iter(fleet.up), "")}
+
+
+def registered(hostvars: Any, fleet: Fleet, name: str) -> Results:
+    """What the task came to that registers ``name``, on the hosts that it ran on."""
+    found = {host: hostvars[host].get(name, {"skipped": True}) for host in fleet.hosts}
+    return {host: result for host, result in found.items() if not result.get("skipped")}
+
+
+def after(phase: str, fleet: Fleet, ledger: dict[str, Any], results: list[Results], command: str) -> dict[str, Any]:
+    """What the tasks behind this phase have to know, beside the hosts' parts."""
+    match phase:
+        case "lock" | "lock_again":
+            return {"contest": asdict(fleet.lock(results[0], again=phase == "lock_again"))}
+        case "prepare":
+            return {"waves": fleet.prepare(*results)}
+        case "switch":
+            fleet.switch(*results)
+        case "bake":
+            fleet.bake(*results)
+        case "retire":
+            fleet.retire(*results)
+            return {"outcome": outcome(fleet)}
+        case "undo":
+            fleet.undo(*results)
+            return {"outcome": outcome(fleet, undone_for=ledger)}
+        case "end":
+            return conclusion(fleet, ledger["outcome"], command, *results)
+    return {}

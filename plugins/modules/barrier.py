@@ -1,0 +1,174 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the luma authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The documentation of the action of the same name, which is all there is."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: barrier
+short_description: Judge what a phase of a deployment came to on all hosts
+version_added: 0.1.0
+author:
+  - The luma authors (@luma-deploy)
+description:
+  - A deployment to several hosts is one transaction, whose phases run on all of them in lockstep. Behind each phase
+    this reads what its task has registered on every host, and fails where the transaction cannot go on. Since it runs
+    once for all hosts, all of them then go on with C(rescue).
+  - So the task itself has to go on for what fails or cannot be reached, with C(ignore_errors) and
+    C(ignore_unreachable).
+  - A host that cannot be reached is left out from then on, where C(deploy.max_unavailable_hosts) in luma.yml allows it.
+  - Fails as well where the user wants the run to end (Ctrl-C), as long as everything can be undone.
+  - Runs on the controller and contacts nothing.
+extends_documentation_fragment:
+  - luma.deploy.engine.query
+options:
+  phase:
+    description:
+      - The phase that has just ended.
+      - V(lock) and V(lock_again) take the results of M(luma.deploy.deploy_lock), V(prepare) those of
+        M(luma.deploy.bluegreen_container), V(switch) those of M(luma.deploy.network_alias_switch), V(bake) those of
+        M(luma.deploy.bake), and V(retire) those of M(luma.deploy.graceful_shutdown), which never fails the transaction.
+      - V(undo) takes those of M(luma.deploy.network_alias_switch), which has gone back, and of
+        M(luma.deploy.bluegreen_container), which has removed what was prepared.
+      - V(end) takes those of M(luma.deploy.probe) and of M(luma.deploy.hook), reports, and fails where the run did.
+    type: str
+    choices: [lock, lock_again, prepare, switch, bake, retire, undo, end]
+    required: true
+  app:
+    description: The app, as M(luma.deploy.project) returns it.
+    type: dict
+    required: true
+  ledger:
+    description: What the barrier before has returned. Without it the transaction begins.
+    type: dict
+    default: {}
+  results_of:
+    description: The variables in which each host's results are registered. A host that skipped the task had no part.
+    type: list
+    elements: str
+    default: []
+  command:
+    description: What the user has typed, for the report.
+    type: str
+    default: ""
+"""
+
+EXAMPLES = r"""
+- name: Deploy, or go back
+  block:
+    - name: Switch
+      luma.deploy.network_alias_switch:
+        project: shop
+        app: blog
+        color: green
+      register: switched
+      ignore_errors: true
+      ignore_unreachable: true
+
+    - name: Wait for every host to have switched
+      luma.deploy.barrier:
+        phase: switch
+        app: "{{ app_spec }}"
+        ledger: "{{ fleet }}"
+        results_of: [switched]
+      run_once: true
+      register: fleet
+  rescue:
+    - name: Go back
+      luma.deploy.network_alias_switch:
+        project: shop
+        app: blog
+        color: blue
+      when: fleet.hosts[inventory_hostname].asked
+"""
+
+RETURN = r"""
+hosts:
+  description: Each host's part in the transaction so far.
+  type: dict
+  returned: always
+  contains:
+    skipped:
+      description: Whether it cannot be reached, and goes without.
+      type: bool
+    locked:
+      description: Whether this run has its lock.
+      type: bool
+    back:
+      description: The color that served before, and serves again where the transaction is undone. Null without one.
+      type: str
+    before:
+      description: Its release.
+      type: str
+    color:
+      description: The color that is to serve; empty where it is not known yet.
+      type: str
+    release:
+      description: Its release.
+      type: str
+    settled:
+      description: Whether it served already and nothing was left to do.
+      type: bool
+    prepared:
+      description: Whether it is complete and healthy, and can be switched to.
+      type: bool
+    asked:
+      description: Whether the host was told to switch.
+      type: bool
+    retired:
+      description: Whether the color that served before is gone.
+      type: bool
+    serves:
+      description: What its users are served, the V(old) release, the V(new) one, or V(unknown).
+      type: str
+    problem:
+      description: Why its part failed.
+      type: str
+    lost:
+      description: Whether neither it nor its engine answered at the last attempt.
+      type: bool
+    slots:
+      description: See RV(luma.deploy.network_alias_switch#module:slots).
+      type: dict
+    slot_colors:
+      description: See RV(luma.deploy.network_alias_switch#module:slot_colors).
+      type: dict
+first:
+  description: The first host that takes part.
+  type: str
+  returned: always
+contest:
+  description: The locks to be asked for again.
+  type: dict
+  returned: always
+  contains:
+    hosts:
+      description: On which hosts.
+      type: list
+      elements: str
+    take_over:
+      description: The ids of the runs that died.
+      type: list
+      elements: str
+    wait:
+      description: How long to wait for a run that is about to give way, in seconds.
+      type: int
+waves:
+  description: After V(prepare), the hosts that switch together, in their order.
+  type: list
+  elements: list
+  returned: always
+  sample: [[web1], [web2, web3]]
+outcome:
+  description: After V(retire) and V(undo), what the run came to.
+  type: str
+  returned: always
+  sample: deployed
+report:
+  description: After V(end), a line for each host, and what users are served.
+  type: list
+  elements: str
+  returned: where something changed
+"""

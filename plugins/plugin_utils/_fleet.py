@@ -1,0 +1,222 @@
+# Copyright (c) 2026, the luma authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The deployment of an app to its hosts as one transaction: what each host came to in each phase, and what is next.
+
+A phase runs on all hosts at once. At the barrier behind it `Fleet` takes note of every host's result, and raises `Undo`
+where the transaction cannot go on: then every host goes back to the color that served before. Nothing is contacted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from ansible_collections.luma.deploy.plugins.plugin_utils._run import has_ended
+from ansible_collections.luma.deploy.plugins.plugin_utils._waves import waves
+
+Result = Mapping[str, Any]
+Results = Mapping[str, Result]
+
+# What a failed task returns beside its message, by which luma's exit code is told.
+UNREACHABLE = "unreachable_engine"
+LOCKED = "locked"
+INTERRUPTED = "interrupted"
+
+# What a host's users are served: the release that served before the run, or the one that is deployed.
+OLD = "old"
+NEW = "new"
+UNKNOWN = "unknown"
+
+#: How long the run that has the first host's lock waits for one that is about to give back the others', in seconds.
+LOCK_WAIT = 20
+
+
+class Undo(Exception):
+    """Why the transaction cannot go on, a line for each host. ``marker`` is one of the above, or empty."""
+
+    def __init__(self, lines: Iterable[str], marker: str = "") -> None:
+        super().__init__("\n".join(lines))
+        self.marker = marker
+
+
+@dataclass
+class Host:
+    """One host's part in the transaction.
+
+    ``skipped``: it cannot be reached, and goes without. ``locked``: this run has its lock. ``back`` and ``before``:
+    the color that served before, where one did, and its release. ``color`` and ``release``: what is to serve.
+    ``settled``: that was so already. ``prepared``: that color is complete and healthy. ``asked``: it was told to
+    switch. ``retired``: the other color is gone. ``serves``: `OLD`, `NEW` or `UNKNOWN`. ``problem``: why its part
+    failed. ``lost``: at the last attempt neither it nor its engine answered.
+    """
+
+    skipped: bool = False
+    locked: bool = False
+    back: str | None = None
+    before: str | None = None
+    color: str = ""
+    release: str = ""
+    settled: bool = False
+    prepared: bool = False
+    asked: bool = False
+    retired: bool = False
+    serves: str = UNKNOWN
+    problem: str = ""
+    lost: bool = False
+    slots: dict[str, str] = field(default_factory=dict)
+    slot_colors: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Contest:
+    """Some hosts' locks are to be asked for again: those of runs that died are taken over (``take_over``, their ids);
+    ``wait`` seconds for a run that came at the same time and will give them back."""
+
+    hosts: list[str] = field(default_factory=list)
+    take_over: list[str] = field(default_factory=list)
+    wait: int = 0
+
+    @classmethod
+    def of(cls, holders: Mapping[str, Mapping[str, Any]], first: str) -> Contest | None:
+        """Who has the lock of each host that refused; None where there is nothing but to give way.
+
+        A run is dead where its process is known to have ended, or where it has given no sign of life on any of the
+        hosts. Of two that came at once the one goes on that has the ``first`` host's lock.
+        """
+        dead = {
+            holder["id"]
+            for holder in holders.values()
+            if has_ended(holder) or all(other["stale"] for other in holders.values() if other["id"] == holder["id"])
+        }
+        alive = [name for name, holder in holders.items() if holder["id"] not in dead]
+        if first in alive:
+            return None
+        return cls(list(holders), sorted(dead), LOCK_WAIT if alive else 0)
+
+
+class Fleet:
+    """The transaction between two phases. ``app`` is its specification, as `luma.deploy.project` returns it; ``hosts``
+    each host's part, in the order of luma.yml."""
+
+    def __init__(self, app: Mapping[str, Any], hosts: Mapping[str, Host]) -> None:
+        self.app = app
+        self.hosts = dict(hosts)
+
+    @classmethod
+    def read(cls, app: Mapping[str, Any], hosts: Mapping[str, Mapping[str, Any]]) -> Fleet:
+        """The transaction as `as_dict` has written it down; at its beginning without ``hosts``."""
+        return cls(app, {name: Host(**hosts.get(name, {})) for name in app["hosts"]})
+
+    def as_dict(self) -> dict[str, dict[str, Any]]:
+        return {name: asdict(host) for name, host in self.hosts.items()}
+
+    def those(self, condition: Callable[[Host], bool]) -> list[str]:
+        return [name for name, host in self.hosts.items() if condition(host)]
+
+    @property
+    def up(self) -> list[str]:
+        """The hosts that take part."""
+        return self.those(lambda host: not host.skipped)
+
+    # --- phases -------------------------------------------------------------------------------------------------
+
+    def lock(self, results: Results, again: bool = False) -> Contest:
+        """Every host has to give its lock to this run. Where others have some of them, those hosts are asked
+        ``again``, once, as the `Contest` says."""
+        refusals = {name: result for name, result in results.items() if result.get(LOCKED)}
+        for name, result in results.items():
+            self.hosts[name].locked = not has_failed(result)
+        self._require_all({name: result for name, result in results.items() if name not in refusals})
+        if not refusals:
+            return Contest()
+        contest = None if again else Contest.of({name: r["holder"] for name, r in refusals.items()}, self.up[0])
+        if contest is None:
+            raise Undo((line(name, result) for name, result in refusals.items()), LOCKED)
+        return contest
+
+    def prepare(self, results: Results) -> list[list[str]]:
+        """Every host has to be ready. Returns the hosts that switch together, in their order."""
+        for name, result in results.items():
+            host = self.hosts[name]
+            if "previous_release" in result:
+                host.before, host.serves = result["previous_release"], OLD
+            if not has_failed(result):
+                host.back = result["back"]
+                host.color, host.release, host.settled = result["color"], result["release"], result["settled"]
+                # In check mode there is nothing yet to switch to.
+                host.prepared = bool(result["containers"]) and not host.settled
+                # An earlier run may have died after its switch.
+                host.serves = NEW if result["active"] == host.color else OLD
+        self._require_all(results)
+        return waves(self.those(lambda host: host.prepared and not host.skipped), self.app["deploy"])
+
+    def switch(self, results: Results) -> None:
+        """Every host of a wave has to serve the new color."""
+        for name, result in results.items():
+            host = self.hosts[name]
+            host.asked = True
+            host.serves = UNKNOWN if has_failed(result) else NEW
+            host.slots, host.slot_colors = result.get("slots", {}), result.get("slot_colors", {})
+        self._require_all(results)
+
+    def bake(self, results: Results) -> None:
+        """No host that has switched may be worse off than before."""
+        self._require_all(results)
+
+    def retire(self, results: Results) -> None:
+        """What is left of the old color undoes nothing: everybody is served by the new one."""
+        for name, result in results.items():
+            self.hosts[name].retired = not has_failed(result)
+        self._note(results)
+
+    def undo(self, returned: Results, removed: Results) -> None:
+        """Hosts that were told to switch went back (``returned``), and what had been prepared was ``removed``."""
+        for name, result in returned.items():
+            self.hosts[name].serves = UNKNOWN if has_failed(result) else OLD
+        self._note(removed)
+        self._note(returned)
+
+    # --- what a barrier demands ---------------------------------------------------------------------------------
+
+    def _require_all(self, results: Results) -> None:
+        """Every host has to have succeeded, but for those that cannot be reached and that luma.yml allows for."""
+        self._note(results)
+        lost = {name for name, result in results.items() if is_lost(result)}
+        skipped = lost.union(self.those(lambda host: host.skipped))
+        if len(skipped) <= self.app["deploy"]["max_unavailable_hosts"] and len(skipped) < len(self.hosts):
+            for name in lost:
+                self.hosts[name].skipped = True
+        failed = {name: result for name, result in results.items() if has_failed(result) and name in self.up}
+        if failed:
+            marker = UNREACHABLE if lost.intersection(failed) else LOCKED if any_has(failed, LOCKED) else ""
+            raise Undo((line(name, result) for name, result in failed.items()), marker)
+
+    def _note(self, results: Results) -> None:
+        for name, result in results.items():
+            self.hosts[name].lost = is_lost(result)
+            if has_failed(result):
+                self.hosts[name].problem = message(result)
+
+
+def has_failed(result: Result) -> bool:
+    return bool(result.get("failed") or result.get("unreachable"))
+
+
+def is_lost(result: Result) -> bool:
+    """Whether the host, or its engine, could not be reached."""
+    return bool(result.get("unreachable") or result.get(UNREACHABLE))
+
+
+def any_has(results: Results, marker: str) -> bool:
+    return any(result.get(marker) for result in results.values())
+
+
+def message(result: Result) -> str:
+    text = str(result.get("msg", "failed without a message"))
+    return f"cannot be reached: {text}" if result.get("unreachable") else text
+
+
+def line(host: str, result: Result) -> str:
+    return f"[{host}] ❌ {message(result)}"
