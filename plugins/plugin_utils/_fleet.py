@@ -215,7 +215,7 @@ def any_has(results: Results, marker: str) -> bool:
 
 def message(result: Result) -> str:
     text = str(result.get("msg", "failed without a message"))
-    return f"cannot be reached: {text}" if result.get("unreachable") else text
+    return f"cannot be reached: {text.removeprefix('Task failed: ')}" if result.get("unreachable") else text
 
 
 def line(host: str, result: Result) -> str:

@@ -69,8 +69,8 @@ def _story(host: Host) -> str:
     if host.skipped:
         return f"⚠️ skipped, {host.problem}"
     if host.serves == UNKNOWN:
-        known = f"{before} or {host.release}" if host.asked else "what served before"
-        return f"{known}, since it failed" if host.problem else f"{known}, untouched"
+        left = f"{before} or {host.release}" if host.asked else "as before"
+        return f"{left}, cannot be reached" if host.lost else f"{left}, failed" if host.problem else "not touched"
     if host.settled:
         return f"{host.release}, nothing changed"
     if host.serves == NEW:
@@ -118,12 +118,12 @@ def served(fleet: Fleet) -> str:
         hosts.setdefault(_serves(host), []).append(name)
     everywhere = f"all {len(fleet.hosts)} hosts" if len(fleet.hosts) > 1 else joined(fleet.hosts)
     parts = [f"{what} on {everywhere if len(hosts) == 1 else joined(names)}" for what, names in hosts.items()]
-    return f"Users are served {fleet.app['name']} {', '.join(parts)}."
+    return f"Users of {fleet.app['name']} are served {', '.join(parts)}."
 
 
 def _serves(host: Host) -> str:
     if host.serves == UNKNOWN:
-        return f"{host.before or 'nothing'} or {host.release}" if host.asked else "what served before"
+        return f"{host.before or 'nothing'} or {host.release}" if host.asked else "as before"
     release = host.release if host.serves == NEW else host.before
     return release or "nothing yet"
 

@@ -1,0 +1,303 @@
+# Copyright (c) 2026, the luma authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the barriers of a deployment to several hosts make of the hosts' results, and what is reported."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.luma.deploy.plugins.plugin_utils import _fleet
+from ansible_collections.luma.deploy.plugins.plugin_utils._fleet import (
+    INTERRUPTED,
+    LOCK_WAIT,
+    LOCKED,
+    UNREACHABLE,
+    Contest,
+    Fleet,
+    Undo,
+)
+from ansible_collections.luma.deploy.plugins.plugin_utils._fleet_report import (
+    DEPLOYED,
+    FAILED,
+    UNCHANGED,
+    UNFINISHED,
+    conclusion,
+    lines,
+    outcome,
+)
+
+COMMAND = "luma deploy blog"
+OK: dict[str, Any] = {"changed": True}
+GONE = {"unreachable": True, "msg": "Task failed: connection refused"}
+NO_ENGINE = {"failed": True, "unreachable_engine": True, "msg": "No Docker engine answers"}
+BROKEN = {"failed": True, "msg": "blog-green did not become healthy."}
+
+
+def fleet_of(*hosts: str, **deploy: Any) -> Fleet:
+    settings = {"batch": None, "canary": 0, "bake": 0.0, "max_unavailable_hosts": 0, **deploy}
+    return Fleet.read({"name": "blog", "hosts": list(hosts or ("web1", "web2", "web3")), "deploy": settings}, {})
+
+
+def on_all(fleet: Fleet, result: dict[str, Any] = OK, **others: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {host: others.get(host, result) for host in fleet.hosts}
+
+
+def prepared(**facts: Any) -> dict[str, Any]:
+    return {
+        "active": "blue", "color": "green", "back": "blue", "release": "r2", "previous_release": "r1",
+        "settled": False, "containers": [{"name": "blog-green"}], **facts,
+    }  # fmt: skip
+
+
+SETTLED = prepared(active="green", back=None, previous_release="r2", settled=True)
+FIRST = prepared(active=None, back=None, previous_release=None)
+
+
+def held_by(run: str = "other", **facts: Any) -> dict[str, Any]:
+    holder = {"id": run, "host": "laptop", "boot": "", "pid": 1, "pid_started": "", "stale": False, **facts}
+    return {"failed": True, "locked": True, "msg": f"blog is being deployed by {run}", "holder": holder}
+
+
+def reread(fleet: Fleet) -> Fleet:
+    """As it is between two barriers."""
+    return Fleet.read(fleet.app, fleet.as_dict())
+
+
+def end(fleet: Fleet, came_to: str) -> str:
+    """What the user reads at the end."""
+    result = conclusion(fleet, came_to, COMMAND, {}, {})
+    return "\n".join([*result.get("report", ()), result.get("msg", "")])
+
+
+# --- the whole way ---------------------------------------------------------------------------------------------------
+
+
+def test_all_hosts_deploy() -> None:
+    fleet = fleet_of()
+    assert fleet.lock(on_all(fleet)) == Contest()
+    fleet = reread(fleet)
+    assert fleet.prepare(on_all(fleet, prepared())) == [["web1", "web2", "web3"]]
+    fleet = reread(fleet)
+    fleet.switch(on_all(fleet))
+    fleet.bake(on_all(fleet))
+    fleet = reread(fleet)
+    fleet.retire(on_all(fleet))
+    assert outcome(fleet) == DEPLOYED
+    assert lines(fleet)[0] == "[web1] blog: r1 → r2 (green)"
+    assert end(fleet, DEPLOYED).splitlines()[-1] == (
+        "Blue-green deployment completed successfully ✅ Users of blog are served r2 on all 3 hosts."
+    )
+
+
+def test_nothing_to_do_says_nothing_more() -> None:
+    fleet = fleet_of()
+    assert fleet.prepare(on_all(fleet, SETTLED)) == []
+    fleet.retire({})
+    assert outcome(fleet) == UNCHANGED
+    assert conclusion(fleet, UNCHANGED, COMMAND, {}, {}) == {}
+
+
+def test_hosts_switch_in_waves_and_those_that_are_level_have_no_part() -> None:
+    fleet = fleet_of(canary=1, batch=1)
+    assert fleet.prepare(on_all(fleet, prepared(), web1=SETTLED)) == [["web2"], ["web3"]]
+
+
+def test_a_plan_switches_nothing() -> None:
+    fleet = fleet_of()
+    assert fleet.prepare(on_all(fleet, prepared(containers=[]))) == []
+
+
+# --- a phase that fails ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("phase", ["lock", "prepare", "switch", "bake"])
+@pytest.mark.parametrize(
+    ("result", "marker", "text"),
+    [
+        (BROKEN, "", "[web2] ❌ blog-green did not become healthy."),
+        (GONE, UNREACHABLE, "[web2] ❌ cannot be reached: connection refused"),
+        (NO_ENGINE, UNREACHABLE, "[web2] ❌ No Docker engine answers"),
+    ],
+)
+def test_one_host_that_fails_ends_the_run(phase: str, result: dict[str, Any], marker: str, text: str) -> None:
+    fleet = fleet_of()
+    with pytest.raises(Undo) as raised:
+        getattr(fleet, phase)(on_all(fleet, prepared(), web2=result))
+    assert str(raised.value) == text
+    assert raised.value.marker == marker
+
+
+def test_a_host_that_fails_to_prepare_leaves_all_as_they_were() -> None:
+    fleet = fleet_of()
+    with pytest.raises(Undo):
+        fleet.prepare(on_all(fleet, prepared(), web2={**BROKEN, "previous_release": "r1"}))
+    fleet = reread(fleet)
+    fleet.undo({}, on_all(fleet))
+    assert outcome(fleet, {}) == FAILED
+    assert lines(fleet) == ["[web1] blog: r1, as before", "[web2] blog: r1, failed", "[web3] blog: r1, as before"]
+    assert end(fleet, FAILED).endswith(
+        f"blog was not deployed: mend what is said above, and run it again ({COMMAND}). "
+        "Users of blog are served r1 on all 3 hosts."
+    )
+
+
+def test_a_host_that_vanishes_at_the_switch_sends_the_others_back() -> None:
+    fleet = fleet_of()
+    fleet.prepare(on_all(fleet, prepared()))
+    with pytest.raises(Undo):
+        fleet.switch(on_all(fleet, web3=GONE))
+    fleet = reread(fleet)
+    assert [host.serves for host in fleet.hosts.values()] == ["new", "new", "unknown"]
+    fleet.undo(on_all(fleet, web3=GONE), {})
+    assert lines(fleet) == [
+        "[web1] blog: r1, back from r2",
+        "[web2] blog: r1, back from r2",
+        "[web3] blog: r1 or r2, cannot be reached",
+    ]
+    text = end(fleet, FAILED)
+    assert "once web3 can be reached, run it again" in text
+    assert "max_unavailable_hosts: 1" in text
+    assert "served r1 on web1 and web2, r1 or r2 on web3." in text
+
+
+def test_a_host_that_comes_back_to_be_undone_is_no_longer_lost() -> None:
+    fleet = fleet_of()
+    fleet.prepare(on_all(fleet, prepared()))
+    with pytest.raises(Undo):
+        fleet.switch(on_all(fleet, web3=GONE))
+    fleet.undo(on_all(fleet), on_all(fleet))
+    assert not fleet.hosts["web3"].lost
+    assert "served r1 on all 3 hosts" in end(fleet, FAILED)
+
+
+def test_without_a_release_before_those_that_serve_go_on() -> None:
+    fleet = fleet_of()
+    fleet.prepare(on_all(fleet, FIRST))
+    with pytest.raises(Undo):
+        fleet.switch(on_all(fleet, web3=BROKEN))
+    fleet.undo({}, {})
+    assert "served r2 on web1 and web2, nothing or r2 on web3." in end(fleet, FAILED)
+
+
+def test_a_color_that_is_left_over_undoes_nothing() -> None:
+    fleet = fleet_of()
+    fleet.prepare(on_all(fleet, prepared()))
+    fleet.switch(on_all(fleet))
+    fleet.retire(on_all(fleet, web2=GONE))
+    assert outcome(fleet) == UNFINISHED
+    result = conclusion(fleet, UNFINISHED, COMMAND, {}, {})
+    assert result["failed"]
+    assert result[UNREACHABLE]
+    assert "left over on web2" in result["msg"]
+    assert "served r2 on all 3 hosts" in result["msg"]
+
+
+def test_what_an_earlier_run_left_between_switch_and_retirement_can_go_back() -> None:
+    fleet = fleet_of("web1")
+    fleet.prepare({"web1": prepared(active="green")})
+    assert (fleet.hosts["web1"].serves, fleet.hosts["web1"].back) == ("new", "blue")
+
+
+def test_a_lost_request_and_a_failed_hook_fail_the_run() -> None:
+    fleet = fleet_of("web1")
+    fleet.prepare({"web1": prepared()})
+    fleet.switch({"web1": OK})
+    fleet.retire({"web1": OK})
+    lost = {"web1": {"failed": True, "msg": "3 of 9 requests were lost"}}
+    hook = {"web1": {"failed": True, "msg": "hooks.post_deploy ended with 3"}}
+    result = conclusion(fleet, DEPLOYED, COMMAND, lost, hook)
+    assert result["failed"]
+    assert result["msg"].splitlines()[:2] == [
+        "[web1] ❌ 3 of 9 requests were lost",
+        "❌ hooks.post_deploy ended with 3",
+    ]
+
+
+@pytest.mark.parametrize("marker", [INTERRUPTED, LOCKED])
+def test_why_a_run_went_back_is_its_outcome(marker: str) -> None:
+    assert outcome(fleet_of(), {marker: True}) == marker
+
+
+# --- hosts that may be down ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("result", [GONE, NO_ENGINE])
+def test_a_host_that_may_be_down_is_left_out_and_named(result: dict[str, Any]) -> None:
+    fleet = fleet_of(max_unavailable_hosts=1)
+    fleet.lock(on_all(fleet, web2=result))
+    assert fleet.up == ["web1", "web3"]
+    fleet = reread(fleet)
+    assert fleet.prepare({"web1": prepared(), "web3": prepared()}) == [["web1", "web3"]]
+    fleet.switch({"web1": OK, "web3": OK})
+    fleet.retire({"web1": OK, "web3": OK})
+    assert outcome(fleet) == DEPLOYED
+    text = end(fleet, DEPLOYED)
+    assert "[web2] blog: ⚠️ skipped" in text
+    assert "r2 on web1 and web3, as before on web2." in text
+    assert "Once web2 can be reached, run it again" in text
+
+
+def test_one_more_than_may_be_down_ends_the_run() -> None:
+    fleet = fleet_of(max_unavailable_hosts=1)
+    fleet.lock(on_all(fleet, web2=GONE))
+    with pytest.raises(Undo):
+        fleet.prepare({"web1": prepared(), "web3": GONE})
+
+
+def test_a_host_that_fails_is_not_down() -> None:
+    fleet = fleet_of(max_unavailable_hosts=1)
+    with pytest.raises(Undo):
+        fleet.prepare(on_all(fleet, prepared(), web2=BROKEN))
+
+
+def test_all_hosts_are_never_left_out() -> None:
+    fleet = fleet_of("web1", max_unavailable_hosts=1)
+    with pytest.raises(Undo):
+        fleet.lock({"web1": GONE})
+
+
+# --- locks -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_run_that_holds_the_first_lock_is_given_way() -> None:
+    fleet = fleet_of()
+    with pytest.raises(Undo) as raised:
+        fleet.lock(on_all(fleet, held_by()))
+    assert raised.value.marker == LOCKED
+    assert "blog is being deployed by other" in str(raised.value)
+    assert not any(host.locked for host in fleet.hosts.values())
+
+
+def test_of_two_that_came_at_once_the_one_with_the_first_lock_waits() -> None:
+    fleet = fleet_of()
+    assert fleet.lock(on_all(fleet, held_by(), web1=OK)) == Contest(["web2", "web3"], [], LOCK_WAIT)
+    assert fleet.lock({"web2": OK, "web3": OK}, again=True) == Contest()
+    assert all(host.locked for host in fleet.hosts.values())
+
+
+def test_who_waited_in_vain_gives_way() -> None:
+    fleet = fleet_of()
+    fleet.lock(on_all(fleet, held_by(), web1=OK))
+    with pytest.raises(Undo) as raised:
+        fleet.lock({"web2": OK, "web3": held_by()}, again=True)
+    assert raised.value.marker == LOCKED
+    assert [host.locked for host in fleet.hosts.values()] == [True, True, False]
+
+
+def test_a_run_that_is_silent_everywhere_is_taken_over() -> None:
+    fleet = fleet_of()
+    assert fleet.lock(on_all(fleet, held_by(stale=True))) == Contest(["web1", "web2", "web3"], ["other"], 0)
+
+
+def test_a_run_that_is_silent_on_one_host_alone_is_alive() -> None:
+    fleet = fleet_of()
+    with pytest.raises(Undo):
+        fleet.lock(on_all(fleet, held_by(stale=True), web3=held_by()))
+
+
+def test_a_run_whose_process_is_gone_is_taken_over_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_fleet, "has_ended", lambda holder: holder["id"] == "other")
+    fleet = fleet_of()
+    assert fleet.lock(on_all(fleet, held_by())).take_over == ["other"]
