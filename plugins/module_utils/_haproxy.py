@@ -31,6 +31,10 @@ UNRESOLVED = 0x20
 
 OPERATIONAL_UP = 2
 
+# Columns of "show stat" (section 9.1): answers by their status, and requests without one.
+ANSWERED = ("hrsp_1xx", "hrsp_2xx", "hrsp_3xx", "hrsp_4xx", "hrsp_5xx", "hrsp_other")
+UNANSWERED = ("econ", "eresp")
+
 #: How long the master refuses or cuts connections at the most while it starts itself anew for a reload, in seconds.
 REEXEC_SECONDS = 2.0
 
@@ -38,13 +42,17 @@ REEXEC_SECONDS = 2.0
 @dataclass(frozen=True)
 class Slot:
     """One server slot of a backend. ``address`` is empty while the slot is free; ``held`` says that it gets no new
-    request (state ``drain``); ``sessions`` counts the requests and tunnels in flight on it."""
+    request (state ``drain``); ``sessions`` counts the requests and tunnels in flight on it; ``requests`` those that it
+    has come to an end with since the worker was started, ``errors`` those of them that were answered with 5xx, or not
+    at all."""
 
     name: str
     address: str
     held: bool
     up: bool
     sessions: int
+    requests: int = 0
+    errors: int = 0
 
     @property
     def serving(self) -> bool:
@@ -114,6 +122,10 @@ class Haproxy:
         """HAProxy's version, such as 3.2.4; an error where it does not answer."""
         return self._info("Version")
 
+    def worker(self) -> str:
+        """What tells the current worker from others: after a reload, or a restart, another one counts from zero."""
+        return " ".join(re.findall(r"^(?:Pid|Start_time_sec): (\S+)", self.run("show info"), re.MULTILINE))
+
     def connections(self) -> int:
         """How many connections of clients are open."""
         return int(self._info("CurrConns") or 0)
@@ -127,8 +139,11 @@ class Haproxy:
     def slots(self, backend: str) -> list[Slot]:
         """The slots of a backend, in their order; an empty list where the proxy has no such backend."""
         states = parse_states(self.run("show servers state " + backend))
-        rows = parse_stat(self.run(f"show stat {backend} 4 -1"))
-        sessions = {row["svname"]: int(row["scur"] or 0) for row in rows}
+        counters = {row["svname"]: row for row in parse_stat(self.run(f"show stat {backend} 4 -1"))}
+
+        def count(slot: str, *columns: str) -> int:
+            return sum(int(counters.get(slot, {}).get(column) or 0) for column in columns)
+
         return [
             Slot(
                 name=row["srv_name"],
@@ -136,7 +151,9 @@ class Haproxy:
                 held=bool(int(row["srv_admin_state"]) & FORCED_DRAIN),
                 up=int(row["srv_op_state"]) == OPERATIONAL_UP
                 and not int(row["srv_admin_state"]) & (UNRESOLVED | FORCED_MAINTENANCE),
-                sessions=sessions.get(row["srv_name"], 0),
+                sessions=count(row["srv_name"], "scur"),
+                requests=count(row["srv_name"], *ANSWERED, *UNANSWERED),
+                errors=count(row["srv_name"], "hrsp_5xx", *UNANSWERED),
             )
             for row in states
         ]

@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The app that the tests deploy: it serves every kind of traffic, and misbehaves as it is told to.
 
-Paths: /up (health check), / (fast), /slow?seconds=5, /stream (chunks), /upload (POST), /ws (websocket echo).
+Paths: /up (health check), / (fast), /broken (500), /slow?seconds=5, /stream (chunks), /upload (POST), /ws (websocket
+echo).
 
 Environment:
     PORT (3000)                what it listens on
@@ -74,6 +75,8 @@ class Connection:
             self.send(app, 200 if is_healthy() else 503, b"healthy\n" if is_healthy() else b"not healthy\n")
         elif path == "/":
             self.send(app, 200, b"hello\n")
+        elif path == "/broken":
+            self.send(app, 500, b"broken\n")
         elif path == "/slow":
             await asyncio.sleep(float(query.removeprefix("seconds=") or 5))
             self.send(app, 200, b"finally\n")
