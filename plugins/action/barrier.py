@@ -17,7 +17,7 @@ ARGUMENTS = {
     "phase": {
         "type": "str",
         "required": True,
-        "choices": ["lock", "lock_again", "prepare", "switch", "bake", "retire", "undo", "end"],
+        "choices": ["services", "lock", "lock_again", "prepare", "switch", "bake", "retire", "undo", "end"],
     },
     "app": {"type": "dict", "required": True},
     "ledger": {"type": "dict", "default": {}},
@@ -67,8 +67,8 @@ def after(phase: str, fleet: Fleet, ledger: dict[str, Any], results: list[Result
             return {"waves": fleet.prepare(*results)}
         case "switch":
             fleet.switch(*results)
-        case "bake":
-            fleet.bake(*results)
+        case "bake" | "services":
+            fleet.require_all(*results)
         case "retire":
             fleet.retire(*results)
             return {"outcome": outcome(fleet)}

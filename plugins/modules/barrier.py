@@ -27,6 +27,7 @@ options:
   phase:
     description:
       - The phase that has just ended.
+      - V(services) takes the results of M(luma.deploy.service_container); O(app) then only names the hosts.
       - V(lock) and V(lock_again) take the results of M(luma.deploy.deploy_lock), V(prepare) those of
         M(luma.deploy.bluegreen_container), V(switch) those of M(luma.deploy.network_alias_switch), V(bake) those of
         M(luma.deploy.bake), and V(retire) those of M(luma.deploy.graceful_shutdown), which never fails the transaction.
@@ -34,7 +35,7 @@ options:
         M(luma.deploy.bluegreen_container), which has removed what was prepared.
       - V(end) takes those of M(luma.deploy.probe) and of M(luma.deploy.hook), reports, and fails where the run did.
     type: str
-    choices: [lock, lock_again, prepare, switch, bake, retire, undo, end]
+    choices: [services, lock, lock_again, prepare, switch, bake, retire, undo, end]
     required: true
   app:
     description: The app, as M(luma.deploy.project) returns it.

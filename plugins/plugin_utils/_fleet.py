@@ -29,6 +29,8 @@ OLD = "old"
 NEW = "new"
 UNKNOWN = "unknown"
 
+TOOK_NO_PART = {"failed": True, "msg": "took no part, since an earlier task failed"}
+
 #: How long the run that has the first host's lock waits for one that is about to give back the others', in seconds.
 LOCK_WAIT = 20
 
@@ -125,10 +127,12 @@ class Fleet:
     def lock(self, results: Results, again: bool = False) -> Contest:
         """Every host has to give its lock to this run. Where others have some of them, those hosts are asked
         ``again``, once, as the `Contest` says."""
+        # A host that an earlier task has lost has no result.
+        results = {name: TOOK_NO_PART for name in self.hosts if not again} | dict(results)
         refusals = {name: result for name, result in results.items() if result.get(LOCKED)}
         for name, result in results.items():
             self.hosts[name].locked = not has_failed(result)
-        self._require_all({name: result for name, result in results.items() if name not in refusals})
+        self.require_all({name: result for name, result in results.items() if name not in refusals})
         if not refusals:
             return Contest()
         contest = None if again else Contest.of({name: r["holder"] for name, r in refusals.items()}, self.up[0])
@@ -149,7 +153,7 @@ class Fleet:
                 host.prepared = bool(result["containers"]) and not host.settled
                 # An earlier run may have died after its switch.
                 host.serves = NEW if result["active"] == host.color else OLD
-        self._require_all(results)
+        self.require_all(results)
         return waves(self.those(lambda host: host.prepared and not host.skipped), self.app["deploy"])
 
     def switch(self, results: Results) -> None:
@@ -159,11 +163,7 @@ class Fleet:
             host.asked = True
             host.serves = UNKNOWN if has_failed(result) else NEW
             host.slots, host.slot_colors = result.get("slots", {}), result.get("slot_colors", {})
-        self._require_all(results)
-
-    def bake(self, results: Results) -> None:
-        """No host that has switched may be worse off than before."""
-        self._require_all(results)
+        self.require_all(results)
 
     def retire(self, results: Results) -> None:
         """What is left of the old color undoes nothing: everybody is served by the new one."""
@@ -178,9 +178,7 @@ class Fleet:
         self._note(removed)
         self._note(returned)
 
-    # --- what a barrier demands ---------------------------------------------------------------------------------
-
-    def _require_all(self, results: Results) -> None:
+    def require_all(self, results: Results) -> None:
         """Every host has to have succeeded, but for those that cannot be reached and that luma.yml allows for."""
         self._note(results)
         lost = {name for name, result in results.items() if is_lost(result)}

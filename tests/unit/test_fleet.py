@@ -81,7 +81,7 @@ def test_all_hosts_deploy() -> None:
     assert fleet.prepare(on_all(fleet, prepared())) == [["web1", "web2", "web3"]]
     fleet = reread(fleet)
     fleet.switch(on_all(fleet))
-    fleet.bake(on_all(fleet))
+    fleet.require_all(on_all(fleet))
     fleet = reread(fleet)
     fleet.retire(on_all(fleet))
     assert outcome(fleet) == DEPLOYED
@@ -112,7 +112,7 @@ def test_a_plan_switches_nothing() -> None:
 # --- a phase that fails ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("phase", ["lock", "prepare", "switch", "bake"])
+@pytest.mark.parametrize("phase", ["lock", "prepare", "switch", "require_all"])
 @pytest.mark.parametrize(
     ("result", "marker", "text"),
     [
