@@ -135,10 +135,11 @@ def test_counters_that_begin_anew_are_added_up(world: World) -> None:
             slots = world.host.slots
             slots.update({BLUES[0]: slots[GREENS[0]], GREENS[0]: ""})
         world.silent = second == 7
-        world.answer(BLUES[0] if second >= 4 else GREENS[0], good=10)
+        for slot in (BLUES[0] if second >= 4 else GREENS[0], GREENS[1]):
+            world.answer(slot, good=10)
 
     world.each_second = happens
-    assert bake(world).traffic == _bake.Count(100, 0)
+    assert bake(world).traffic == _bake.Count(200, 0)
 
 
 def test_one_failed_check_is_none_and_three_in_a_row_are(world: World) -> None:
