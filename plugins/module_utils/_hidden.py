@@ -51,10 +51,14 @@ def take_registry(options: dict[str, t.Any]) -> Registry | None:
 
 @contextlib.contextmanager
 def hidden_in_errors(secrets: t.Mapping[str, str]) -> t.Iterator[None]:
-    """Hides secret values in errors: the log lines of a container that failed may show any of them, line by line."""
+    """Hides secret values in errors: the log lines of a container that failed may show any of them."""
     try:
         yield
     except LumaError as exc:
-        lines = {line.strip() for value in secrets.values() for line in value.splitlines()}
-        hidden = {line for line in lines if len(line) >= SHORTEST_HIDDEN}
-        raise LumaError(remove_values(str(exc), hidden), **remove_values(exc.facts, hidden)) from None
+        raise LumaError(hidden_in(str(exc), secrets), **hidden_in(exc.facts, secrets)) from None
+
+
+def hidden_in(shown: t.Any, secrets: t.Mapping[str, str]) -> t.Any:
+    """A text, or texts in lists and maps, in which secret values are hidden, line by line."""
+    lines = {line.strip() for value in secrets.values() for line in value.splitlines()}
+    return remove_values(shown, {line for line in lines if len(line) >= SHORTEST_HIDDEN})

@@ -19,6 +19,7 @@ from ansible_collections.luma.deploy.plugins.module_utils._colors import App, Vi
 from ansible_collections.luma.deploy.plugins.module_utils._engine import LABEL_APP, LABEL_PROJECT, Container, Engine
 from ansible_collections.luma.deploy.plugins.module_utils._errors import LumaError
 from ansible_collections.luma.deploy.plugins.module_utils._proxy import Proxy
+from ansible_collections.luma.deploy.plugins.module_utils._release_hook import stopped_hooks
 from ansible_collections.luma.deploy.plugins.module_utils._releases import Releases, recorded_apps
 
 #: The names that keep images, see `_releases.kept_image`.
@@ -61,10 +62,12 @@ class Prune:
     def find(self) -> Leftovers:
         labels = [f"{LABEL_PROJECT}={self.project}", LABEL_APP]
         rows = self.engine.list_containers(labels)
-        present = {row["Labels"][LABEL_APP] for row in rows}
+        # A release hook's has the label without a name.
+        present = {app for app in (row["Labels"][LABEL_APP] for row in rows) if app}
         gone = {app for app in recorded_apps(self.state_dir, self.project) if app not in self.apps | present}
         routed = {route.app: route.backend for route in self.proxy.routes() if route.project == self.project}
         stopped = {c.name: c.id for app in sorted(present) for c in self._stopped(App(self.project, app))}
+        stopped.update(stopped_hooks(self.engine, self.project))
         return Leftovers(
             containers=stopped,
             routes=tuple(backend for app, backend in routed.items() if app not in self.apps | present),

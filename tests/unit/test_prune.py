@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 from ansible import constants
 from ansible_collections.luma.deploy.plugins.action import image_build
-from ansible_collections.luma.deploy.plugins.module_utils._engine import Container
+from ansible_collections.luma.deploy.plugins.module_utils._engine import LABEL_APP, LABEL_ROLE, Container
 from ansible_collections.luma.deploy.plugins.module_utils._proxy import Proxy, ProxySettings
 from ansible_collections.luma.deploy.plugins.module_utils._prune import LABEL_REPOSITORY, Leftovers, Prune
+from ansible_collections.luma.deploy.plugins.module_utils._release_hook import ROLE
 from docker.errors import APIError
 from requests import Response
 
@@ -51,17 +52,29 @@ class Site(FakeEngine):
         blue = self.host.containers["blog-blue"]
         self.host.containers["mine"] = replace(blue, id="m", name="mine", labels=BUILT, image_id="image-of-mine")
 
+    def add_a_release_hook(self, status: str) -> None:
+        blue = self.host.containers["blog-blue"]
+        labels = {LABEL_ROLE: ROLE, LABEL_APP: ""}
+        self.host.containers["hook"] = replace(blue, id="h", name="hook", labels=labels, status=status)
+
     def start_another_blue(self, container_id: str) -> None:
         self._change("blog-blue", id=container_id, status="running", running=True)
 
     def _change(self, name: str, **facts: Any) -> None:
         self.host.containers[name] = replace(self.host.containers[name], **facts)
 
-    def _rows(self, **_options: Any) -> list[dict[str, Any]]:
-        return [
-            {"Id": c.id, "Names": ["/" + c.name], "ImageID": c.image_id, "Labels": {"luma.app": "blog"}}
+    def _rows(self, filters: dict[str, list[str]], **_options: Any) -> list[dict[str, Any]]:
+        rows = [
+            {
+                "Id": c.id,
+                "Names": ["/" + c.name],
+                "ImageID": c.image_id,
+                "State": c.status,
+                "Labels": {**BUILT, **c.labels},
+            }
             for c in self.host.containers.values()
         ]
+        return [row for row in rows if all(has_label(row["Labels"], label) for label in filters["label"])]
 
     def _remove_container(self, container_id: str, v: bool, force: bool = False) -> None:
         found = next((c for c in self.host.containers.values() if container_id in (c.id, c.name)), None)
@@ -78,6 +91,11 @@ class Site(FakeEngine):
         if found is None:
             return 404
         return 409 if found.running and not force else 0
+
+
+def has_label(labels: dict[str, str], wanted: str) -> bool:
+    name, separator, value = wanted.partition("=")
+    return labels.get(name) == value if separator else name in labels
 
 
 @pytest.mark.parametrize(
@@ -124,6 +142,13 @@ def test_a_build_is_labelled_with_its_repository(name: str, monkeypatch: pytest.
     names = {"project": "shop", "app": "blog", "image": name, "folder": ".", "context": ".", "dockerfile": "Dockerfile"}
     image_build.build({**names, "target": None, "platform": None, "args": {}}, tag=True)
     assert f"{LABEL_REPOSITORY}={name.removesuffix(':abc')}" in commands[0]
+
+
+@pytest.mark.parametrize(("status", "removed"), [("exited", {"hook": "h"}), ("running", {}), ("created", {})])
+def test_a_release_hook_that_has_ended_is_removed(status: str, removed: dict[str, str], tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    site.add_a_release_hook(status)
+    assert site.prune.find().containers == {"blog-blue": "id-of-blue", **removed}
 
 
 def test_what_ended_is_removed_with_its_image(tmp_path: Path) -> None:

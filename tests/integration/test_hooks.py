@@ -1,0 +1,116 @@
+# Copyright (c) 2026, the luma authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The release hook on a real engine: what its container gets, what is told of it, and that nothing of it is left."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.conftest import NUMBERS, Failed, Site, run_module
+from tests.zero_loss.project import APP_IMAGE, docker, wait_for
+
+SECRET = "postgres://blog:Sup3rS3cret@db/blog"
+GOES_ON = "trap exit TERM; while :; do sleep 0.1; done"
+RUN = {"id": "a-run-of-this-test"}
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    """A project with an app of a name of its own, since containers are called by it."""
+    made = Site(f"test{os.getpid()}-{next(NUMBERS)}", app=f"hooked{os.getpid()}")
+    yield made
+    made.remove()
+    shutil.rmtree(Path("/var/lib/luma/locks", made.project), ignore_errors=True)
+
+
+def container(site: Site) -> str:
+    return f"{site.app}-release-hook"
+
+
+def run(site: Site, script: str, *, check: bool = False, **options: Any) -> dict[str, Any]:
+    given = {"image": APP_IMAGE, "command": ["sh", "-c", script], **site.names, **options}
+    return run_module("release_hook", check=check, **given)
+
+
+def test_it_has_what_the_app_has_and_its_end_is_told(site: Site, tmp_path: Path) -> None:
+    options = {
+        "release": "r7",
+        "environment": {"A": 1},
+        "secrets": {"TOKEN": SECRET},
+        "volumes": [f"{tmp_path}:/data"],
+    }
+    script = 'echo "$LUMA_RELEASE $A ${LUMA_COLOR:-none}" > /data/seen; echo "for $TOKEN"; echo migrated'
+    assert run(site, script, check=True, **options)["changed"]
+    assert not (tmp_path / "seen").exists()
+
+    done = run(site, script, **options)
+    assert (tmp_path / "seen").read_text() == "r7 1 none\n"
+    assert (done["changed"], done["exit_code"], done["logs"]) == (True, 0, ["for ********", "migrated"])
+    assert done["report"] == [f"Release hook: exit 0 in {done['seconds']:.1f} s: migrated"]
+    assert site.containers() == []
+
+    with pytest.raises(Failed, match=r"exit 3 in .*\nLast 1 log lines:\n  for \*{8}$") as failed:
+        run(site, 'echo "for $TOKEN"; exit 3', **options)
+    assert (failed.value.result["exit_code"], failed.value.result["logs"]) == (3, ["for ********"])
+    assert SECRET not in json.dumps([done, failed.value.result])
+    with pytest.raises(Failed, match="not-there"):
+        run(site, "", command=["not-there"])
+    assert site.containers() == []
+
+
+def test_it_is_no_part_of_the_app_and_ends_with_its_run(site: Site) -> None:
+    """Not even where it has the labels of an image that luma has built."""
+    image = f"{site.project}-built"
+    label = f"LABEL luma.project={site.project} luma.app={site.app}"
+    docker("create", "--name", image, APP_IMAGE)
+    docker("commit", "--change", label, image, image)
+    docker("rm", image)
+    run_module("deploy_lock", **site.names, run=RUN)
+    try:
+        with ThreadPoolExecutor() as pool:
+            hook = pool.submit(run, site, GOES_ON, image=image, run=RUN["id"])
+            wait_for(lambda: site.containers() == [container(site)], "the hook does not start")
+            (app,) = run_module("app_info", project=site.project, apps=[{"name": site.app}])["apps"]
+            assert app["containers"] == []
+            assert run_module("container_logs", project=site.project, apps=[site.app])["lines"] == []
+            run_module("deploy_lock", **site.names, state="interrupted", run=RUN)
+            with pytest.raises(Failed, match="was interrupted") as failed:
+                hook.result(timeout=60)
+        assert failed.value.result["interrupted"]
+        assert site.containers() == []
+        with pytest.raises(Failed) as refused:
+            run(site, "true", run="another")
+        assert refused.value.result["locked"]
+    finally:
+        docker("rmi", image)
+
+
+def test_what_a_killed_run_left_goes_and_what_is_foreign_stays(site: Site) -> None:
+    labels = [f"luma.project={site.project}", "luma.role=release-hook", f"luma.hook-of={site.app}", "luma.app="]
+    options = [option for label in labels for option in ("--label", label)]
+    left = ["--detach", "--name", container(site), *options, APP_IMAGE, "sh", "-c"]
+    docker("run", *left, GOES_ON)
+    assert run(site, "hostname")["logs"]
+    assert site.containers() == []
+
+    docker("run", *left, "true")
+    wait_for(lambda: not site.inspect(container(site))["State"]["Running"], "it does not end")
+    assert run_module("prune", project=site.project, apps=[site.app])["containers"] == [container(site)]
+    assert site.containers() == []
+
+    docker("create", "--name", container(site), APP_IMAGE)
+    try:
+        with pytest.raises(Failed, match="belongs to nobody that luma knows"):
+            run(site, "true")
+        docker("inspect", container(site))
+    finally:
+        docker("rm", container(site))
