@@ -339,6 +339,7 @@ from ansible_collections.luma.deploy.plugins.module_utils._module import (
     run_held,
 )
 from ansible_collections.luma.deploy.plugins.module_utils._proxy import Reconciled
+from ansible_collections.luma.deploy.plugins.module_utils._release_hook import ReleaseHook
 from ansible_collections.luma.deploy.plugins.module_utils._releases import RECORD_OPTION, record_active
 from ansible_collections.luma.deploy.plugins.module_utils._routing import (
     ROUTE_OPTIONS,
@@ -365,6 +366,9 @@ def prepare(module: AnsibleModule, engine: Engine, held: Held) -> dict[str, t.An
     preparation = preparation_of(module, engine, secrets, held)
     with hidden_in_errors(secrets):
         preparation.refuse(params["force"])
+        if not module.check_mode:
+            # A run that was killed may have left it.
+            ReleaseHook(engine, app_of(params)).remove()
         routed = ensure_route(module, engine) if params["route"] else None
         prepared = preparation.run(params["force"], module.check_mode)
     if prepared.settled:

@@ -20,8 +20,9 @@ PRECEDENCE = (INTERRUPTED, INVALID_INPUT, LOCKED, UNREACHABLE, FAILED)
 
 OWN = "luma.deploy."
 BARRIER = "luma.deploy.barrier"
+HOOK = "luma.deploy.hook"
 # What these report is about the whole run, not about the host that they ran on.
-OF_THE_RUN = (BARRIER, "luma.deploy.overview", "luma.deploy.probe")
+OF_THE_RUN = (BARRIER, HOOK, "luma.deploy.overview", "luma.deploy.probe")
 # What is in a result beside the documented return values. `diff` is shown by a plan only.
 NOISE = {
     "ansible_facts", "ansible_loop_var", "attempts", "changed", "deprecations", "diff", "exception", "failed",
@@ -90,8 +91,8 @@ class Outcome:
         if self.module == BARRIER:
             # It speaks of several hosts, and names them itself.
             return message.splitlines()
-        if self.values.get("invalid_input"):
-            # No host was contacted; what is wrong may be many lines.
+        if self.values.get("invalid_input") or self.module == HOOK:
+            # It is about no host; what is wrong may be many lines.
             return [f"❌ {message}"]
         # luma's own messages say what happened; those of other modules need to be told by their task.
         task = "" if self.is_own else f"{self.task}: "

@@ -101,6 +101,10 @@ def test_what_a_killed_run_left_goes_and_what_is_foreign_stays(site: Site) -> No
     docker("run", *left, GOES_ON)
     assert run(site, "hostname")["logs"]
     assert site.containers() == []
+    docker("run", *left, GOES_ON)
+    site.prepare()
+    assert site.containers() == [f"{site.app}-blue"]
+    site.remove()
 
     docker("run", *left, "true")
     wait_for(lambda: not site.inspect(container(site))["State"]["Running"], "it does not end")

@@ -60,6 +60,8 @@ def test_a_report_is_printed_with_its_host() -> None:
 def test_what_is_about_the_whole_run_names_no_host() -> None:
     assert outcome({"report": ["📱 App: blog"]}, module="luma.deploy.overview").lines == ["📱 App: blog"]
     assert outcome({"report": ["Probe: 7 requests"]}, module="luma.deploy.probe").lines == ["Probe: 7 requests"]
+    assert outcome({"report": ["ready"]}, module="luma.deploy.hook").lines == ["ready"]
+    assert outcome({"msg": "no"}, module="luma.deploy.hook", state=State.FAILED).errors == ["❌ no"]
 
 
 def test_luma_explains_itself_and_other_modules_are_told_by_their_task() -> None:
