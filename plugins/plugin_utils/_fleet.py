@@ -194,7 +194,7 @@ class Fleet:
     def _note(self, results: Results) -> None:
         for name, result in results.items():
             self.hosts[name].lost = is_lost(result)
-            if has_failed(result):
+            if has_failed(result) and not result.get(INTERRUPTED):
                 self.hosts[name].problem = message(result)
 
 
