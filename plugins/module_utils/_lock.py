@@ -128,8 +128,9 @@ class Lock:
         self._await_steps(str(run["id"]))
         return before
 
-    def renew(self, run_id: str, lease: float | None = None) -> Holder:
-        """Gives a sign of life; raises `LumaError` where the lock is not this run's. ``lease``: from now on."""
+    def renew(self, run_id: str, lease: float = LEASE_SECONDS) -> None:
+        """Gives a sign of life, after which the run may be silent for ``lease`` seconds; raises `LumaError` where the
+        lock is not this run's."""
         with self._changing():
             holder = self.read()
             if holder is None or holder.id != run_id:
@@ -137,8 +138,7 @@ class Lock:
                 raise LumaError(f"{self.app} is not locked by this run any more: {reason}.", **facts)
             # Where the disk is full the run looks silent, and can still go back to what it found.
             with contextlib.suppress(OSError):
-                self._write(holder.run, lease or holder.lease, holder.interrupted)
-            return holder
+                self._write(holder.run, lease, holder.interrupted)
 
     def interrupt(self, run_id: str) -> bool:
         """Tells the steps of a run to end. Returns whether they had not been told."""

@@ -19,6 +19,7 @@ description:
     host's seconds since its start are counted, so that neither clocks that differ nor a clock that is set matter.
   - A lock is never taken from a run only because it is silent, since the run may be cut off from this host alone. Who
     knows that it is dead names it in O(take_over).
+  - A run that changes nothing takes the lock and releases it, too. Therefore only O(force=true) is a change.
 extends_documentation_fragment:
   - luma.deploy.engine.state
 options:
@@ -79,9 +80,10 @@ options:
     default: 0
   lease:
     description:
-      - How long the run may be silent before it counts as stale, in seconds.
-      - Without it, 60, and with O(state=renewed) what was said before.
+      - How long after this sign of life the run may be silent before it counts as stale, in seconds.
+      - For O(state=taken) and O(state=renewed).
     type: float
+    default: 60
   force:
     description: Whether to release the lock of whoever holds it, with O(state=released).
     type: bool
@@ -98,8 +100,8 @@ attributes:
     support: full
     description: Says what would be done; takes and releases nothing.
   diff_mode:
-    support: full
-    description: Shows who holds the lock, before and after.
+    support: none
+    description: There is nothing to compare.
   idempotent:
     support: full
     description: A lock that is taken or released already is left alone.
@@ -168,7 +170,7 @@ holder:
       description: The seconds since its last sign of life; at least that, where the host was started anew since.
       type: float
     lease:
-      description: How many seconds it may be silent.
+      description: How many seconds it may be silent after that sign of life.
       type: float
     stale:
       description: Whether it is silent for longer.
@@ -217,47 +219,54 @@ def taken(module: AnsibleModule, lock: Lock) -> dict[str, t.Any]:
         if before and before.id not in (run["id"], *params["take_over"]):
             raise lock.refusal(before)
     else:
-        before = lock.take(run, params["take_over"], params["wait"], params["lease"] or LEASE_SECONDS)
-    if before and before.id == run["id"]:
-        return result(lock, before.run, before.run)
-    if not before:
-        return result(lock, None, run)
+        before = lock.take(run, params["take_over"], params["wait"], params["lease"])
+    if not before or before.id == run["id"]:
+        return result(lock)
     write_audit(module, before.run, {"outcome": "died"})
-    line = f"Took over the lock of {lock.app} from a run that died: {before}"
-    return result(lock, before.run, run, previous=before.facts(), report=[line])
+    verb = "Would take over" if module.check_mode else "Took over"
+    return result(lock, before, f"{verb} the lock of {lock.app} from a run that died: {before}")
 
 
 def renewed(module: AnsibleModule, lock: Lock) -> dict[str, t.Any]:
-    params = module.params
     if not module.check_mode:
-        lock.renew(params["run"]["id"], params["lease"])
-    return result(lock, None, None)
+        lock.renew(module.params["run"]["id"], module.params["lease"])
+    return result(lock)
 
 
 def interrupted(module: AnsibleModule, lock: Lock) -> dict[str, t.Any]:
-    run_id, holder = module.params["run"]["id"], lock.read()
-    if not holder or holder.id != run_id or holder.interrupted:
-        return result(lock, None, None)
     if not module.check_mode:
-        lock.interrupt(run_id)
-    return result(lock, dict(holder.run, interrupted=False), dict(holder.run, interrupted=True))
+        lock.interrupt(module.params["run"]["id"])
+    return result(lock)
 
 
 def released(module: AnsibleModule, lock: Lock) -> dict[str, t.Any]:
     params = module.params
-    run_id = None if params["force"] else params["run"]["id"]
-    holder = lock.read()
-    previous = holder if holder and run_id in (None, holder.id) else None
-    if params["audit"] and (previous or not params["force"]):
-        given = {name: value for name, value in (params["run"] or {}).items() if value is not None}
-        write_audit(module, dict(previous.run if previous else {}, **given), params["audit"])
-    if not module.check_mode:
-        previous = lock.release(run_id)
     if params["force"]:
-        report = [f"{lock.app} is not locked" if not previous else f"Released {lock.app}, locked by {previous}"]
-    else:
-        report = []
-    return result(lock, previous.run if previous else None, None, previous=facts(previous), report=report)
+        return released_by_force(module, lock)
+    holder = lock.read()
+    previous = holder if holder and holder.id == params["run"]["id"] else None
+    if params["audit"]:
+        write_audit(module, run_of(params, previous), params["audit"])
+    if not module.check_mode:
+        lock.release(params["run"]["id"])
+    return result(lock, previous)
+
+
+def released_by_force(module: AnsibleModule, lock: Lock) -> dict[str, t.Any]:
+    params = module.params
+    previous = lock.read() if module.check_mode else lock.release(None)
+    if not previous:
+        return result(lock, None, f"{lock.app} is not locked")
+    if params["audit"]:
+        write_audit(module, run_of(params, previous), params["audit"])
+    verb = "Would release" if module.check_mode else "Released"
+    return dict(result(lock, previous, f"{verb} {lock.app}, locked by {previous}"), changed=True)
+
+
+def run_of(params: t.Mapping[str, t.Any], previous: Holder | None) -> dict[str, t.Any]:
+    """What is known of the run that releases a lock: what it says now, and has said when it took it."""
+    given = {name: value for name, value in (params["run"] or {}).items() if value is not None}
+    return dict(previous.run if previous else {}, **given)
 
 
 def write_audit(module: AnsibleModule, run: t.Mapping[str, t.Any], outcome: t.Mapping[str, t.Any]) -> None:
@@ -270,21 +279,8 @@ def write_audit(module: AnsibleModule, run: t.Mapping[str, t.Any], outcome: t.Ma
         module.warn(f"The audit log has no line about this run: {exc}")
 
 
-def result(
-    lock: Lock,
-    before: t.Mapping[str, t.Any] | None,
-    after: t.Mapping[str, t.Any] | None,
-    previous: dict[str, t.Any] | None = None,
-    report: t.Sequence[str] = (),
-) -> dict[str, t.Any]:
-    """``before`` and ``after``: the run that held the lock, and holds it, or would; for the diff."""
-    return {
-        "changed": before != after,
-        "holder": facts(lock.read()),
-        "previous": previous,
-        "report": list(report),
-        "diff": {"before": {"holder": before}, "after": {"holder": after}},
-    }
+def result(lock: Lock, previous: Holder | None = None, *report: str) -> dict[str, t.Any]:
+    return {"changed": False, "holder": facts(lock.read()), "previous": facts(previous), "report": list(report)}
 
 
 def facts(holder: Holder | None) -> dict[str, t.Any] | None:
@@ -304,7 +300,7 @@ def main() -> None:
             "run": {"type": "dict", "options": RUN_FIELDS},
             "take_over": {"type": "list", "elements": "str", "default": []},
             "wait": {"type": "float", "default": 0},
-            "lease": {"type": "float"},
+            "lease": {"type": "float", "default": LEASE_SECONDS},
             "force": {"type": "bool", "default": False},
             "audit": {"type": "dict"},
         },

@@ -24,6 +24,8 @@ from ansible_collections.luma.deploy.plugins.module_utils._images import chain_i
 
 #: What both modules are told about the host's engine.
 ENGINE_OPTIONS = ("docker_host", "engine_timeout")
+#: How long sending an image may take until the run that does it counts as silent, in seconds.
+SENDING_SECONDS = 900
 
 #: An archive is sent in parts of at least this many bytes, in at most `PARTS` of them; each is a line of progress.
 PART_BYTES = 16_000_000
@@ -55,9 +57,22 @@ class WithImage(ActionBase):
         result: dict[str, Any] = self._execute_module(module_args=arguments, task_vars=task_vars)
         while (name := result.get("missing_image", "")) and name not in sent and (image := local_image(name)):
             sent.add(name)
+            kept = self._keep_lock(task_vars)
+            if kept.get("failed"):
+                return kept
             report += self._send_image(name, image["Id"], result["layers"], task_vars)
             result = self._execute_module(module_args=arguments, task_vars=task_vars)
         return result | {"report": report + result.get("report", [])} if report else result
+
+    def _keep_lock(self, task_vars: dict[str, Any]) -> dict[str, Any]:
+        """Meanwhile no module gives a sign of life on the host."""
+        given = self._task.args
+        if not given.get("run"):
+            return {}
+        options = {key: given[key] for key in ("project", "app", "state_dir") if key in given}
+        options |= {"state": "renewed", "run": {"id": given["run"]}, "lease": SENDING_SECONDS}
+        result: dict[str, Any] = self._execute_module("luma.deploy.deploy_lock", options, task_vars=task_vars)
+        return result
 
     def _send_image(self, name: str, image_id: str, known: Collection[str], task_vars: dict[str, Any]) -> list[str]:
         """Sends an image, without the layers that the host is ``known`` to have, and has it loaded there. Returns the

@@ -59,7 +59,7 @@ def result_of(failing: Callable[[], Any]) -> dict[str, Any]:
 
 
 def test_only_the_run_that_holds_the_lock_changes_an_app(site: LockedSite) -> None:
-    assert site.lock("one", "taken")["changed"]
+    assert site.lock("one", "taken")["holder"]["id"] == "one"
     assert site.prepare(**site.of("two"), check=True)["changed"]
     assert result_of(lambda: site.prepare(**site.of("two")))["holder"]["id"] == "one"
     assert site.containers() == []

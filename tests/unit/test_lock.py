@@ -183,6 +183,9 @@ def test_it_is_stale_once_its_holder_was_silent_for_longer_than_its_lease(lock: 
     lock.renew("mine", lease=300)
     clock.uptime += 299
     assert not found(lock).stale
+    lock.renew("mine")
+    clock.uptime += 61
+    assert found(lock).stale
 
 
 def test_a_stale_one_is_taken_from_its_holder_only_by_who_knows_that_it_is_dead(lock: Lock, clock: Clock) -> None:
