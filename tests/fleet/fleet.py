@@ -49,6 +49,9 @@ SSH = {
 }
 """As in ansible.cfg, but quicker to find out that a host says nothing."""
 
+RATE = ("--rate", "60", "--keep-alive", "4", "--new-connection", "2")
+"""Requests a second to each server, and the clients that send them: the machine has to carry all of it."""
+
 FOREIGN = "foreign"
 """A container and a network on each server that are not luma's."""
 
@@ -170,6 +173,9 @@ class Fleet:
         }
         self.host_variables: dict[str, dict[str, Any]] = {}
         """Variables of the inventory's hosts, beside those that tell how to reach them."""
+        self.release = ""
+        """The one that luma.yml describes."""
+        self._foreign = {name: self._state_of_foreign(name) for name in servers}
         self._runs = 0
 
     # As a user does it
@@ -181,6 +187,7 @@ class Fleet:
 
         It goes to these hosts of the inventory; to all of them where none is given.
         """
+        self.release = release
         app = {
             **self.app,
             "servers": list(hosts or self.servers),
@@ -212,9 +219,16 @@ class Fleet:
         """Where the proxy of that server listens on this machine."""
         return f"http://127.0.0.1:{self.servers[name].port(80)}"
 
-    def traffic(self, name: str, folder: Path, *options: str) -> Traffic:
-        """Traffic to the app through the proxy of that server."""
-        return Traffic(self.url(name), self.host, folder, *options)
+    @contextlib.contextmanager
+    def traffic(self, folder: Path, *options: str) -> Iterator[dict[str, Traffic]]:
+        """Traffic to the app through every proxy; `folder` is for the reports, `options` are the client's."""
+        with contextlib.ExitStack() as stack:
+            clients = {}
+            for name in self.servers:
+                (folder / name).mkdir()
+                client = Traffic(self.url(name), self.host, folder / name, *RATE, *options)
+                clients[name] = stack.enter_context(client)
+            yield clients
 
     # What is there
 
@@ -244,7 +258,18 @@ class Fleet:
         find = "cd /var/lib/luma && find locks -name '*.json'; find detached -type f"
         return [*idle, *self.servers[name].run(f"({find}) 2>/dev/null || true").split()]
 
-    def foreign(self, name: str) -> str:
-        """What is on that server and not luma's; it stays the same."""
+    def shortcomings(self) -> list[str]:
+        """What is not as it has to be after a deployment of the release that luma.yml describes."""
+        found = []
+        for name in self.servers:
+            if (served := self.served(name)) != self.release:
+                found.append(f"{name} serves {served or 'nothing'}, not {self.release}")
+            if left := self.leftovers(name):
+                found.append(f"{name} has {', '.join(left)} left over")
+            if (state := self._state_of_foreign(name)) != self._foreign[name]:
+                found.append(f"what is foreign on {name} was {self._foreign[name]} and is {state}")
+        return found
+
+    def _state_of_foreign(self, name: str) -> str:
         state = "{{.Id}} {{.State.Running}} {{range $name, $_ := .NetworkSettings.Networks}}{{$name}} {{end}}"
         return self.servers[name].run(f"docker inspect --format '{state}' {FOREIGN}")
