@@ -220,10 +220,11 @@ class Preparation:
         self.engine.ensure_network(self.app.network, {LABEL_PROJECT: self.app.project})
         self._clear(view, color)
         cleared = time.monotonic()
-        addresses = self.engine.free_addresses(self.app.project, self.app.network)
-        replicas = [(number, next(addresses, "")) for number in range(1, self.wanted.replicas + 1)]
         try:
-            in_parallel(lambda replica: self._start(color, *replica, release), replicas)
+            with self.engine.free_addresses(self.app.project, self.app.network) as addresses:
+                replicas = [(number, next(addresses, "")) for number in range(1, self.wanted.replicas + 1)]
+                in_parallel(lambda replica: self._create(color, *replica, release), replicas)
+            in_parallel(self.engine.start, self._names(color))
             started = time.monotonic()
             verdicts = self._wait(self._names(color), deadline)
             self.held.stop_where_lost(f"The preparation of {self.app.name}")
@@ -253,12 +254,11 @@ class Preparation:
             Switch(self.engine, self.proxy, self.app, view.active).run()
         retire(self.engine, self.proxy, self.app, color, self.drain_timeout, self.wanted.stop_timeout)
 
-    def _start(self, color: str, number: int, address: str, release: str) -> None:
+    def _create(self, color: str, number: int, address: str, release: str) -> None:
         wanted = self.wanted
-        name = self.app.container_name(color, number, wanted.replicas)
         published = port_bindings(wanted.ports)
         self.engine.create(
-            name,
+            self.app.container_name(color, number, wanted.replicas),
             wanted.image,
             self.app.network,
             labels={
@@ -276,7 +276,6 @@ class Preparation:
             ports=[tuple(port.split("/")) for port in published],
             host={"binds": list(wanted.volumes), "port_bindings": published},
         )
-        self.engine.start(name)
 
     def _wait(self, names: t.Sequence[str], deadline: float) -> list[Verdict]:
         """Waits for all replicas at once; the first that fails ends the wait for the others, and so does the loss of

@@ -37,6 +37,7 @@ from ansible_collections.luma.deploy.plugins.module_utils._images import (
     name_of_other_id,
     refusal,
 )
+from ansible_collections.luma.deploy.plugins.module_utils._state import exclusive
 
 LABEL_PROJECT = "luma.project"
 LABEL_APP = "luma.app"
@@ -397,18 +398,25 @@ class Engine:
             taken=frozenset(c["IPv4Address"].partition("/")[0] for c in attached),
         )
 
-    def free_addresses(self, project: str, network: str) -> t.Iterator[str]:
+    @contextlib.contextmanager
+    def free_addresses(self, project: str, network: str) -> t.Iterator[t.Iterator[str]]:
         """Addresses for containers of a project that ask for theirs at every start; none where the network does not
-        keep addresses.
+        keep addresses. Until the end nobody else of luma's chooses: by then the containers have to be created, else
+        the start of one fails.
 
         Docker gives the lowest free address to whoever asks for none: after a reboot that could be one of these, whose
         container then would not start. So they are of the subnet's upper half; and in no order, so that an address is
         seldom used again by a container that somebody takes for another one.
         """
+        with exclusive(self.detached.folder):
+            yield self._free_addresses(project, network)
+
+    def _free_addresses(self, project: str, network: str) -> t.Iterator[str]:
         found = self.network(network)
         if found is None or not found.keeps_addresses:
             return iter(())
         taken = found.taken | {c.fixed_address for c in self._labelled([f"{LABEL_PROJECT}={project}"], network)}
+        taken |= self.detached.addresses()
         subnet = ipaddress.ip_network(found.subnet)
         upper_half = (str(subnet[number]) for number in range(subnet.num_addresses // 2, subnet.num_addresses - 1))
         free = [address for address in upper_half if address not in taken]
@@ -420,12 +428,20 @@ class Engine:
         the engine accepts. Returns whether it did."""
         if self.network(name) is not None:
             return False
+        with exclusive(self.detached.folder):
+            # Engines make two networks of one name where they are asked at the same time.
+            if self.network(name) is None:
+                self._create_network(name, labels)
+                return True
+        return False
+
+    def _create_network(self, name: str, labels: t.Mapping[str, str]) -> None:
         last = ""
         for subnet in ipaddress.ip_network(SUBNET_POOL).subnets(new_prefix=SUBNET_PREFIX):
             pool = docker.types.IPAMConfig(pool_configs=[docker.types.IPAMPool(subnet=str(subnet))])
             try:
                 self.client.create_network(name, driver="bridge", ipam=pool, labels=dict(labels), check_duplicate=True)
-                return True
+                return
             except docker.errors.APIError as exc:
                 last = explanation(exc)
                 if "overlap" not in last.lower():
@@ -466,7 +482,7 @@ class Engine:
 
 class DetachedAddresses:
     """The addresses of containers that are detached for a moment, one small file each, so that the run after a
-    killed one can give them back."""
+    killed one can give them back. Who chooses a new address locks the folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -480,6 +496,10 @@ class DetachedAddresses:
             return (self.folder / container).read_text(encoding="ascii")
         except OSError:
             return ""
+
+    def addresses(self) -> set[str]:
+        found = (self.recall(file.name) for file in self.folder.glob("*"))
+        return {address for address in found if address}
 
     def forget(self, container: str) -> None:
         with contextlib.suppress(OSError):

@@ -132,9 +132,8 @@ def bring_up(
     images = in_parallel(image, services)
     if services and not check_mode:
         engine.ensure_network(network_name, {LABEL_PROJECT: project})
-    addresses = engine.free_addresses(project, network_name)
     upkeeps = [
-        Upkeep(engine, service, network_name, found_image, next(addresses, ""), replacing, check_mode)
+        Upkeep(engine, service, network_name, found_image, replacing, check_mode)
         for service, found_image in zip(services, images)
     ]
 
@@ -174,7 +173,7 @@ def _refuse_foreign_names(engine: Engine, service: Service, network: str) -> Non
 
 class Upkeep:
     """One service on one host, in one run. ``image`` is the inspect result of its image, None where the host lacks
-    it; ``address`` is a free one."""
+    it."""
 
     def __init__(
         self,
@@ -182,7 +181,6 @@ class Upkeep:
         service: Service,
         network: str,
         image: t.Mapping[str, t.Any] | None,
-        address: str = "",
         replacing: bool = True,
         check_mode: bool = False,
     ) -> None:
@@ -190,7 +188,6 @@ class Upkeep:
         self.service = service
         self.network = network
         self.image = image
-        self.address = address
         self.replacing = replacing
         self.check_mode = check_mode
         self.outcome = Outcome(service.name, service.container_name, image=image["Id"] if image else "")
@@ -274,7 +271,7 @@ class Upkeep:
         if self.check_mode:
             return
         name = self.service.container_name
-        self._make(name, self.address, self.service.volumes)
+        self._make(name, self.service.volumes)
         try:
             self.engine.start(name)
             self._require(self._wait(name))
@@ -293,7 +290,7 @@ class Upkeep:
         if self.check_mode:
             return
         binds, left = inherited_volumes(self.engine.description(old.id), self.service.volumes)
-        self._make(self.service.new_name, old.fixed_address or self.address, binds)
+        self._make(self.service.new_name, binds, old.fixed_address)
         began = time.monotonic()
         try:
             stopped = stop(self.engine, old, self.service.stop_timeout)
@@ -326,23 +323,25 @@ class Upkeep:
 
     # --- containers ---------------------------------------------------------------------------------------------
 
-    def _make(self, name: str, address: str, binds: t.Sequence[str]) -> None:
-        """Creates a container that Docker does not start again by itself: one that fails shows how it ended."""
+    def _make(self, name: str, binds: t.Sequence[str], address: str = "") -> None:
+        """Creates a container that Docker does not start again by itself: one that fails shows how it ended. Without
+        an ``address`` it gets a free one."""
         service = self.service
         published = port_bindings(service.ports)
-        self.engine.create(
-            name,
-            service.image,
-            self.network,
-            labels=dict(service.owner, **{LABEL_CONFIG_HASH: service.config_hash}),
-            aliases=[service.name],
-            address=address,
-            command=service.command,
-            environment=dict(service.environment),
-            stop_timeout=round(service.stop_timeout),
-            ports=[tuple(port.split("/")) for port in published],
-            host={"binds": list(binds), "port_bindings": published},
-        )
+        with self.engine.free_addresses(service.project, self.network) as addresses:
+            self.engine.create(
+                name,
+                service.image,
+                self.network,
+                labels=dict(service.owner, **{LABEL_CONFIG_HASH: service.config_hash}),
+                aliases=[service.name],
+                address=address or next(addresses, ""),
+                command=service.command,
+                environment=dict(service.environment),
+                stop_timeout=round(service.stop_timeout),
+                ports=[tuple(port.split("/")) for port in published],
+                host={"binds": list(binds), "port_bindings": published},
+            )
 
     def _discard(self, name: str, volumes: bool = True) -> None:
         """Removes a container that is given up, stopped first where it runs: it may be at work on the data."""

@@ -198,8 +198,10 @@ failures:
   returned: when a container failed
 """
 
+import contextlib
 import typing as t
 from dataclasses import asdict
+from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.luma.deploy.plugins.module_utils._containers import short_id
@@ -220,6 +222,7 @@ from ansible_collections.luma.deploy.plugins.module_utils._services import (
     left_over,
     refuse_names_of_new_containers,
 )
+from ansible_collections.luma.deploy.plugins.module_utils._state import exclusive
 
 
 def up(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:
@@ -227,7 +230,10 @@ def up(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:
     values = {f"{service}.{name}": value for service, found in secrets.items() for name, value in found.items()}
     with hidden_in_errors(values):
         services = [service_of(module.params, options, secrets) for options in module.params["services"]]
-        return bring_all_up(module, engine, services)
+        # A run that deploys another app of the project brings up the same services.
+        folder = Path(module.params["state_dir"], "services", module.params["project"])
+        with contextlib.nullcontext() if module.check_mode else exclusive(folder):
+            return bring_all_up(module, engine, services)
 
 
 def service_of(

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,6 +19,7 @@ from ansible_collections.luma.deploy.plugins.module_utils._engine import (
     LABEL_PROJECT,
     LABEL_SERVICE,
     Container,
+    DetachedAddresses,
     Engine,
     Network,
 )
@@ -70,6 +71,13 @@ class FakeEngine(Engine):
     health: str = ""
     stopped: list[tuple[str, float]] = field(default_factory=list)
     absent_images: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.detached = DetachedAddresses(Path("/nowhere"))
+
+    @contextlib.contextmanager
+    def free_addresses(self, project: str, network: str) -> Iterator[Iterator[str]]:
+        yield self._free_addresses(project, network)
 
     def change(self) -> None:
         running = [c.labels[LABEL_SERVICE] for c in self.services("", "") if c.running]
