@@ -44,7 +44,7 @@ class ActionModule(ActionBase):
         _validation, options = self.validate_argument_spec(OPTIONS)
         name, command = options["name"], shlex.join(options["command"])
         if self._task.check_mode:
-            return result | {"changed": True, "report": [f"Hook {name} would be run: {command}"]}
+            return result | {"changed": False, "report": [f"Hook {name} would be run: {command}"]}
         environment = {key: str(value) for key, value in options["environment"].items()}
         stop = Stop(self, options["lock"], task_vars or {})
         try:
