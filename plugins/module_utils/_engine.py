@@ -143,6 +143,15 @@ def explanation(exc: Exception) -> str:
     return str(getattr(exc, "explanation", None) or exc).strip()
 
 
+def failure(what: str, exc: Exception) -> LumaError:
+    """The error of a request; ``what`` was to be done ("start container blog-green-1"). ``unreachable_engine`` where
+    the engine has stopped since it was connected to."""
+    if isinstance(exc, requests.exceptions.ConnectionError):
+        message = f"Could not {what}: the Docker engine does not answer any more: {explanation(exc)}"
+        return LumaError(message, unreachable_engine=True)
+    return LumaError(f"Could not {what}: {explanation(exc)}")
+
+
 class Engine:
     """The calls that luma makes to one Docker engine. Every method raises `LumaError` with the engine's words.
 
@@ -173,11 +182,11 @@ class Engine:
         return other
 
     def call(self, what: str, function: t.Callable[..., R], *args: t.Any, **kwargs: t.Any) -> R:
-        """Makes one request; ``what`` ("start container blog-green-1") begins the error message."""
+        """Makes one request; for ``what`` see `failure`."""
         try:
             return function(*args, **kwargs)
         except (docker.errors.DockerException, requests.exceptions.RequestException) as exc:
-            raise LumaError(f"Could not {what}: {explanation(exc)}") from exc
+            raise failure(what, exc) from exc
 
     def _inspect(self, kind: str, function: t.Callable[[str], dict[str, t.Any]], name: str) -> dict[str, t.Any] | None:
         """What the engine knows of one thing, or None where there is none of that name."""
@@ -186,7 +195,7 @@ class Engine:
         except docker.errors.NotFound:
             return None
         except (docker.errors.DockerException, requests.exceptions.RequestException) as exc:
-            raise LumaError(f"Could not inspect {kind} {name}: {explanation(exc)}") from exc
+            raise failure(f"inspect {kind} {name}", exc) from exc
 
     # --- containers ---------------------------------------------------------------------------------------------
 
@@ -292,7 +301,7 @@ class Engine:
         except (docker.errors.DockerException, requests.exceptions.RequestException) as exc:
             # 409: somebody else, or the engine after a restart, is removing it already.
             if "already in progress" not in explanation(exc):
-                raise LumaError(f"Could not remove container {name}: {explanation(exc)}") from exc
+                raise failure(f"remove container {name}", exc) from exc
 
     def logs(self, name: str, lines: int = 20) -> list[str]:
         """The last lines that the container wrote; what cannot be read is said in their place."""
