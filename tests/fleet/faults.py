@@ -39,7 +39,7 @@ def kill_proxy(server: Server) -> None:
 
 LOST = (
     Fault("server killed", Server.kill, Server.start, "cannot be reached"),
-    Fault("engine stopped", Server.stop_engine, Server.start_engine, "no docker engine answers"),
+    Fault("engine stopped", Server.stop_engine, Server.start_engine, "docker engine"),
     Fault("network cut", cut_network, join_network, "cannot be reached"),
 )
 """After these the server, or its engine, is out of reach."""
