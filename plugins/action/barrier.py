@@ -17,7 +17,7 @@ ARGUMENTS = {
     "phase": {
         "type": "str",
         "required": True,
-        "choices": ["services", "lock", "lock_again", "prepare", "switch", "bake", "retire", "undo", "end"],
+        "choices": ["services", "lock", "lock_again", "prepare", "release", "switch", "bake", "retire", "undo", "end"],
     },
     "app": {"type": "dict", "required": True},
     "ledger": {"type": "dict", "default": {}},
@@ -49,7 +49,7 @@ class ActionModule(ActionBase):
         except Undo as exc:
             marker = INTERRUPTED if interrupted else exc.marker
             facts |= {"failed": True, "msg": str(exc)} | ({marker: True} if marker else {})
-        return result | facts | {"hosts": fleet.as_dict(), "first": next(iter(fleet.up), "")}
+        return result | facts | {"hosts": fleet.as_dict(), "first": fleet.first}
 
 
 def registered(hostvars: Any, fleet: Fleet, name: str) -> Results:
@@ -67,6 +67,9 @@ def after(phase: str, fleet: Fleet, ledger: dict[str, Any], results: list[Result
             return {"waves": fleet.prepare(*results)}
         case "switch":
             fleet.switch(*results)
+        case "release":
+            fleet.release(*results)
+            return {"waves": ledger["waves"]}
         case "bake" | "services":
             fleet.require_all(*results)
         case "retire":

@@ -29,13 +29,14 @@ options:
       - The phase that has just ended.
       - V(services) takes the results of M(luma.deploy.service_container); O(app) then only names the hosts.
       - V(lock) and V(lock_again) take the results of M(luma.deploy.deploy_lock), V(prepare) those of
-        M(luma.deploy.bluegreen_container), V(switch) those of M(luma.deploy.network_alias_switch), V(bake) those of
-        M(luma.deploy.bake), and V(retire) those of M(luma.deploy.graceful_shutdown), which never fails the transaction.
+        M(luma.deploy.bluegreen_container), V(release) those of M(luma.deploy.release_hook), V(switch)
+        those of M(luma.deploy.network_alias_switch), V(bake) those of M(luma.deploy.bake), and V(retire) those of
+        M(luma.deploy.graceful_shutdown), which never fails the transaction.
       - V(undo) takes those of M(luma.deploy.network_alias_switch), which has gone back, and of
         M(luma.deploy.bluegreen_container), which has removed what was prepared.
       - V(end) takes those of M(luma.deploy.probe) and of M(luma.deploy.hook), reports, and fails where the run did.
     type: str
-    choices: [services, lock, lock_again, prepare, switch, bake, retire, undo, end]
+    choices: [services, lock, lock_again, prepare, release, switch, bake, retire, undo, end]
     required: true
   app:
     description: The app, as M(luma.deploy.project) returns it.
@@ -137,7 +138,7 @@ hosts:
       description: See RV(luma.deploy.network_alias_switch#module:slot_colors).
       type: dict
 first:
-  description: The first host that takes part.
+  description: The first host that takes part, and was not out of reach at the last attempt.
   type: str
   returned: always
 contest:

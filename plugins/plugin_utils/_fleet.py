@@ -29,7 +29,7 @@ OLD = "old"
 NEW = "new"
 UNKNOWN = "unknown"
 
-TOOK_NO_PART = {"failed": True, "msg": "took no part, since an earlier task failed"}
+TOOK_NO_PART: Result = {"failed": True, "msg": "took no part, since an earlier task failed"}
 
 #: How long the run that has the first host's lock waits for one that is about to give back the others', in seconds.
 LOCK_WAIT = 20
@@ -122,6 +122,11 @@ class Fleet:
         """The hosts that take part."""
         return self.those(lambda host: not host.skipped)
 
+    @property
+    def first(self) -> str:
+        """The first host that takes part and, at the last attempt, answered."""
+        return next(iter(self.those(lambda host: not host.skipped and not host.lost)), self.up[0])
+
     # --- phases -------------------------------------------------------------------------------------------------
 
     def lock(self, results: Results, again: bool = False) -> Contest:
@@ -156,6 +161,11 @@ class Fleet:
         self.require_all(results)
         return waves(self.those(lambda host: host.prepared and not host.skipped), self.app["deploy"])
 
+    def release(self, results: Results) -> None:
+        """The hook has to have succeeded; no other host can take the place of the one that it ran on."""
+        self._note(results)
+        self._raise_for(results)
+
     def switch(self, results: Results) -> None:
         """Every host of a wave has to serve the new color."""
         for name, result in results.items():
@@ -186,9 +196,14 @@ class Fleet:
         if len(skipped) <= self.app["deploy"]["max_unavailable_hosts"] and len(skipped) < len(self.hosts):
             for name in lost:
                 self.hosts[name].skipped = True
-        failed = {name: result for name, result in results.items() if has_failed(result) and name in self.up}
+        self._raise_for({name: result for name, result in results.items() if name in self.up})
+
+    @staticmethod
+    def _raise_for(results: Results) -> None:
+        failed = {name: result for name, result in results.items() if has_failed(result)}
         if failed:
-            marker = UNREACHABLE if lost.intersection(failed) else LOCKED if any_has(failed, LOCKED) else ""
+            lost = any(map(is_lost, failed.values()))
+            marker = UNREACHABLE if lost else LOCKED if any_has(failed, LOCKED) else ""
             raise Undo((line(name, result) for name, result in failed.items()), marker)
 
     def _note(self, results: Results) -> None:

@@ -99,6 +99,14 @@ def test_nothing_to_do_says_nothing_more() -> None:
     assert conclusion(fleet, UNCHANGED, COMMAND, {}, {}) == {}
 
 
+@pytest.mark.parametrize("result", [BROKEN, GONE])
+def test_a_release_hook_that_fails_ends_the_run_also_where_hosts_may_be_down(result: dict[str, Any]) -> None:
+    fleet = fleet_of(max_unavailable_hosts=1)
+    fleet.prepare(on_all(fleet, prepared()))
+    with pytest.raises(Undo):
+        fleet.release({"web1": result})
+
+
 def test_hosts_switch_in_waves_and_those_that_are_level_have_no_part() -> None:
     fleet = fleet_of(canary=1, batch=1)
     assert fleet.prepare(on_all(fleet, prepared(), web1=SETTLED)) == [["web2"], ["web3"]]
