@@ -172,7 +172,11 @@ class Traffic:
 
     def __init__(self, url: str, host: str, folder: Path, *options: str) -> None:
         self.path = folder / "report"
-        self.command = [sys.executable, "-m", "plugin_utils._traffic", "--url", url, "--host", host, *options]
+        self.command = [
+            # It ends with the tests, where they are killed, too.
+            *(sys.executable, "-m", "plugin_utils._traffic", "--parent", str(os.getpid())),
+            *("--url", url, "--host", host, *options),
+        ]
 
     def __enter__(self) -> Traffic:
         with self.path.open("w") as report:
