@@ -42,7 +42,7 @@ def run(site: Site, script: str, *, check: bool = False, **options: Any) -> dict
 
 
 def test_it_has_what_the_app_has_and_its_end_is_told(site: Site, tmp_path: Path) -> None:
-    options = {
+    options: dict[str, Any] = {
         "release": "r7",
         "environment": {"A": 1},
         "secrets": {"TOKEN": SECRET},

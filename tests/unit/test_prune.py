@@ -64,7 +64,7 @@ class Site(FakeEngine):
         self.host.containers[name] = replace(self.host.containers[name], **facts)
 
     def _rows(self, filters: dict[str, list[str]], **_options: Any) -> list[dict[str, Any]]:
-        rows = [
+        rows: list[dict[str, Any]] = [
             {
                 "Id": c.id,
                 "Names": ["/" + c.name],
