@@ -140,7 +140,9 @@ class Fleet:
         self.require_all({name: result for name, result in results.items() if name not in refusals})
         if not refusals:
             return Contest()
-        contest = None if again else Contest.of({name: r["holder"] for name, r in refusals.items()}, self.up[0])
+        holders = {name: result["holder"] for name, result in refusals.items() if result.get("holder")}
+        # Without a holder it is a step that a dead run has left at work.
+        contest = None if again or len(holders) < len(refusals) else Contest.of(holders, self.up[0])
         if contest is None:
             raise Undo((line(name, result) for name, result in refusals.items()), LOCKED)
         return contest

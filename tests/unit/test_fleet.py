@@ -294,6 +294,13 @@ def test_who_waited_in_vain_gives_way() -> None:
     assert [host.locked for host in fleet.hosts.values()] == [True, True, False]
 
 
+def test_a_step_that_a_dead_run_has_left_at_work_is_given_way() -> None:
+    fleet = fleet_of()
+    with pytest.raises(Undo) as raised:
+        fleet.lock(on_all(fleet, OK, web2={"failed": True, "locked": True, "msg": "A step is still at work"}))
+    assert raised.value.marker == LOCKED
+
+
 def test_a_run_that_is_silent_everywhere_is_taken_over() -> None:
     fleet = fleet_of()
     assert fleet.lock(on_all(fleet, held_by(stale=True))) == Contest(["web1", "web2", "web3"], ["other"], 0)
