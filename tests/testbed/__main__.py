@@ -16,9 +16,11 @@ def main() -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     create = commands.add_parser("create", help="start a server, and print its inventory variables as JSON")
     load = commands.add_parser("load", help="copy images from this machine's engine into the server's")
+    kill = commands.add_parser("kill", help="cut the server's power")
+    start = commands.add_parser("start", help="boot the server after its power was cut")
     reboot = commands.add_parser("reboot", help="cut the server's power and boot it again")
     remove = commands.add_parser("remove", help="remove the server, and all that is on it")
-    for command in (create, load, reboot, remove):
+    for command in (create, load, kill, start, reboot, remove):
         command.add_argument("name")
     create.add_argument("--engine", choices=ENGINES, default="26.1")
     load.add_argument("images", nargs="+")
@@ -31,6 +33,10 @@ def main() -> None:
             print(json.dumps(server.inventory_vars))
         case "load":
             server.load_images(*arguments.images)
+        case "kill":
+            server.kill()
+        case "start":
+            server.start()
         case "reboot":
             server.kill()
             server.start()
