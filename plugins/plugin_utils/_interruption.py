@@ -14,6 +14,7 @@ import contextlib
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 from types import FrameType
 
@@ -23,6 +24,8 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 MESSAGE = "Ctrl-C: the step in hand is finished or undone, then the lock is released. Once more to break off at once.\n"
 #: On a terminal: takes back the ^C that it has drawn at the start of an empty line.
 START_OF_LINE = "\r"
+#: Signals within so many seconds are one: a process group gets it, and bin/luma, which is in it, passes it on.
+TOGETHER = 0.5
 
 
 def requested() -> bool:
@@ -32,25 +35,39 @@ def requested() -> bool:
 
 def catch() -> None:
     """From now on the first signal of the main process is a wish. To be called there, as often as one likes."""
-    if requested() or signal.getsignal(signal.SIGINT) is _note:
-        return
-    for number in SIGNALS:
-        _earlier[number] = signal.signal(number, _note)
-
-
-#: What Ansible itself does at a signal.
-_earlier: dict[int, signal._HANDLER] = {}
+    if _Catcher.current is None:
+        _Catcher.current = _Catcher()
 
 
 def _wish() -> Path:
     return Path(constants.DEFAULT_LOCAL_TMP, "interrupted")
 
 
-def _note(number: int, frame: FrameType | None) -> None:
-    _wish().touch()
-    for each, handler in _earlier.items():
-        signal.signal(each, handler)
-    start = START_OF_LINE if sys.stderr.isatty() else ""
-    # Past Python's own buffer, which the signal may have interrupted; and whoever read it may be gone.
-    with contextlib.suppress(OSError):
-        os.write(sys.stderr.fileno(), (start + MESSAGE).encode())
+class _Catcher:
+    """Has the signals until the second one."""
+
+    current: _Catcher | None = None
+
+    def __init__(self) -> None:
+        self.process = os.getpid()
+        self.noted_at = 0.0
+        self.earlier = {number: signal.signal(number, self.catch) for number in SIGNALS}
+
+    def catch(self, number: int, _frame: FrameType | None) -> None:
+        if os.getpid() != self.process:
+            # A worker that is just being forked: it has no handler of its own yet.
+            return
+        if not self.noted_at:
+            self.noted_at = time.monotonic()
+            self.note()
+        elif time.monotonic() - self.noted_at > TOGETHER:
+            for each, handler in self.earlier.items():
+                signal.signal(each, handler)
+            os.kill(self.process, number)
+
+    def note(self) -> None:
+        _wish().touch()
+        start = START_OF_LINE if sys.stderr.isatty() else ""
+        # Past Python's own buffer, which the signal may have interrupted; and whoever read it may be gone.
+        with contextlib.suppress(OSError):
+            os.write(sys.stderr.fileno(), (start + MESSAGE).encode())

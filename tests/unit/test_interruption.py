@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +22,7 @@ from ansible_collections.luma.deploy.plugins.plugin_utils._outcome_callback impo
 def ansible(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[list[int]]:
     """The signals that Ansible itself got, by its own handler."""
     monkeypatch.setattr(constants, "DEFAULT_LOCAL_TMP", str(tmp_path))
+    monkeypatch.setattr(_interruption._Catcher, "current", None)
     got: list[int] = []
     earlier = {each: signal.signal(each, lambda number, _frame: got.append(number)) for each in _interruption.SIGNALS}
     yield got
@@ -31,8 +33,9 @@ def ansible(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[list[in
 @pytest.mark.parametrize("second", _interruption.SIGNALS)
 @pytest.mark.parametrize("first", _interruption.SIGNALS)
 def test_the_first_signal_is_a_wish_and_the_second_one_is_ansibles(
-    ansible: list[int], capfd: pytest.CaptureFixture[str], first: int, second: int
+    ansible: list[int], capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, first: int, second: int
 ) -> None:
+    monkeypatch.setattr(_interruption, "TOGETHER", 0)
     # Both callbacks do, for each app.
     _interruption.catch()
     _interruption.catch()
@@ -43,6 +46,24 @@ def test_the_first_signal_is_a_wish_and_the_second_one_is_ansibles(
     _interruption.catch()
     signal.raise_signal(second)
     assert ansible == [second]
+
+
+def test_a_signal_that_comes_twice_at_once_is_one(ansible: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_interruption, "TOGETHER", 1000)
+    _interruption.catch()
+    signal.raise_signal(signal.SIGTERM)
+    signal.raise_signal(signal.SIGTERM)
+    assert (_interruption.requested(), ansible) == (True, [])
+
+
+def test_a_process_that_is_just_forked_does_nothing(ansible: list[int]) -> None:
+    _interruption.catch()
+    child = os.fork()
+    if child == 0:
+        signal.raise_signal(signal.SIGINT)
+        os._exit(_interruption.requested())
+    assert os.waitpid(child, 0)[1] == 0
+    assert ansible == []
 
 
 @pytest.mark.parametrize(
