@@ -11,6 +11,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.luma.deploy.plugins.plugin_utils._rollback import (
     CannotRollBack,
     InvalidChoice,
+    NoHostAnswers,
     in_words,
     spec_of,
     target,
@@ -40,5 +41,7 @@ class ActionModule(ActionBase):
                 return result
             release = target(app, arguments["release"], arguments["found"])
         except CannotRollBack as exc:
-            return result | {"failed": True, "invalid_input": isinstance(exc, InvalidChoice), "msg": str(exc)}
+            kind = {"invalid_input": InvalidChoice, "unreachable_engine": NoHostAnswers}
+            markers = {marker: isinstance(exc, error) for marker, error in kind.items()}
+            return result | {"failed": True, "msg": str(exc)} | markers
         return result | {"app_spec": spec_of(release, app), "report": [in_words(release, app["name"])]}

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -21,6 +22,10 @@ class InvalidChoice(CannotRollBack):
     """Why the input is wrong; nothing was contacted."""
 
 
+class NoHostAnswers(CannotRollBack):
+    """None of the hosts, or their engines, can be reached."""
+
+
 def the_app(apps: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
     """The one app that is rolled back."""
     if len(apps) != 1:
@@ -33,39 +38,60 @@ def target(app: Mapping[str, Any], wanted: str, found: Mapping[str, Mapping[str,
     """The release to bring back, the same on all hosts: the ``wanted`` one, or with an empty name the previous one.
 
     The previous one is the newest that does not serve. Since a release that serves again becomes the newest, a second
-    rollback returns to where the first one began.
+    rollback returns to where the first one began. A host that was down for a while may know another one: what most
+    hosts would go back to is chosen, where all have it. Hosts that cannot be reached are not asked; whether they may be
+    missing is for the deployment to say.
     """
-    choices: dict[str, Release] = {}
-    for host, result in found.items():
-        known = next(each for each in result["apps"] if each["name"] == app["name"])
-        if known["problem"]:
-            raise CannotRollBack(f"{host}: {known['problem']}")
-        choices[host] = _choose(app["name"], wanted, known["releases"], host)
-    first = next(iter(choices.values()))
-    if any(_essence(choice) != _essence(first) for choice in choices.values()):
-        each = ", ".join(f"{choice['release']} on {host}" for host, choice in choices.items())
+    known = {host: _releases(app["name"], host, result) for host, result in found.items() if not _is_lost(result)}
+    choices = {host: _choose(app["name"], wanted, releases, host) for host, releases in known.items()}
+    votes = Counter(_essence(choice) for choice in choices.values() if choice)
+    if not known:
+        reasons = "".join(f"\n  {host}: {result.get('msg')}" for host, result in found.items())
+        raise NoHostAnswers(f"No host of {app['name']} can be reached:{reasons}")
+    if not votes:
         raise CannotRollBack(
-            f"The hosts do not agree on the release that {app['name']} would go back to: {each}. Nothing was changed. "
-            "Choose one that all of them have (luma releases) with --to."
+            f"There is nothing to roll back to: {', '.join(known)} has no release of {app['name']} on record but the "
+            "one that serves. Nothing was changed."
         )
-    return first
+    everywhere = {vote: count for vote, count in votes.items() if all(_find(vote, each) for each in known.values())}
+    best = [vote for vote, count in everywhere.items() if count == max(everywhere.values())]
+    if len(best) != 1:
+        each = ", ".join(f"{choice['release'] if choice else 'none'} on {host}" for host, choice in choices.items())
+        raise CannotRollBack(
+            f"The hosts do not agree on the release that {app['name']} would go back to: {each}. "
+            "Nothing was changed. Choose one that all of them have (luma releases) with --to."
+        )
+    return next(release for each in known.values() for release in _find(best[0], each))
 
 
-def _choose(app: str, wanted: str, releases: Sequence[Release], host: str) -> Release:
-    newest_first = list(reversed(releases))
-    choices = [each for each in newest_first if not each["serves"]] + [each for each in newest_first if each["serves"]]
+def _is_lost(result: Mapping[str, Any]) -> bool:
+    return bool(result.get("unreachable") or result.get("unreachable_engine"))
+
+
+def _releases(app: str, host: str, result: Mapping[str, Any]) -> list[Release]:
+    """The releases that a host has on record, newest first."""
+    if result.get("failed"):
+        raise CannotRollBack(f"{host}: {result.get('msg')}")
+    known = next(each for each in result["apps"] if each["name"] == app)
+    if known["problem"]:
+        raise CannotRollBack(f"{host}: {known['problem']}")
+    return list(reversed(known["releases"]))
+
+
+def _choose(app: str, wanted: str, releases: Sequence[Release], host: str) -> Release | None:
+    """What one host would go back to; None where it has nothing but what serves."""
+    choices = sorted(releases, key=lambda release: bool(release["serves"]))
     if wanted:
         matches = [each for each in choices if wanted in (each["release"], each["config_hash"][: len(wanted)])]
         if not matches:
-            known = ", ".join(dict.fromkeys(each["release"] for each in newest_first)) or "none"
+            known = ", ".join(dict.fromkeys(each["release"] for each in releases)) or "none"
             raise CannotRollBack(f"{host} has no release {wanted} of {app} on record; there are: {known}")
         return matches[0]
-    if not choices or choices[0]["serves"]:
-        raise CannotRollBack(
-            f"There is nothing to roll back to: {host} has no release of {app} on record but the one that serves. "
-            "Nothing was changed."
-        )
-    return choices[0]
+    return choices[0] if choices and not choices[0]["serves"] else None
+
+
+def _find(essence: tuple[str, ...], releases: Sequence[Release]) -> list[Release]:
+    return [release for release in releases if _essence(release) == essence]
 
 
 def _essence(release: Release) -> tuple[str, ...]:

@@ -182,6 +182,20 @@ def test_a_release_is_chosen_by_name_or_configuration() -> None:
     assert chosen("r2", *known) == "r2"
 
 
+def test_a_host_that_missed_a_release_goes_back_with_the_others() -> None:
+    both = recorded(release("r1"), release("r2", serves=True))
+    assert (
+        target(app(), "", {"web1": both, "web2": both, "web3": recorded(release("r1", serves=True))})["release"] == "r1"
+    )
+    late = recorded(release("r0"), release("r1", serves=True))
+    assert target(app(), "", {"web1": both, "web2": both, "web3": late})["release"] == "r1"
+
+
+def test_a_host_that_cannot_be_reached_has_no_say() -> None:
+    both = recorded(release("r1"), release("r2", serves=True))
+    assert target(app(), "", {"web1": {"unreachable": True}, "web2": both})["release"] == "r1"
+
+
 @pytest.mark.parametrize(
     ("wanted", "found", "complaint"),
     [
@@ -189,6 +203,8 @@ def test_a_release_is_chosen_by_name_or_configuration() -> None:
         ("", {"web1": recorded(release("r1", serves=True))}, "nothing to roll back to"),
         ("r9", {"web1": recorded(release("r1"), release("r2"))}, "no release r9 of blog on record; there are: r2, r1"),
         ("", {"web1": recorded(problem="it cannot be read")}, "web1: it cannot be read"),
+        ("", {"web1": {"failed": True, "msg": "no Docker SDK"}}, "web1: no Docker SDK"),
+        ("", {"web1": {"unreachable": True}}, "No host of blog can be reached"),
         (
             "",
             {"web1": recorded(release("r1")), "web2": recorded(release("r2"))},
