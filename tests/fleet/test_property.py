@@ -88,7 +88,8 @@ class Walk:
         self._deploy(self.wanted._replace(release=next(self._releases)))
 
     def scale(self) -> None:
-        self._deploy(self.wanted._replace(replicas=self.chance.choice(REPLICAS)))
+        others = [number for number in REPLICAS if number != self.wanted.replicas]
+        self._deploy(self.wanted._replace(replicas=self.chance.choice(others)))
 
     def deploy_again(self) -> None:
         self._deploy(self.wanted)
@@ -123,7 +124,7 @@ class Walk:
 
     def crash(self) -> None:
         """The controller is killed before a task, or somewhere within it."""
-        self.wanted = self.wanted._replace(release=next(self._releases))
+        self.wanted = Version(next(self._releases), self.chance.choice(REPLICAS))
         self._write(self.wanted)
         run = self.fleet.start("deploy")
         module, seconds = self.chance.choice(KILLED_AT), self.chance.choice([0, self.chance.uniform(0, 2)])
@@ -153,7 +154,7 @@ class Walk:
         rollback = self.fleet.luma("rollback")
         if rollback.code == 0:
             served = self._served()
-            assert served in (self.before, served if self.before is None else None), rollback.output
+            assert self.before in (None, served), rollback.output
             self._serves(served)
         else:
             assert (rollback.code, self.before) == (FAILED, None), rollback.output
