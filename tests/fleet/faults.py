@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -35,6 +36,18 @@ def join_network(server: Server) -> None:
 def kill_proxy(server: Server) -> None:
     """The engine does not start again what was killed with its command."""
     server.run(f"docker kill {PROXY}")
+
+
+@contextlib.contextmanager
+def full_disk(server: Server, folder: str) -> Iterator[None]:
+    """Within this what is in the folder is there as ever, and nothing can be added: its file system has no inode left.
+    What happens to it meanwhile is forgotten."""
+    server.run(
+        f"mkdir -p /mnt/full && mount -t tmpfs -o nr_inodes=$(find {folder} | wc -l) tmpfs /mnt/full && "
+        f"cp -a {folder}/. /mnt/full && mount --bind /mnt/full {folder} && umount /mnt/full"
+    )
+    yield
+    server.run(f"umount {folder}")
 
 
 LOST = (
