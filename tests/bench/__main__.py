@@ -1,10 +1,16 @@
 # Copyright (c) 2026, the luma authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Prints what luma costs. What is compared is measured in turns, in one run: machines are noisy."""
+"""Prints what luma costs. What is compared is measured in turns, in one run: machines are noisy.
+
+python -m tests.bench                      # all parts
+python -m tests.bench fleet                # one of them
+python -m tests.bench simulated 100 25 50  # simulated hosts, and how many are worked on at the same time
+"""
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,8 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.deployments import measure_deployments
+from tests.bench.fleet import SIZES, Costs, measure_fleet, measure_simulated, slope
 from tests.bench.throughput import measure_throughput
 from tests.zero_loss.project import Project, build_images, proxy_exists, remove_proxy
+
+Row = tuple[str, str, str]
 
 
 @contextmanager
@@ -30,32 +39,85 @@ def project(name: str, **app: Any) -> Iterator[Project]:
                 remove_proxy()
 
 
-def main() -> None:
-    build_images()
+def deployments() -> list[Row]:
     with project("bench-deployments", replicas=2) as deployed:
         costs = measure_deployments(deployed)
-    with project("bench-throughput") as deployed:
-        rates = measure_throughput(deployed)
-    rows = [
+    return [
         ("p50 latency, during deployments / steady", f"{costs.p50_ratio:.2f}", ""),
         ("p99 latency, during deployments / steady", f"{costs.p99_ratio:.2f}", "< 1.5"),
         ("version overlap of a switch, longest of all", f"{costs.overlap_ms:.2f} ms", "< 1 ms"),
         ("    requests that prove an overlap", f"{costs.stale}", "0"),
         ("    last old → first new request, median", f"{costs.gap_ms:.2f} ms", ""),
         ("requests lost, of " + f"{costs.requests:,}", f"{costs.lost}", "0"),
-        ("requests/s, luma-proxy / plain HAProxy", f"{rates.to_plain:.2f}", ">= 0.95"),
-        ("requests/s, luma-proxy / the backend alone", f"{rates.to_backend:.2f}", ""),
-        ("    luma-proxy", f"{rates.luma:,.0f}", ""),
         ("deployment, without the app's own start", f"{costs.deployment_seconds:.1f} s", "<= 3 s"),
         ("    / ansible-playbook without a task", f"{costs.deployment_seconds / costs.empty_seconds:.1f}", "<= 5.5"),
         ("run that changes nothing", f"{costs.nothing_seconds:.1f} s", "<= 2 s"),
         ("    / ansible-playbook without a task", f"{costs.nothing_seconds / costs.empty_seconds:.1f}", "<= 3.6"),
         ("    ansible-playbook without a task", f"{costs.empty_seconds:.2f} s", "0.55 s"),
     ]
-    print(f"{'':44} {'measured':>10}  aim")
+
+
+def throughput() -> list[Row]:
+    with project("bench-throughput") as deployed:
+        rates = measure_throughput(deployed)
+    return [
+        ("requests/s, luma-proxy / plain HAProxy", f"{rates.to_plain:.2f}", ">= 0.95"),
+        ("requests/s, luma-proxy / the backend alone", f"{rates.to_backend:.2f}", ""),
+        ("    luma-proxy", f"{rates.luma:,.0f}", ""),
+    ]
+
+
+def fleet() -> list[Row]:
+    costs = measure_fleet()
+    return [
+        *runs(f"deployment to {SIZES[-1]} servers", costs.deployments, "", of="servers"),
+        *runs(f"deployment to {SIZES[-1]} simulated hosts", costs.simulated_deployments, "<= 2.5", of="simulation"),
+        *runs(f"nothing changed on {SIZES[-1]} servers", costs.nothing, "", of="servers"),
+        *runs(f"nothing changed on {SIZES[-1]} simulated hosts", costs.simulated_nothing, "", of="simulation"),
+        ("ssh connections to a host, for a deployment", f"{costs.connections}", "1"),
+        ("    steps over it", f"{costs.steps}", "5"),
+        ("    steps where nothing changed", f"{costs.steps_of_nothing}", "3"),
+    ]
+
+
+def runs(what: str, costs: Costs, aim: str, of: str) -> list[Row]:
+    def listed(seconds: dict[int, float]) -> str:
+        return " ".join(f"{value:.1f}" for value in seconds.values())
+
+    sizes = ", ".join(str(size) for size in SIZES)
+    return [
+        (f"{what} / to one", f"{costs.ratio:.1f}", aim),
+        (f"    seconds for {sizes}", listed(costs.seconds), ""),
+        ("    CPU seconds of the controller", listed(costs.cpu), ""),
+        (f"    CPU seconds of the {of}", listed(costs.servers_cpu), ""),
+        ("    seconds for a further host", f"{slope(costs.seconds):.2f}", ""),
+        ("    CPU seconds for a further host", f"{slope(costs.cpu):.2f}", ""),
+    ]
+
+
+PARTS = {"deployments": deployments, "throughput": throughput, "fleet": fleet}
+
+
+def main(arguments: list[str]) -> None:
+    build_images()
+    if arguments[:1] == ["simulated"]:
+        hosts, *forks = map(int, arguments[1:])
+        print_simulated(hosts, forks)
+        return
+    rows = [row for part in arguments or PARTS for row in PARTS[part]()]
+    print(f"{'':46} {'measured':>20}  aim")
     for what, measured, aim in rows:
-        print(f"{what:44} {measured:>10}  {aim}")
+        print(f"{what:46} {measured:>20}  {aim}")
+
+
+def print_simulated(hosts: int, forks: list[int]) -> None:
+    for at_once, run, cost in measure_simulated(hosts, forks):
+        print(
+            f"{hosts} hosts, {at_once} forks, {run}: {cost.seconds:.0f} s, {cost.cpu:.0f} CPU seconds, "
+            f"{cost.memory:,.0f} MB, {cost.connections} connections",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])
