@@ -302,6 +302,8 @@ class Engine:
             # 409: somebody else, or the engine after a restart, is removing it already.
             if "already in progress" not in explanation(exc):
                 raise failure(f"remove container {name}", exc) from exc
+        # A host that lost its power in a switch has written one down that nobody needs any more.
+        self.detached.forget(name)
 
     def logs(self, name: str, lines: int = 20) -> list[str]:
         """The last lines that the container wrote; what cannot be read is said in their place."""

@@ -96,6 +96,7 @@ class Prune:
             if isinstance(exc.__cause__, APIError) and exc.__cause__.status_code in (404, 409):
                 return False
             raise
+        self.engine.detached.forget(id_)
         return True
 
     def _stopped(self, app: App) -> list[Container]:

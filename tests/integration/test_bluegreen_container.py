@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.luma.deploy.plugins.module_utils._engine import DetachedAddresses
 
 from tests.integration.conftest import Failed, Site
 from tests.zero_loss.project import PROXY_FOLDER, docker
@@ -47,6 +48,19 @@ def test_the_network_has_an_explicit_subnet_so_that_addresses_can_be_given(site:
     docker("network", "disconnect", site.network, "testapp-blue")
     docker("network", "connect", "--ip", address, site.network, "testapp-blue")
     assert site.address("testapp-blue") == address
+
+
+def test_what_lost_its_power_while_it_was_detached_leaves_no_address(site: Site) -> None:
+    site.deploy()
+    site.prepare(environment={"A": "1"})
+    left = site.inspect("testapp-green")["Id"]
+    detached = DetachedAddresses(Path("/var/lib/luma/detached"))
+    detached.remember(left, site.address("testapp-green"))
+    docker("network", "disconnect", site.network, "testapp-green")
+    docker("kill", "testapp-green")
+    site.prepare(environment={"A": "2"})
+    assert site.inspect("testapp-green")["Id"] != left
+    assert detached.recall(left) == ""
 
 
 def test_what_is_as_asked_is_not_made_again(site: Site) -> None:
