@@ -133,7 +133,7 @@ def test_a_proxy_is_killed(attempt: Attempt, moment: Moment, victim: str) -> Non
         deployment = run.outcome()
         assert len(attempt.served(but=victim)) == 1
         if deployment.code:
-            says_of(victim, "❌", deployment)
+            says_of(victim, "luma-proxy does not answer", deployment)
             attempt.repeat()
     attempt.repeat()
     attempt.ends_well()
@@ -155,7 +155,8 @@ def test_one_host_alone_is_unhealthy(attempt: Attempt) -> None:
     attempt.fleet.write(attempt.new, health_check={**attempt.fleet.app["health_check"], "retries": 3})
     deployment = attempt.fleet.luma("deploy")
     assert deployment.code == FAILED, deployment.output
-    says_of("web2", "answered 503", deployment)
+    says_of("web2", "did not become healthy", deployment)
+    assert "answered 503" in deployment.output
     assert attempt.served() == {attempt.old}
     server.run(f"docker tag well {APP_IMAGE} && docker rmi well")
     attempt.repeat()
@@ -227,9 +228,9 @@ chmod +x /usr/local/bin/python3
 
 
 def test_clocks_are_an_hour_apart(attempt: Attempt) -> None:
-    """Of the hosts' Python; the engines, which luma asks for no time, share this machine's."""
+    """The clocks of the hosts' Python: the engines have this machine's. web1's libfaketime lets nobody sleep."""
     fleet = attempt.fleet
-    for name, offset in (("web1", "-1h"), ("web3", "+1h")):
+    for name, offset in (("web2", "-1h"), ("web3", "+1h")):
         fleet.servers[name].run(CLOCK.format(offset))
         fleet.host_variables[name] = {"ansible_python_interpreter": "/usr/local/bin/python3"}
     run = attempt.start(ONE_HAS_SWITCHED)

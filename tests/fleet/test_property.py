@@ -32,6 +32,9 @@ REPLICAS = (1, 2, 3)
 KILLED_AT = ("deploy_lock", "bluegreen_container", "barrier", "network_alias_switch", "graceful_shutdown")
 """The tasks that the controller is killed at."""
 
+AWAIT_MODULES = "while pgrep --full --exact /usr/bin/python3; do sleep 0.1; done"
+"""What a run has begun on a server goes on when its controller is killed. Ansible gives a module to Python's input."""
+
 SETTLED_SECONDS = 15
 """How long the proxy may take to learn of what the engine did, and a server to get its containers back."""
 
@@ -136,10 +139,8 @@ class Walk:
         run.kill()
         assert run.outcome().code == -signal.SIGKILL
         self.now = self.before = None
-        # What it began on the servers comes to its end.
         for server in self.fleet.servers.values():
-            work = f"/var/lib/luma/locks/{self.fleet.name}/{self.fleet.name}.work"
-            server.run(f"test ! -e {work} || flock --exclusive --timeout 60 {work} true")
+            server.run(AWAIT_MODULES)
 
     def reboot(self) -> None:
         name, server = self.chance.choice(list(self.fleet.servers.items()))
