@@ -32,8 +32,8 @@ REPLICAS = (1, 2, 3)
 KILLED_AT = ("deploy_lock", "bluegreen_container", "barrier", "network_alias_switch", "graceful_shutdown")
 """The tasks that the controller is killed at."""
 
-AWAIT_MODULES = "while pgrep --full --exact /usr/bin/python3; do sleep 0.1; done"
-"""What a run has begun on a server goes on when its controller is killed. Ansible gives a module to Python's input."""
+FIND_MODULES = "pgrep --full --exact /usr/bin/python3 || true"
+"""Ansible gives a module to Python on its standard input."""
 
 SETTLED_SECONDS = 15
 """How long the proxy may take to learn of what the engine did, and a server to get its containers back."""
@@ -139,8 +139,9 @@ class Walk:
         run.kill()
         assert run.outcome().code == -signal.SIGKILL
         self.now = self.before = None
-        for server in self.fleet.servers.values():
-            server.run(AWAIT_MODULES)
+        # What it has begun on the servers goes on.
+        servers = self.fleet.servers.values()
+        wait_for(lambda: not any(server.run(FIND_MODULES) for server in servers), "a module does not end")
 
     def reboot(self) -> None:
         name, server = self.chance.choice(list(self.fleet.servers.items()))
