@@ -63,8 +63,8 @@ engine: venv ## Install and start a Docker engine if none answers
 integration: engine ## The modules and roles on a real engine
 	@$(STAGE) integration pytest tests/integration
 
-molecule: engine ## The role on a server, as a Molecule scenario
-	@$(STAGE) molecule molecule test
+molecule: engine ## Stories of one server and of three, as Molecule scenarios
+	@$(STAGE) molecule molecule test --all
 
 zero-loss: engine ## Continuous traffic through deployments and failures
 	@$(STAGE) zero-loss pytest tests/zero_loss
