@@ -152,7 +152,7 @@ def test_one_host_alone_is_unhealthy(attempt: Attempt) -> None:
     server = attempt.fleet.servers["web2"]
     server.run(f"docker tag {APP_IMAGE} well && docker create --name sick {APP_IMAGE}")
     server.run(f"docker commit --change 'ENV HEALTH=fail' sick {APP_IMAGE} && docker rm sick")
-    attempt.fleet.write(attempt.new, health_check={**attempt.fleet.app["health_check"], "retries": 3})
+    attempt.fleet.write(attempt.new, health_check={**attempt.fleet.app["health_check"], "retries": 24})
     deployment = attempt.fleet.luma("deploy")
     assert deployment.code == FAILED, deployment.output
     says_of("web2", "did not become healthy", deployment)
