@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/.venv-dev/bin:$(PATH)
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.collections
 
 .PHONY: help test checks with-engine venv style unit lint docs artifact sanity sanity-2.19 sanity-2.21 \
-	engine integration molecule zero-loss engines bench requirements
+	engine integration molecule zero-loss engines fleet bench requirements
 
 help: ## Show this
 	@grep -hE '^[a-z].*:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -20,7 +20,7 @@ test: ## Everything that CI runs, about 25 minutes on 2 cores
 	@$(MAKE) --no-print-directory --jobs=2 with-engine checks
 
 with-engine:
-	@for part in integration molecule zero-loss engines; do $(MAKE) --no-print-directory $$part || exit; done
+	@for part in integration molecule zero-loss engines fleet; do $(MAKE) --no-print-directory $$part || exit; done
 
 # Each says what it has to say at its end, in one piece.
 checks:
@@ -71,6 +71,9 @@ zero-loss: engine ## Continuous traffic through deployments and failures
 
 engines: engine ## The switch on Docker 20.10, 26.1 and 28.5
 	@$(STAGE) engines pytest tests/engines
+
+fleet: engine ## Faults of every kind in a deployment to three servers
+	@$(STAGE) fleet pytest tests/fleet
 
 bench: engine ## Measure latency, throughput and the seconds of a deployment
 	@$(STAGE) bench tests/bench/run

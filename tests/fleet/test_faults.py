@@ -154,11 +154,11 @@ def test_one_host_alone_is_unhealthy(attempt: Attempt) -> None:
     server.run(f"docker commit --change 'ENV HEALTH=fail' sick {APP_IMAGE} && docker rm sick")
     attempt.fleet.write(attempt.new, health_check={**attempt.fleet.app["health_check"], "retries": 24})
     deployment = attempt.fleet.luma("deploy")
+    server.run(f"docker tag well {APP_IMAGE} && docker rmi well")
     assert deployment.code == FAILED, deployment.output
     says_of("web2", "did not become healthy", deployment)
     assert "answered 503" in deployment.output
     assert attempt.served() == {attempt.old}
-    server.run(f"docker tag well {APP_IMAGE} && docker rmi well")
     attempt.repeat()
     attempt.ends_well()
 
