@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Thread
 
-from tests.fleet.fleet import descendants
+from tests.fleet.fleet import parents
 from tests.zero_loss.project import LUMA
 
-SAMPLE_SECONDS = 1.0
+SAMPLE_SECONDS = 5.0
+"""Between two looks at the memory, which take some CPU themselves."""
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -80,7 +81,7 @@ def peak_memory(pid: int, controls: Path) -> Iterator[list[float]]:
 
     def sample() -> None:
         while not ended.wait(SAMPLE_SECONDS):
-            samples.append(sum(map(memory, [pid, *descendants(pid), *connections(controls)])))
+            samples.append(sum(map(memory, family(pid).union(connections(controls)))))
 
     thread = Thread(target=sample)
     thread.start()
@@ -89,6 +90,15 @@ def peak_memory(pid: int, controls: Path) -> Iterator[list[float]]:
     finally:
         ended.set()
         thread.join()
+
+
+def family(pid: int) -> set[int]:
+    """A process, those that it has started, those that these have started, and so on."""
+    parent_of = parents()
+    found = generation = {pid}
+    while generation := {child for child, parent in parent_of.items() if parent in generation}:
+        found = found | generation
+    return found
 
 
 def memory(pid: int) -> float:
