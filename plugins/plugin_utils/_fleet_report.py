@@ -70,7 +70,8 @@ def _story(host: Host) -> str:
         return f"⚠️ skipped, {host.problem}"
     if host.serves == UNKNOWN:
         left = f"{before} or {host.release}" if host.asked else "as before"
-        return f"{left}, cannot be reached" if host.lost else f"{left}, failed" if host.problem else "not touched"
+        failed = f"{left}, or nobody is served: it failed" if host.asked else f"{left}, failed"
+        return f"{left}, cannot be reached" if host.lost else failed if host.problem else "not touched"
     if host.settled:
         return f"{host.release}, nothing changed"
     if host.serves == NEW:
@@ -113,12 +114,17 @@ def _advice(fleet: Fleet, again: str) -> str:
 
 def served(fleet: Fleet) -> str:
     """What users are served, on which hosts."""
+    users, silent = f"Users of {fleet.app['name']}", fleet.those(lambda host: host.lost)
     hosts: dict[str, list[str]] = {}
-    for name, host in fleet.hosts.items():
-        hosts.setdefault(_serves(host), []).append(name)
+    for name in fleet.those(lambda host: not host.lost):
+        hosts.setdefault(_serves(fleet.hosts[name]), []).append(name)
+    if not hosts:
+        return f"{users} are served what they were before, if {joined(silent)} can be reached by them."
     everywhere = f"all {len(fleet.hosts)} hosts" if len(fleet.hosts) > 1 else joined(fleet.hosts)
-    parts = [f"{what} on {everywhere if len(hosts) == 1 else joined(names)}" for what, names in hosts.items()]
-    return f"Users of {fleet.app['name']} are served {', '.join(parts)}."
+    all_agree = len(hosts) == 1 and not silent
+    parts = [f"{what} on {everywhere if all_agree else joined(names)}" for what, names in hosts.items()]
+    unknown = f"; {joined(silent)} cannot be reached" if silent else ""
+    return f"{users} are served {', '.join(parts)}{unknown}."
 
 
 def _serves(host: Host) -> str:
