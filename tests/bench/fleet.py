@@ -90,7 +90,8 @@ def measure_simulated(hosts: int, forks: Iterable[int]) -> Iterator[tuple[int, s
         fleet = Fleet("bench-fleet", servers, Path(folder))
         fleet.write("r0")
         run_luma(fleet.folder, "deploy")
-        simulation = Simulation(fleet, next(iter(servers)))
+        (server,) = servers
+        simulation = Simulation(fleet, server)
         for run in reversed(RUNS):
             for at_once in forks:
                 yield at_once, run, simulation.deploy(hosts, run, forks=at_once)

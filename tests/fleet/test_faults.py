@@ -37,7 +37,7 @@ FAILED = 1
 UNREACHABLE = 3
 LOCKED = 4
 
-RELEASES = (f"r{number}" for number in count(1))
+RELEASES = count(1)
 
 
 @dataclass
@@ -98,7 +98,7 @@ def says_of(host: str, what: str, deployment: Deployment) -> None:
 @pytest.fixture
 def attempt(fleet: Fleet, tmp_path: Path) -> Iterator[Attempt]:
     with fleet.traffic(tmp_path) as traffic:
-        yield Attempt(fleet, traffic, old=fleet.release, new=next(RELEASES))
+        yield Attempt(fleet, traffic, old=fleet.release, new=f"r{next(RELEASES)}")
 
 
 def table(*columns: Any) -> list[Any]:

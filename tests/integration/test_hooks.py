@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.conftest import NUMBERS, Failed, Site, run_module
+from tests.integration.conftest import Failed, Site, run_module
 from tests.zero_loss.project import APP_IMAGE, docker, wait_for
 
 SECRET = "postgres://blog:Sup3rS3cret@db/blog"
@@ -26,7 +26,7 @@ RUN = {"id": "a-run-of-this-test"}
 @pytest.fixture
 def site() -> Iterator[Site]:
     """A project with an app of a name of its own, since containers are called by it."""
-    made = Site(f"test{os.getpid()}-{next(NUMBERS)}", app=f"hooked{os.getpid()}")
+    made = Site(f"test{os.getpid()}-hooks", app=f"hooked{os.getpid()}")
     yield made
     made.remove()
     shutil.rmtree(Path("/var/lib/luma/locks", made.project), ignore_errors=True)

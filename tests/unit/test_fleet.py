@@ -40,8 +40,8 @@ def fleet_of(*hosts: str, **deploy: Any) -> Fleet:
     return Fleet.read({"name": "blog", "hosts": list(hosts or ("web1", "web2", "web3")), "deploy": settings}, {})
 
 
-def on_all(fleet: Fleet, result: dict[str, Any] = OK, **others: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    return {host: others.get(host, result) for host in fleet.hosts}
+def on_all(fleet: Fleet, result: dict[str, Any] | None = None, **others: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {host: others.get(host, result or OK) for host in fleet.hosts}
 
 
 def prepared(**facts: Any) -> dict[str, Any]:
