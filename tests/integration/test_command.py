@@ -203,7 +203,8 @@ def test_ctrl_c_gives_130(project: Path) -> None:
     terminal.wait_for("Prepare the inactive color... 1 s")
     terminal.type("\x03")
     assert terminal.end() == 130
-    assert "User interrupted execution" in terminal.shown
+    assert "Ctrl-C: the step in hand is finished or undone" in terminal.shown
+    assert "❌ testapp was interrupted. Users of testapp are served nothing yet on localhost." in terminal.shown
     assert "Traceback" not in terminal.shown
 
 
