@@ -42,9 +42,9 @@ RUN_TIMEOUT = 180.0
 """Seconds after which a run counts as hanging."""
 
 SSH = {
-    "ANSIBLE_TIMEOUT": "3",
+    "ANSIBLE_TIMEOUT": "8",
     "ANSIBLE_SSH_ARGS": (
-        "-C -o ControlMaster=auto -o ControlPersist=60s -o ServerAliveInterval=1 -o ServerAliveCountMax=3"
+        "-C -o ControlMaster=auto -o ControlPersist=60s -o ServerAliveInterval=2 -o ServerAliveCountMax=4"
     ),
 }
 """As in ansible.cfg, but quicker to find out that a host says nothing."""
