@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ansible_collections.luma.deploy.plugins.plugin_utils._fleet import is_lost
 from ansible_collections.luma.deploy.plugins.plugin_utils._overview import minute
 
 Release = Mapping[str, Any]
@@ -42,7 +43,7 @@ def target(app: Mapping[str, Any], wanted: str, found: Mapping[str, Mapping[str,
     hosts would go back to is chosen, where all have it. Hosts that cannot be reached are not asked; whether they may be
     missing is for the deployment to say.
     """
-    known = {host: _releases(app["name"], host, result) for host, result in found.items() if not _is_lost(result)}
+    known = {host: _releases(app["name"], host, result) for host, result in found.items() if not is_lost(result)}
     choices = {host: _choose(app["name"], wanted, releases, host) for host, releases in known.items()}
     votes = Counter(_essence(choice) for choice in choices.values() if choice)
     if not known:
@@ -62,10 +63,6 @@ def target(app: Mapping[str, Any], wanted: str, found: Mapping[str, Mapping[str,
             "Nothing was changed. Choose one that all of them have (luma releases) with --to."
         )
     return next(release for each in known.values() for release in _find(best[0], each))
-
-
-def _is_lost(result: Mapping[str, Any]) -> bool:
-    return bool(result.get("unreachable") or result.get("unreachable_engine"))
 
 
 def _releases(app: str, host: str, result: Mapping[str, Any]) -> list[Release]:
