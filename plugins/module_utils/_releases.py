@@ -9,7 +9,6 @@ about which release is active: the network alias does, as ever. It holds names o
 
 from __future__ import annotations
 
-import datetime
 import json
 import typing as t
 from dataclasses import asdict, dataclass, replace
@@ -20,6 +19,7 @@ from ansible_collections.luma.deploy.plugins.module_utils._colors import App
 from ansible_collections.luma.deploy.plugins.module_utils._containers import short_id
 from ansible_collections.luma.deploy.plugins.module_utils._engine import Container, Engine
 from ansible_collections.luma.deploy.plugins.module_utils._errors import LumaError
+from ansible_collections.luma.deploy.plugins.module_utils._state import now
 
 #: How many releases of an app are kept.
 KEPT = 5
@@ -144,10 +144,9 @@ def record(
     # A rollback deploys a kept image; what people call it is what it was deployed under at first.
     names = [known.image for known in earlier if known.image_id == first.image_id]
     image = spec["image"] if spec["image"] != kept_image(app, first.image_id) or not names else names[-1]
-    at = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
     try:
         keep(engine, app, first.image_id)
-        releases.add(Release(first.release, image, first.image_id, first.config_hash, at, by, spec))
+        releases.add(Release(first.release, image, first.image_id, first.config_hash, now(), by, spec))
     except (LumaError, OSError) as exc:
         warnings.append(f"The release could not be recorded, so that a rollback will not know it: {exc}")
     return warnings
