@@ -427,12 +427,20 @@ class Engine:
         if found is None or not found.keeps_addresses:
             return iter(())
         taken = found.taken | {c.fixed_address for c in self._labelled([f"{LABEL_PROJECT}={project}"], network)}
-        taken |= self.detached.addresses()
+        taken |= set(self._detached_addresses())
         subnet = ipaddress.ip_network(found.subnet)
         upper_half = (str(subnet[number]) for number in range(subnet.num_addresses // 2, subnet.num_addresses - 1))
         free = [address for address in upper_half if address not in taken]
         random.shuffle(free)
         return iter(free)
+
+    def _detached_addresses(self) -> t.Iterator[str]:
+        """Those of containers that are detached; one that somebody has removed in that moment needs none any more."""
+        for container, address in self.detached.all().items():
+            if self._inspect("container", self.client.inspect_container, container) is None:
+                self.detached.forget(container)
+            elif address:
+                yield address
 
     def ensure_network(self, name: str, labels: t.Mapping[str, str]) -> bool:
         """Creates a bridge network where it is missing, with an explicit subnet: the first one of `SUBNET_POOL` that
@@ -508,9 +516,9 @@ class DetachedAddresses:
         except OSError:
             return ""
 
-    def addresses(self) -> set[str]:
-        found = (self.recall(file.name) for file in self.folder.glob("*"))
-        return {address for address in found if address}
+    def all(self) -> dict[str, str]:
+        """The address of each container, by its id."""
+        return {file.name: self.recall(file.name) for file in self.folder.glob("*")}
 
     def forget(self, container: str) -> None:
         with contextlib.suppress(OSError):

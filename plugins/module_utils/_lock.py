@@ -254,11 +254,18 @@ def loss(holder: Holder | None, run_id: str) -> tuple[str, dict[str, t.Any]]:
     return ("the run was interrupted", {"interrupted": True}) if holder.interrupted else ("", {})
 
 
-def holders(state_dir: str, project: str) -> list[Holder]:
-    """The runs that hold a lock of any app of a project."""
-    files = sorted(Path(state_dir, "locks", project).glob("*.json"))
-    found = (Lock(state_dir, project, file.stem).read() for file in files)
-    return [holder for holder in found if holder]
+@contextlib.contextmanager
+def no_deployment(state_dir: str, project: str) -> t.Iterator[None]:
+    """Keeps deployments of a project's apps from beginning on this host: who takes a lock meanwhile waits. Raises
+    `LumaError` where one is under way."""
+    folder = Path(state_dir, "locks", project)
+    with exclusive(folder):
+        for file in sorted(folder.glob("*.json")):
+            lock = Lock(state_dir, project, file.stem)
+            holder = lock.read()
+            if holder and not holder.stale:
+                raise lock.refusal(holder)
+        yield
 
 
 def boot_id() -> str:

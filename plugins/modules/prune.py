@@ -17,7 +17,7 @@ description:
     luma.yml no longer names and that have no container; and the images that no container and none of the releases on
     record needs.
   - Nothing is removed while a run of luma holds the lock of one of the project's apps, see
-    M(luma.deploy.deploy_lock), and gives signs of life.
+    M(luma.deploy.deploy_lock), and gives signs of life. A run that begins meanwhile waits.
   - Only what luma made is removed, containers by the label C(luma.project), and of images the names that luma gave.
     Those are C(luma/PROJECT/APP:ID) and, where the image has the label C(luma.project), C(luma/sent:ID) and the names
     in the repository that it was built under, the label C(luma.repository). Under a name that somebody else gave, an
@@ -100,17 +100,22 @@ from dataclasses import asdict
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.luma.deploy.plugins.module_utils._engine import Engine
-from ansible_collections.luma.deploy.plugins.module_utils._errors import LumaError
-from ansible_collections.luma.deploy.plugins.module_utils._lock import holders
+from ansible_collections.luma.deploy.plugins.module_utils._lock import no_deployment
 from ansible_collections.luma.deploy.plugins.module_utils._module import ENGINE_OPTIONS, proxy_folder, run
 from ansible_collections.luma.deploy.plugins.module_utils._proxy import Proxy, ProxySettings
 from ansible_collections.luma.deploy.plugins.module_utils._prune import Leftovers, Prune, free_bytes
 
 
 def prune(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:
+    if module.check_mode:
+        return pruned(module, engine)
+    # What a deployment has made, and does not use yet, is no leftover.
+    with no_deployment(module.params["state_dir"], module.params["project"]):
+        return pruned(module, engine)
+
+
+def pruned(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:
     params = module.params
-    if not module.check_mode:
-        refuse_locked(params["state_dir"], params["project"])
     proxy = Proxy(engine, ProxySettings(), proxy_folder(params))
     work = Prune(engine, proxy, params["state_dir"], params["project"], set(params["apps"]))
     leftovers, freed = work.find(), None
@@ -127,14 +132,6 @@ def prune(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:
         report=report(leftovers, freed, module.check_mode),
         diff={"before": found, "after": {name: [] for name in found}},
     )
-
-
-def refuse_locked(state_dir: str, project: str) -> None:
-    """What a deployment has made, and does not use yet, is no leftover."""
-    for holder in holders(state_dir, project):
-        if not holder.stale:
-            message = f"{holder.app} is being deployed by {holder}. Nothing was removed."
-            raise LumaError(message, locked=True, holder=holder.facts())
 
 
 def report(leftovers: Leftovers, freed: float | None, check_mode: bool) -> list[str]:

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+from ansible_collections.luma.deploy.plugins.module_utils._lock import boot_id
 
 
 def identity(pid: int) -> dict[str, Any]:
@@ -53,8 +53,9 @@ def user() -> str:
 
 def boot() -> str:
     try:
-        return BOOT_ID.read_text(encoding="ascii").strip()
+        return boot_id()
     except OSError:
+        # A system without a /proc.
         return ""
 
 

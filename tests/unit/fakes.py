@@ -10,6 +10,8 @@ detached loses it, and a slot keeps its drain flag. That is what HAProxy does (m
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -182,3 +184,15 @@ class FakeHaproxy(Haproxy):
 
     def old_workers(self) -> list[str]:
         return []
+
+
+def is_locked(folder: Path) -> bool:
+    """Whether another run would have to wait."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return False
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)

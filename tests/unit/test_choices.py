@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,6 +12,9 @@ from typing import Any
 
 import pytest
 from ansible_collections.luma.deploy.plugins.module_utils._engine import LABEL_PROJECT, Container, Engine, Network
+from docker.errors import NotFound
+
+from tests.unit.fakes import is_locked
 
 LABELS = {LABEL_PROJECT: "shop"}
 # The upper half of its addresses is 10.9.0.4, .5 and .6.
@@ -22,7 +23,7 @@ NETWORK = Network("shop-network", LABELS, "10.9.0.0/29", frozenset({"10.9.0.2", 
 
 class FakeEngine(Engine):
     def __init__(self, folder: Path, networks: Sequence[Network | None] = (NETWORK,)) -> None:
-        client: Any = SimpleNamespace(create_network=self.create_network)
+        client: Any = SimpleNamespace(create_network=self.create_network, inspect_container=self.inspect_container)
         super().__init__(client, str(folder))
         self.networks = list(networks)
         self.created: list[str] = []
@@ -31,23 +32,16 @@ class FakeEngine(Engine):
         return self.networks.pop(0)
 
     def create_network(self, name: str, **_options: Any) -> None:
-        assert is_locked(self)
+        assert is_locked(self.detached.folder)
         self.created.append(name)
+
+    def inspect_container(self, name: str) -> dict[str, Any]:
+        if name == "gone":
+            raise NotFound(name)
+        return {}
 
     def _labelled(self, labels: Sequence[str], network: str) -> list[Container]:
         return []
-
-
-def is_locked(engine: Engine) -> bool:
-    """Whether another run would have to wait."""
-    descriptor = os.open(engine.detached.folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return False
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
 
 
 def test_addresses_are_chosen_by_one_run_at_a_time(tmp_path: Path) -> None:
@@ -55,9 +49,17 @@ def test_addresses_are_chosen_by_one_run_at_a_time(tmp_path: Path) -> None:
     # One of them belongs to a container that is detached for a moment.
     engine.detached.remember("blog-blue", "10.9.0.6")
     with engine.free_addresses("shop", "shop-network") as addresses:
-        assert is_locked(engine)
+        assert is_locked(engine.detached.folder)
         assert list(addresses) == ["10.9.0.4"]
-    assert not is_locked(engine)
+    assert not is_locked(engine.detached.folder)
+
+
+def test_the_address_of_a_container_that_was_removed_while_it_was_detached_is_free(tmp_path: Path) -> None:
+    engine = FakeEngine(tmp_path)
+    engine.detached.remember("gone", "10.9.0.6")
+    with engine.free_addresses("shop", "shop-network") as addresses:
+        assert sorted(addresses) == ["10.9.0.4", "10.9.0.6"]
+    assert engine.detached.all() == {}
 
 
 @pytest.mark.parametrize(

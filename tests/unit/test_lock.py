@@ -19,8 +19,10 @@ from typing import Any
 import pytest
 from ansible_collections.luma.deploy.plugins.module_utils import _lock
 from ansible_collections.luma.deploy.plugins.module_utils._errors import LumaError
-from ansible_collections.luma.deploy.plugins.module_utils._lock import Held, Holder, Lock, holders
+from ansible_collections.luma.deploy.plugins.module_utils._lock import Held, Holder, Lock, no_deployment
 from ansible_collections.luma.deploy.plugins.plugin_utils._overview import locks
+
+from tests.unit.fakes import is_locked
 
 MINE = {"id": "mine", "by": "me@laptop", "host": "laptop", "pid": 12, "command": "luma deploy blog"}
 YOURS = {"id": "yours", "by": "you@desk", "host": "desk", "pid": 34, "command": "luma rollback blog"}
@@ -153,8 +155,25 @@ def test_apps_and_projects_are_apart(lock: Lock, tmp_path: Path) -> None:
     lock.take(MINE)
     Lock(str(tmp_path), "shop", "api").take(YOURS)
     Lock(str(tmp_path), "news", "blog").take(YOURS)
-    assert [each.app for each in holders(str(tmp_path), "shop")] == ["api", "blog"]
-    assert holders(str(tmp_path), "none") == []
+    assert holder(lock) == "mine"
+    with no_deployment(str(tmp_path), "other"):
+        pass
+
+
+def test_work_on_a_whole_project_and_its_deployments_keep_each_other_out(lock: Lock, tmp_path: Path) -> None:
+    with no_deployment(str(tmp_path), "shop"):
+        assert is_locked(lock.folder)
+    lock.take(MINE)
+    with pytest.raises(LumaError, match="blog is being deployed by me@laptop"), no_deployment(str(tmp_path), "shop"):
+        pass
+    assert not is_locked(lock.folder)
+
+
+def test_a_run_that_died_keeps_no_work_from_a_project(lock: Lock, clock: Clock, tmp_path: Path) -> None:
+    lock.take(MINE, lease=10)
+    clock.uptime += 11
+    with no_deployment(str(tmp_path), "shop"):
+        assert is_locked(lock.folder)
 
 
 def test_only_root_reads_it(lock: Lock) -> None:
