@@ -118,6 +118,7 @@ class Preparation:
         self.deploy_timeout = deploy_timeout
         self.drain_timeout = drain_timeout
         self.held = held
+        self._answers: dict[str, bool] = {}
 
     def refuse(self, force: bool = False) -> None:
         """Raises `LumaError` for what would keep the color from being made, before anything is changed. The proxy is
@@ -168,11 +169,13 @@ class Preparation:
         """Whether every replica answers now; one that was detached by a killed run is judged after it is attached."""
         if not all(c.running for c in containers):
             return False
-        attached = [c for c in containers if c.address]
-        return all(outcome.healthy for outcome in in_parallel(self._probe, attached))
+        return all(in_parallel(self._answers_now, [c for c in containers if c.address]))
 
-    def _probe(self, container: Container) -> t.Any:
-        return probe(self.engine, self.wanted.check, container)
+    def _answers_now(self, container: Container) -> bool:
+        """Each is asked once: `run` looks at what `refuse` has looked at a moment before."""
+        if container.id not in self._answers:
+            self._answers[container.id] = probe(self.engine, self.wanted.check, container).healthy
+        return self._answers[container.id]
 
     def _prepared(self, view: View, color: str, created: bool, **timings: float) -> Prepared:
         containers, back = tuple(view.of(color)), color_to_return_to(view, color)
