@@ -99,4 +99,5 @@ SWITCH = Moment("switch", "network_alias_switch")
 SWITCHING = Switching("switching", "network_alias_switch")
 ONE_HAS_SWITCHED = Moment("one host has switched", "network_alias_switch", nth=2, app={"deploy": {"canary": 1}})
 RETIRE = Moment("retire", "graceful_shutdown", undone=False)
-MOMENTS = (PREPARE, SWITCH, ONE_HAS_SWITCHED, RETIRE)
+MOMENTS = (PREPARE, ONE_HAS_SWITCHED, RETIRE)
+"""One in each phase: in that of the switch the one where there is the most to undo."""
