@@ -25,8 +25,8 @@ from ansible_collections.luma.deploy.plugins.plugin_utils._traffic_report import
 ROOT = Path(__file__).parents[2]
 LUMA = ROOT / "bin" / "luma"
 PROXY = "luma-proxy"
-PROXY_FOLDER = Path("/var/lib/luma/proxy")
-RECORDS = Path("/var/lib/luma/releases")
+STATE = Path("/var/lib/luma")
+PROXY_FOLDER = STATE / "proxy"
 PROXY_IMAGE = "luma-example/haproxy"
 APP_IMAGE = "luma-test/app"
 DYING = Path(__file__).parent / "dying"
@@ -58,10 +58,11 @@ def remove_proxy() -> None:
 
 
 def forget(project: str) -> None:
-    """Remove what luma keeps of a project beside its containers: routes, releases and their images' names."""
+    """Remove what luma keeps of a project beside its containers: files, and the names of releases' images."""
     for route in (PROXY_FOLDER / "routes").glob(f"{project}:*.json"):
         route.unlink()
-    shutil.rmtree(RECORDS / project, ignore_errors=True)
+    for kind in ("releases", "services", "locks"):
+        shutil.rmtree(STATE / kind / project, ignore_errors=True)
     kept = docker("images", "--format", "{{.Repository}}:{{.Tag}}", f"luma/{project}/*").split()
     if kept:
         docker("rmi", "--force", *kept)

@@ -19,7 +19,7 @@ from tests.zero_loss.project import APP_IMAGE, LUMA, Project, Traffic
 
 APPS = ("one", "two")
 # Of each of the four clients: what is measured is not the speed.
-MODERATE = ("--rate=100", "--keep-alive=4", "--new-connection=2", "--upload=1")
+MODERATE = ("--rate=50", "--keep-alive=4", "--new-connection=2", "--upload=1")
 
 
 class Pair:
