@@ -19,6 +19,7 @@ import os
 import random
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -229,12 +230,11 @@ def _public_key() -> str:
     """The public half of the key to this checkout's servers, made when it is first asked for."""
     if not SSH_KEY.exists():
         SSH_KEY.parent.mkdir(parents=True, exist_ok=True)
-        new = SSH_KEY.with_suffix(f".{os.getpid()}")
-        _call("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(new))
-        with contextlib.suppress(FileExistsError):  # another run was quicker
-            SSH_KEY.hardlink_to(new)
-        new.unlink()
-        Path(f"{new}.pub").unlink()
+        with tempfile.TemporaryDirectory(dir=SSH_KEY.parent) as folder:
+            new = Path(folder, SSH_KEY.name)
+            _call("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(new))
+            with contextlib.suppress(FileExistsError):  # another thread or run was quicker
+                SSH_KEY.hardlink_to(new)
     return _call("ssh-keygen", "-y", "-f", str(SSH_KEY)).strip()
 
 
