@@ -41,7 +41,8 @@ class ActionModule(ActionBase):
         fleet = Fleet.read(arguments["app"], ledger.get("hosts", {}))
         results = [registered(hostvars, fleet, name) for name in arguments["results_of"]]
         interrupted = arguments["phase"] not in FINAL and requested()
-        facts = {"changed": False, "contest": {"hosts": []}, "waves": [], "outcome": ledger.get("outcome", "")}
+        known = {"waves": ledger.get("waves", []), "outcome": ledger.get("outcome", "")}
+        facts = {"changed": False, "contest": {"hosts": []}, **known}
         try:
             facts |= after(arguments["phase"], fleet, ledger, results, arguments["command"])
             if interrupted:
@@ -69,7 +70,6 @@ def after(phase: str, fleet: Fleet, ledger: dict[str, Any], results: list[Result
             fleet.switch(*results)
         case "release":
             fleet.release(*results)
-            return {"waves": ledger["waves"]}
         case "bake" | "services":
             fleet.require_all(*results)
         case "retire":

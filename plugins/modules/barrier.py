@@ -158,7 +158,7 @@ contest:
       description: How long to wait for a run that is about to give way, in seconds.
       type: int
 waves:
-  description: After V(prepare), the hosts that switch together, in their order.
+  description: From V(prepare) on, the hosts that switch together, in their order.
   type: list
   elements: list
   returned: always
