@@ -50,7 +50,7 @@ def conclusion(fleet: Fleet, came_to: str, command: str, probed: Results, hooked
     skipped = fleet.those(lambda host: host.skipped)
     if came_to == UNCHANGED and not skipped and not also:
         return {}
-    text = sentence(fleet, came_to, command)
+    text = sentence(fleet, came_to, command, flawed=bool(also))
     if came_to in (DEPLOYED, UNCHANGED) and not also:
         return {"report": [*lines(fleet), text]}
     lost = fleet.those(lambda host: host.lost and not host.skipped)
@@ -82,8 +82,9 @@ def _story(host: Host) -> str:
     return f"{before}, failed" if host.problem else f"{before}, as before"
 
 
-def sentence(fleet: Fleet, came_to: str, command: str) -> str:
-    """What users are served, and what to do. ``command``: what the user has typed."""
+def sentence(fleet: Fleet, came_to: str, command: str, flawed: bool = False) -> str:
+    """What users are served, and what to do. ``command``: what the user has typed; ``flawed``: whether the probe or a
+    hook failed."""
     name, again = fleet.app["name"], f"run it again ({command})"
     if came_to == LOCKED:
         return f"{name} was not deployed: another run is at it. Wait for it to end; luma lock status {name} shows it."
@@ -94,6 +95,8 @@ def sentence(fleet: Fleet, came_to: str, command: str) -> str:
         done = f"{name} was interrupted."
     elif came_to == FAILED:
         done = f"{name} was not deployed: {_advice(fleet, again)}"
+    elif flawed:
+        done = f"{name} is deployed, but not all went well, see above."
     else:
         done = "Blue-green deployment completed successfully ✅"
     skipped = fleet.those(lambda host: host.skipped)
