@@ -13,6 +13,7 @@ from ansible_collections.luma.deploy.plugins.plugin_utils._fleet import is_lost
 from ansible_collections.luma.deploy.plugins.plugin_utils._overview import minute
 
 Release = Mapping[str, Any]
+Essence = tuple[str, str, str, int]
 
 
 class CannotRollBack(Exception):
@@ -87,12 +88,13 @@ def _choose(app: str, wanted: str, releases: Sequence[Release], host: str) -> Re
     return choices[0] if choices and not choices[0]["serves"] else None
 
 
-def _find(essence: tuple[str, ...], releases: Sequence[Release]) -> list[Release]:
+def _find(essence: Essence, releases: Sequence[Release]) -> list[Release]:
     return [release for release in releases if _essence(release) == essence]
 
 
-def _essence(release: Release) -> tuple[str, ...]:
-    return release["release"], release["image_id"], release["config_hash"]
+def _essence(release: Release) -> Essence:
+    """What tells it from others, also on other hosts: as `_releases.Release.is_same`, but with the name."""
+    return release["release"], release["image_id"], release["config_hash"], release["spec"].get("replicas", 1)
 
 
 def spec_of(release: Release, app: Mapping[str, Any]) -> dict[str, Any]:

@@ -124,7 +124,9 @@ def test_services_have_a_line_each() -> None:
 # --- releases and rollback ----------------------------------------------------------------------------------------
 
 
-def release(name: str, serves: bool = False, config_hash: str = "c1aa", image_id: str = "") -> dict[str, Any]:
+def release(
+    name: str, serves: bool = False, config_hash: str = "c1aa", image_id: str = "", replicas: int = 3
+) -> dict[str, Any]:
     return {
         "release": name,
         "image": "my-blog",
@@ -134,7 +136,7 @@ def release(name: str, serves: bool = False, config_hash: str = "c1aa", image_id
         "at": "2026-11-22T21:03:04+00:00",
         "by": "me@here",
         "spec": {
-            "replicas": 3,
+            "replicas": replicas,
             "image": "my-blog",
             "hosts": ["old"],
             "build": {"context": "."},
@@ -180,6 +182,11 @@ def test_a_release_is_chosen_by_name_or_configuration() -> None:
     assert target(app("web1"), "r1", found)["config_hash"] == "d2bb"
     assert target(app("web1"), "c1", found)["config_hash"] == "c1aa"
     assert chosen("r2", *known) == "r2"
+
+
+def test_another_number_of_replicas_is_another_release() -> None:
+    found = {"web1": recorded(release("r1", replicas=1), release("r1", serves=True))}
+    assert target(app("web1"), "", found)["spec"]["replicas"] == 1
 
 
 def test_a_host_that_missed_a_release_goes_back_with_the_others() -> None:
