@@ -15,7 +15,7 @@ help: ## Show this
 
 # From quick to slow. What needs the engine follows each other, since a host has one proxy, and waits a lot: what needs
 # only the CPU runs beside it.
-test: ## Everything that CI runs, about 40 minutes on 2 cores
+test: ## Everything that CI runs, about 50 minutes on 2 cores
 	@$(MAKE) --no-print-directory venv style unit
 	@$(MAKE) --no-print-directory --jobs=2 with-engine checks
 
