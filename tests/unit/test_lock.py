@@ -153,9 +153,10 @@ def test_only_its_holder_releases_it_unless_it_is_forced(lock: Lock) -> None:
 
 def test_apps_and_projects_are_apart(lock: Lock, tmp_path: Path) -> None:
     lock.take(MINE)
-    Lock(str(tmp_path), "shop", "api").take(YOURS)
-    Lock(str(tmp_path), "news", "blog").take(YOURS)
-    assert holder(lock) == "mine"
+    others = [Lock(str(tmp_path), "shop", "api"), Lock(str(tmp_path), "news", "blog")]
+    for other in others:
+        other.take(YOURS)
+    assert [holder(each) for each in (lock, *others)] == ["mine", "yours", "yours"]
     with no_deployment(str(tmp_path), "other"):
         pass
 

@@ -135,3 +135,4 @@ def test_a_run_that_is_killed_is_finished_by_the_next(project: Project, tmp_path
     (switch,) = handovers(records, lambda record: record.release)
     assert (switch.after, switch.stale) == (new, 0)
     assert len(project.containers()) == 2
+    assert "Nothing changed" in project.deploy(VERSION=new).output
