@@ -20,7 +20,8 @@ from typing import Any
 from tests.bench.deployments import measure_deployments
 from tests.bench.fleet import SIZES, Costs, measure_fleet, measure_simulated, slope
 from tests.bench.throughput import measure_throughput
-from tests.zero_loss.project import Project, build_images, proxy_exists, remove_proxy
+from tests.host import PREFIX, reserved
+from tests.zero_loss.project import Project
 
 Row = tuple[str, str, str]
 
@@ -28,15 +29,12 @@ Row = tuple[str, str, str]
 @contextmanager
 def project(name: str, **app: Any) -> Iterator[Project]:
     """A project in a temporary folder, removed at the end, and the proxy with it if there was none before."""
-    proxy_ran = proxy_exists()
-    with tempfile.TemporaryDirectory(prefix=f"luma-{name}-") as folder:
-        made = Project(name, Path(folder), **app)
+    with reserved(), tempfile.TemporaryDirectory(prefix=f"luma-{name}-") as folder:
+        made = Project(PREFIX + name, Path(folder), **app)
         try:
             yield made
         finally:
             made.remove()
-            if not proxy_ran:
-                remove_proxy()
 
 
 def deployments() -> list[Row]:
@@ -99,7 +97,6 @@ PARTS = {"deployments": deployments, "throughput": throughput, "fleet": fleet}
 
 
 def main(arguments: list[str]) -> None:
-    build_images()
     if arguments[:1] == ["simulated"]:
         hosts, *forks = map(int, arguments[1:])
         print_simulated(hosts, forks)

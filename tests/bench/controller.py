@@ -15,7 +15,7 @@ from pathlib import Path
 from threading import Event, Thread
 
 from tests.fleet.fleet import parents
-from tests.zero_loss.project import LUMA
+from tests.host import LUMA
 
 SAMPLE_SECONDS = 5.0
 """Between two looks at the memory, which take some CPU themselves."""

@@ -21,7 +21,8 @@ from ansible_collections.luma.deploy.plugins.plugin_utils._traffic_report import
     handovers,
 )
 
-from tests.zero_loss.project import ROOT, Deployment, Project, Traffic, docker
+from tests.host import ROOT, docker
+from tests.zero_loss.project import Deployment, Project, Traffic
 
 DEPLOYMENTS = 6
 STEADY_SECONDS = 8

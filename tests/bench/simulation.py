@@ -18,8 +18,8 @@ import yaml
 
 from tests.bench.controller import Run, run_luma
 from tests.fleet.fleet import Fleet
+from tests.host import docker
 from tests.testbed.servers import Server
-from tests.zero_loss.project import docker
 
 RECORDING = Path(__file__).parent / "recording"
 RUNS = ("deploy", "nothing")

@@ -10,7 +10,8 @@ import subprocess
 from dataclasses import dataclass
 from statistics import median
 
-from tests.zero_loss.project import PROXY, PROXY_IMAGE, Project, docker, wait_for
+from tests.host import PROXY, PROXY_IMAGE, docker
+from tests.zero_loss.project import Project, wait_for
 
 # Many short turns: what else the machine does then falls on all three alike.
 ROUNDS = 20

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.host import APP_IMAGE, PROXY_IMAGE, build_images
 from tests.testbed.servers import ENGINES, Server, build_server_images, remove_leftovers, temporary_server
-from tests.zero_loss.project import APP_IMAGE, PROXY_IMAGE, build_images
 
 
 @pytest.fixture(scope="session")

@@ -19,8 +19,9 @@ from ansible_collections.luma.deploy.plugins.plugin_utils._traffic_report import
     handovers,
 )
 
+from tests.host import APP_IMAGE, PROXY_IMAGE
 from tests.testbed.servers import REPOSITORY, Server
-from tests.zero_loss.project import APP_IMAGE, PROXY_IMAGE, Traffic, wait_for
+from tests.zero_loss.project import Traffic, wait_for
 
 HOST = "blog.localhost"
 

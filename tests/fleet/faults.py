@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from tests.fleet.fleet import Fleet, Run
+from tests.host import PROXY
 from tests.testbed.servers import Server
-from tests.zero_loss.project import PROXY, wait_for
+from tests.zero_loss.project import wait_for
 
 
 class Fault(NamedTuple):

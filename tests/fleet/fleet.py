@@ -34,8 +34,9 @@ from urllib.request import Request, urlopen
 
 import yaml
 
+from tests.host import APP_IMAGE, LUMA, PROXY_IMAGE, build_images
 from tests.testbed.servers import Server, build_server_images, remove_leftovers, temporary_server
-from tests.zero_loss.project import APP_IMAGE, LUMA, PROXY_IMAGE, Deployment, Traffic, build_images
+from tests.zero_loss.project import Deployment, Traffic
 
 CALLBACKS = Path(__file__).parent / "callback"
 RUN_TIMEOUT = 180.0

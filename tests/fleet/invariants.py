@@ -16,8 +16,8 @@ from typing import Any
 
 from ansible_collections.luma.deploy.plugins.module_utils._haproxy import Haproxy, Slot
 
+from tests.host import PROXY
 from tests.testbed.servers import Server
-from tests.zero_loss.project import PROXY
 
 ASK_PROXY = """
 import socket, sys

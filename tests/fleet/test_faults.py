@@ -31,7 +31,8 @@ from tests.fleet.faults import (
     kill_proxy,
 )
 from tests.fleet.fleet import Fleet, Run
-from tests.zero_loss.project import APP_IMAGE, Deployment, Traffic, wait_for
+from tests.host import APP_IMAGE
+from tests.zero_loss.project import Deployment, Traffic, wait_for
 
 FAILED = 1
 UNREACHABLE = 3

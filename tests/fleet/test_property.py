@@ -22,7 +22,8 @@ from ansible_collections.luma.deploy.plugins.module_utils._colors import other
 
 from tests.fleet.fleet import FOREIGN, Fleet
 from tests.fleet.invariants import Scene
-from tests.zero_loss.project import APP_IMAGE, wait_for
+from tests.host import APP_IMAGE
+from tests.zero_loss.project import wait_for
 
 SEED = int(os.environ.get("LUMA_TEST_SEED", random.randrange(10**6)))
 STEPS = int(os.environ.get("LUMA_TEST_STEPS", "10"))

@@ -17,16 +17,7 @@ from typing import Any
 
 import pytest
 
-from tests.zero_loss.project import (
-    APP_IMAGE,
-    PROXY_IMAGE,
-    build_images,
-    docker,
-    forget,
-    free_port,
-    proxy_exists,
-    remove_proxy,
-)
+from tests.host import APP_IMAGE, PREFIX, PROXY_IMAGE, docker, free_port, proxy_exists, remove_project, reserved
 
 ROOT = Path(__file__).parents[2]
 NUMBERS = itertools.count(1)
@@ -139,41 +130,31 @@ class Site:
         return f"label=luma.project={self.project}"
 
     def remove(self) -> None:
-        for name in self.containers():
-            docker("rm", "--force", name)
-        if docker("network", "ls", "--quiet", "--filter", f"name=^{self.network}$"):
-            template = "{{range .Containers}}{{.Name}} {{end}}"
-            for name in docker("network", "inspect", "--format", template, self.network).split():
-                docker("network", "disconnect", "--force", self.network, name)
-            docker("network", "rm", self.network)
-        forget(self.project)
+        remove_project(self.project)
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _images() -> None:
-    build_images()
+def _reserved() -> Iterator[None]:
+    with reserved():
+        yield
 
 
 @pytest.fixture(scope="session")
-def proxy_options() -> Iterator[dict[str, Any]]:
-    """Ports for a proxy that does not run yet; one that runs is used, and stays."""
-    if proxy_exists():
-        yield {}
-        return
-    yield {"bind": "127.0.0.1", "http_port": free_port(), "https_port": free_port()}
-    remove_proxy()
+def proxy_options() -> dict[str, Any]:
+    """Ports for a proxy that does not run yet; one that runs is used."""
+    return {} if proxy_exists() else {"bind": "127.0.0.1", "http_port": free_port(), "https_port": free_port()}
 
 
 @pytest.fixture
 def site() -> Iterator[Site]:
-    made = Site(f"test{os.getpid()}-{next(NUMBERS)}")
+    made = Site(f"{PREFIX}{next(NUMBERS)}")
     yield made
     made.remove()
 
 
 @pytest.fixture
 def proxied(proxy_options: dict[str, Any]) -> Iterator[Site]:
-    made = Site(f"test{os.getpid()}-{next(NUMBERS)}", proxied=True)
+    made = Site(f"{PREFIX}{next(NUMBERS)}", proxied=True)
     made.route(proxy=proxy_options)
     yield made
     made.remove()

@@ -16,9 +16,9 @@ from typing import Any
 
 import yaml
 
+from tests.host import APP_IMAGE, PROXY_IMAGE, docker
 from tests.integration.conftest import ROOT
 from tests.testbed.servers import Server
-from tests.zero_loss.project import APP_IMAGE, PROXY_IMAGE, docker
 
 REGISTRY_IMAGE = "luma-test/registry"
 USER = "luma"

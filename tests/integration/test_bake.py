@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
+from tests.host import docker
 from tests.integration.conftest import Failed, Site, run_module
-from tests.zero_loss.project import docker
 
 SECRET = "a password that nobody sees"
 

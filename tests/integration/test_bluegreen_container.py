@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from ansible_collections.luma.deploy.plugins.module_utils._engine import DetachedAddresses
 
+from tests.host import PROXY_FOLDER, docker
 from tests.integration.conftest import Failed, Site
-from tests.zero_loss.project import PROXY_FOLDER, docker
 
 
 def test_the_first_color_is_blue_and_serves_nobody_yet(site: Site) -> None:

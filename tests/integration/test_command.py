@@ -21,8 +21,8 @@ from typing import Any
 
 import pytest
 
+from tests.host import APP_IMAGE, PROXY_IMAGE
 from tests.integration.conftest import Site
-from tests.zero_loss.project import APP_IMAGE, PROXY_IMAGE
 
 ROOT = Path(__file__).parents[2]
 LUMA = ROOT / "bin" / "luma"

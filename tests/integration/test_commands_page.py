@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.host import APP_IMAGE, LUMA, PROXY_IMAGE, ROOT, docker, remove_project
 from tests.integration.conftest import Site
-from tests.zero_loss.project import APP_IMAGE, LUMA, PROXY_IMAGE, ROOT, docker
 
 PAGE = (ROOT / "docs" / "commands.md").read_text()
 EXAMPLES = re.findall(r"```console\n\$ luma ([^\n]*)\n(.*?)```", PAGE, re.DOTALL)
@@ -35,8 +35,9 @@ def shop(proxied: Site, tmp_path: Path) -> Iterator[Path]:
     docker("tag", APP_IMAGE, IMAGE)
     folder = tmp_path / "shop"
     folder.mkdir()
+    remove_project("shop")  # of a run that was killed
     yield folder
-    Site("shop").remove()
+    remove_project("shop")
     docker("rmi", IMAGE)
 
 

@@ -15,8 +15,9 @@ from typing import Any
 
 import pytest
 
+from tests.host import APP_IMAGE, PREFIX, docker
 from tests.integration.conftest import Failed, Site, run_module
-from tests.zero_loss.project import APP_IMAGE, docker, wait_for
+from tests.zero_loss.project import wait_for
 
 SECRET = "postgres://blog:Sup3rS3cret@db/blog"
 GOES_ON = "trap exit TERM; while :; do sleep 0.1; done"
@@ -26,7 +27,7 @@ RUN = {"id": "a-run-of-this-test"}
 @pytest.fixture
 def site() -> Iterator[Site]:
     """A project with an app of a name of its own, since containers are called by it."""
-    made = Site(f"test{os.getpid()}-hooks", app=f"hooked{os.getpid()}")
+    made = Site(f"{PREFIX}hooks", app=f"hooked{os.getpid()}")
     yield made
     made.remove()
     shutil.rmtree(Path("/var/lib/luma/locks", made.project), ignore_errors=True)

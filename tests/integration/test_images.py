@@ -9,9 +9,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.host import APP_IMAGE, docker
 from tests.integration.remote import PASSWORD, USER, Project, build_registry_image, registry
 from tests.testbed.servers import Server, remove_leftovers, temporary_server
-from tests.zero_loss.project import APP_IMAGE, docker
 
 # What Ansible itself sends for a deployment is less, and the image's base layer is more.
 FEW_BYTES = 3_000_000

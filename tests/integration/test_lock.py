@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.host import PREFIX
 from tests.integration.conftest import Failed, Site, run_module
 from tests.zero_loss.project import wait_for
 
@@ -46,7 +46,7 @@ class LockedSite(Site):
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[LockedSite]:
-    made = LockedSite(f"test{os.getpid()}-lock", app="lockapp")
+    made = LockedSite(f"{PREFIX}lock", app="lockapp")
     made.folder = tmp_path
     yield made
     made.remove()

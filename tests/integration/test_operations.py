@@ -14,8 +14,8 @@ import pytest
 from ansible_collections.luma.deploy.plugins.module_utils._colors import App
 from ansible_collections.luma.deploy.plugins.module_utils._releases import Release, Releases, kept_image
 
+from tests.host import APP_IMAGE, LUMA, PROXY_FOLDER, docker
 from tests.integration.conftest import Failed, Site, run_module
-from tests.zero_loss.project import APP_IMAGE, LUMA, PROXY_FOLDER, docker
 
 RECORDS = Path("/var/lib/luma/releases")
 

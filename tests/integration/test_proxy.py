@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
+from tests.host import PROXY_FOLDER, docker
 from tests.integration.conftest import Failed, Site
-from tests.zero_loss.project import PROXY_FOLDER, Traffic, docker, wait_for
+from tests.zero_loss.project import Traffic, wait_for
 
 # Answers with the request's own headers.
 ECHO = """

@@ -24,8 +24,9 @@ from ansible_collections.luma.deploy.plugins.module_utils._errors import LumaErr
 from ansible_collections.luma.deploy.plugins.module_utils._proxy import Proxy, ProxySettings
 from ansible_collections.luma.deploy.plugins.module_utils._proxy_config import Route
 
+from tests.host import PROXY_IMAGE, TEST_PROXY, docker, free_port, remove_network
 from tests.integration.conftest import Site
-from tests.zero_loss.project import PROXY_IMAGE, docker, free_port, wait_for
+from tests.zero_loss.project import wait_for
 
 NUMBERS = itertools.count(1)
 
@@ -51,7 +52,7 @@ class OwnProxy:
 
 @pytest.fixture
 def own_proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[OwnProxy]:
-    name = f"luma-test-proxy-{os.getpid()}"
+    name = f"{TEST_PROXY}{os.getpid()}"
     monkeypatch.setattr(_proxy, "CONTAINER", name)
     monkeypatch.setattr(_proxy, "NEXT", name + "-next")
     monkeypatch.setattr(_proxy, "NETWORK", f"0-{name}")
@@ -60,8 +61,7 @@ def own_proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[OwnProxy]:
     yield OwnProxy(folder)
     for container in (name, name + "-next"):
         docker("rm", "--force", container)
-    if docker("network", "ls", "--quiet", "--filter", f"name=^0-{name}$"):
-        docker("network", "rm", f"0-{name}")
+    remove_network(f"0-{name}")
     shutil.rmtree(folder)
 
 

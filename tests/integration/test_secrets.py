@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.host import APP_IMAGE
 from tests.integration.conftest import ROOT
 from tests.integration.remote import Project
 from tests.testbed.servers import Server, remove_leftovers, temporary_server
-from tests.zero_loss.project import APP_IMAGE
 
 TOKEN = "postgres://blog:Sup3rS3cret@db/blog"
 API_KEY = "k-93f1a7c5e2-from-the-environment"

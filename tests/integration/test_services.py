@@ -16,8 +16,9 @@ from typing import Any
 
 import pytest
 
+from tests.host import APP_IMAGE, LUMA, docker, free_port
 from tests.integration.conftest import ROOT, Failed, Site, run_module
-from tests.zero_loss.project import APP_IMAGE, LUMA, docker, free_port, wait_for
+from tests.zero_loss.project import wait_for
 
 SERVICE_IMAGE = "luma-test/service"
 NEEDS_DB = "import socket, time; socket.create_connection(('db', 3000)); time.sleep(1000)"

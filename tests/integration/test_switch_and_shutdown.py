@@ -13,8 +13,9 @@ from collections.abc import Iterator
 import pytest
 from ansible_collections.luma.deploy.plugins.module_utils._haproxy import Haproxy
 
+from tests.host import PROXY_FOLDER, docker
 from tests.integration.conftest import Failed, Site
-from tests.zero_loss.project import PROXY_FOLDER, docker, wait_for
+from tests.zero_loss.project import wait_for
 
 
 def test_the_alias_moves_and_addresses_stay(site: Site) -> None:

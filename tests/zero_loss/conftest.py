@@ -5,41 +5,32 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.zero_loss.project import Project, build_images, proxy_exists, remove_proxy
+from tests.host import PREFIX, reserved
+from tests.zero_loss.project import Project
 
 MakeProject = Callable[..., Project]
 
 
 @pytest.fixture(scope="session")
-def _proxy_is_left_as_found() -> Iterator[None]:
-    ran_before = proxy_exists()
-    yield
-    if not ran_before:
-        remove_proxy()
-
-
-@pytest.fixture(scope="session")
-def _images() -> None:
-    build_images()
+def _reserved() -> Iterator[None]:
+    with reserved():
+        yield
 
 
 @pytest.fixture(scope="module")
-def make_project(
-    _images: None, _proxy_is_left_as_found: None, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[MakeProject]:
+def make_project(_reserved: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeProject]:
     """Makes projects: a name, and keys of the app."""
     made: list[Project] = []
 
     def make(name: str, **app: Any) -> Project:
         folder: Path = tmp_path_factory.mktemp(name)
-        project = Project(f"{name}-{os.getpid()}", folder, **app)
+        project = Project(PREFIX + name, folder, **app)
         made.append(project)
         return project
 

@@ -8,8 +8,6 @@ from __future__ import annotations
 import csv
 import json
 import os
-import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -22,57 +20,20 @@ import yaml
 from ansible_collections.luma.deploy.plugins.module_utils._haproxy import Haproxy
 from ansible_collections.luma.deploy.plugins.plugin_utils._traffic_report import Report
 
-ROOT = Path(__file__).parents[2]
-LUMA = ROOT / "bin" / "luma"
-PROXY = "luma-proxy"
-STATE = Path("/var/lib/luma")
-PROXY_FOLDER = STATE / "proxy"
-PROXY_IMAGE = "luma-example/haproxy"
-APP_IMAGE = "luma-test/app"
+from tests.host import (
+    APP_IMAGE,
+    LUMA,
+    PROXY,
+    PROXY_FOLDER,
+    PROXY_IMAGE,
+    ROOT,
+    docker,
+    free_port,
+    proxy_exists,
+    remove_project,
+)
+
 DYING = Path(__file__).parent / "dying"
-
-
-def docker(*arguments: str) -> str:
-    """Run the docker command; returns what it printed. Its error says what it printed as an error."""
-    try:
-        done = subprocess.run(["docker", *arguments], capture_output=True, text=True, check=True)
-    except subprocess.CalledProcessError as error:
-        error.add_note(error.stderr)
-        raise
-    return done.stdout.strip()
-
-
-def build_images() -> None:
-    """The example's images, which need no registry, and on top of them that of the test app."""
-    subprocess.run(["./prepare"], cwd=ROOT / "examples" / "blog", check=True)
-    docker("build", "--quiet", "--tag", APP_IMAGE, str(ROOT / "tests" / "testbed" / "app"))
-
-
-def proxy_exists() -> bool:
-    return bool(docker("ps", "--all", "--quiet", "--filter", f"name=^{PROXY}$"))
-
-
-def remove_proxy() -> None:
-    docker("rm", "--force", PROXY)
-    shutil.rmtree(PROXY_FOLDER, ignore_errors=True)
-
-
-def forget(project: str) -> None:
-    """Remove what luma keeps of a project beside its containers: files, and the names of releases' images."""
-    for route in (PROXY_FOLDER / "routes").glob(f"{project}:*.json"):
-        route.unlink()
-    for kind in ("releases", "services", "locks"):
-        shutil.rmtree(STATE / kind / project, ignore_errors=True)
-    kept = docker("images", "--format", "{{.Repository}}:{{.Tag}}", f"luma/{project}/*").split()
-    if kept:
-        docker("rmi", "--force", *kept)
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-    return port
 
 
 def wait_for(condition: Callable[[], bool], complaint: str, seconds: float = 60) -> None:
@@ -156,16 +117,7 @@ class Project:
 
     def remove(self) -> None:
         """Remove everything of the project; the proxy forgets it."""
-        for name in docker("ps", "-aq", "--filter", f"label=luma.project={self.name}").split():
-            docker("rm", "--force", name)
-        network = f"{self.name}-network"
-        if docker("network", "ls", "--quiet", "--filter", f"name=^{network}$"):
-            for name in docker(
-                "network", "inspect", "--format", "{{range .Containers}}{{.Name}} {{end}}", network
-            ).split():
-                docker("network", "disconnect", "--force", network, name)
-            docker("network", "rm", network)
-        forget(self.name)
+        remove_project(self.name)
 
 
 class Traffic:

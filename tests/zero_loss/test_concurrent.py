@@ -14,8 +14,9 @@ import pytest
 import yaml
 from ansible_collections.luma.deploy.plugins.plugin_utils._traffic_report import failures_in_words, handovers
 
+from tests.host import APP_IMAGE, LUMA
 from tests.zero_loss.conftest import MakeProject
-from tests.zero_loss.project import APP_IMAGE, LUMA, Project, Traffic
+from tests.zero_loss.project import Project, Traffic
 
 APPS = ("one", "two")
 # Of each of the four clients: what is measured is not the speed.

@@ -14,8 +14,9 @@ import pytest
 import yaml
 from ansible_collections.luma.deploy.plugins.plugin_utils._traffic_report import failures_in_words
 
+from tests.host import APP_IMAGE, PROXY_IMAGE, ROOT, build_images
 from tests.testbed.servers import Server, build_server_image, temporary_server
-from tests.zero_loss.project import APP_IMAGE, PROXY_IMAGE, ROOT, Traffic, build_images, wait_for
+from tests.zero_loss.project import Traffic, wait_for
 
 HOST = "shop.localhost"
 

@@ -18,8 +18,9 @@ from ansible_collections.luma.deploy.plugins.plugin_utils._traffic_report import
     handovers,
 )
 
+from tests.host import APP_IMAGE, docker
 from tests.zero_loss.conftest import MakeProject
-from tests.zero_loss.project import APP_IMAGE, Project, Traffic, docker, wait_for
+from tests.zero_loss.project import Project, Traffic, wait_for
 
 
 @pytest.fixture(scope="module")

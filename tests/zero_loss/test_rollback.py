@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 from ansible_collections.luma.deploy.plugins.plugin_utils._traffic_report import failures_in_words, handovers
 
+from tests.host import APP_IMAGE, LUMA, docker
 from tests.zero_loss.conftest import MakeProject
-from tests.zero_loss.project import APP_IMAGE, LUMA, Project, Traffic, docker
+from tests.zero_loss.project import Project, Traffic
 
 
 @pytest.fixture

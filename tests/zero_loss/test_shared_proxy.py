@@ -16,8 +16,9 @@ from ansible_collections.luma.deploy.plugins.module_utils._proxy import Proxy, P
 from ansible_collections.luma.deploy.plugins.module_utils._proxy_config import Route
 from ansible_collections.luma.deploy.plugins.plugin_utils._traffic_report import failures_in_words, handovers
 
+from tests.host import PROXY_FOLDER, PROXY_IMAGE
 from tests.zero_loss.conftest import MakeProject
-from tests.zero_loss.project import PROXY_FOLDER, PROXY_IMAGE, Project, Traffic
+from tests.zero_loss.project import Project, Traffic
 
 DEPLOYMENTS = 2
 

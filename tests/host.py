@@ -1,0 +1,125 @@
+# Copyright (c) 2026, the luma authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""This machine as a host of luma: its engine, its proxy, and what luma keeps on it of a project."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import re
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+LUMA = ROOT / "bin" / "luma"
+PROXY = "luma-proxy"
+STATE = Path("/var/lib/luma")
+PROXY_FOLDER = STATE / "proxy"
+PROXY_IMAGE = "luma-example/haproxy"
+APP_IMAGE = "luma-test/app"
+
+PREFIX = f"test{os.getpid()}-"
+"""The names of this run's projects begin with it: what is left of them without a run can be told by it."""
+
+LEFTOVER = re.compile(r"test\d+-")
+TEST_PROXY = "luma-test-proxy-"
+LOCK = Path(tempfile.gettempdir(), "luma-tests.lock")
+
+
+@contextlib.contextmanager
+def reserved() -> Iterator[None]:
+    """This machine for one run of tests at a time, with the images, and without what killed runs have left.
+
+    A proxy that runs already is used, and stays.
+    """
+    with LOCK.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        remove_leftovers()
+        build_images()
+        ran_before = proxy_exists()
+        try:
+            yield
+        finally:
+            if not ran_before:
+                remove_proxy()
+
+
+def docker(*arguments: str) -> str:
+    """Run the docker command; returns what it printed. Its error says what it printed as an error."""
+    try:
+        done = subprocess.run(["docker", *arguments], capture_output=True, text=True, check=True)
+    except subprocess.CalledProcessError as error:
+        error.add_note(error.stderr)
+        raise
+    return done.stdout.strip()
+
+
+def build_images() -> None:
+    """The example's images, which need no registry, and on top of them that of the test app."""
+    subprocess.run(["./prepare"], cwd=ROOT / "examples" / "blog", check=True)
+    docker("build", "--quiet", "--tag", APP_IMAGE, str(ROOT / "tests" / "testbed" / "app"))
+
+
+def proxy_exists() -> bool:
+    return bool(docker("ps", "--all", "--quiet", "--filter", f"name=^{PROXY}$"))
+
+
+def remove_proxy() -> None:
+    docker("rm", "--force", PROXY)
+    shutil.rmtree(PROXY_FOLDER, ignore_errors=True)
+
+
+def remove_project(project: str) -> None:
+    """Remove everything of a project; the proxy forgets it."""
+    remove_containers(f"label=luma.project={project}")
+    remove_network(f"{project}-network")
+    for route in (PROXY_FOLDER / "routes").glob(f"{project}:*.json"):
+        route.unlink()
+    for kind in ("releases", "services", "locks"):
+        shutil.rmtree(STATE / kind / project, ignore_errors=True)
+    kept = docker("images", "--format", "{{.Repository}}:{{.Tag}}", f"luma/{project}/*").split()
+    if kept:
+        docker("rmi", "--force", *kept)
+
+
+def remove_containers(filter_: str) -> None:
+    """Remove the containers that a filter of `docker ps` finds."""
+    for container in docker("ps", "--all", "--quiet", "--filter", filter_).split():
+        docker("rm", "--force", container)
+
+
+def remove_network(name: str) -> None:
+    """Remove a network, whoever is connected to it. It may be gone already."""
+    if docker("network", "ls", "--quiet", "--filter", f"name=^{name}$"):
+        for container in docker(
+            "network", "inspect", "--format", "{{range .Containers}}{{.Name}} {{end}}", name
+        ).split():
+            docker("network", "disconnect", "--force", name, container)
+        docker("network", "rm", name)
+
+
+def remove_leftovers() -> None:
+    """Remove what runs of tests have left that were killed."""
+    remove_containers(f"name=^{TEST_PROXY}")
+    projects = set(docker("ps", "--all", "--format", '{{.Label "luma.project"}}').split())
+    networks = docker("network", "ls", "--format", "{{.Name}}").split()
+    for network in networks:
+        if network.startswith(f"0-{TEST_PROXY}"):
+            remove_network(network)
+    projects.update(network.removesuffix("-network") for network in networks)
+    projects.update(folder.name for folder in STATE.glob("*/*") if folder.is_dir())
+    for project in filter(LEFTOVER.match, projects):
+        remove_project(project)
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+    return port
