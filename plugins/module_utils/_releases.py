@@ -44,7 +44,7 @@ class Release:
 
     def is_same(self, other: Release) -> bool:
         """Whether both are the same containers: a release's name alone is no difference."""
-        return self._essence == other._essence
+        return self.identity == other.identity
 
     def runs_as(self, containers: t.Sequence[Container]) -> bool:
         """Whether these containers are this release."""
@@ -54,7 +54,8 @@ class Release:
         return (container.image_id, container.config_hash) == (self.image_id, self.config_hash)
 
     @property
-    def _essence(self) -> tuple[str, str, int]:
+    def identity(self) -> tuple[str, str, int]:
+        """What its containers are, on any host."""
         return self.image_id, self.config_hash, self.replicas
 
 

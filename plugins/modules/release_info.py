@@ -85,6 +85,10 @@ apps:
         spec:
           description: The app as it was deployed, as M(luma.deploy.project) returned it; names of secrets only.
           type: dict
+        identity:
+          description: What its containers are, on any host; that of another release may be the same.
+          type: list
+          elements: raw
         serves:
           description: Whether it serves now.
           type: bool
@@ -115,7 +119,12 @@ def releases_of(engine: Engine, state_dir: str, app: App) -> dict[str, t.Any]:
     except LumaError as exc:
         known, problem = [], str(exc)
     releases = [
-        dict(asdict(release), kept_image=kept_image(app, release.image_id), serves=release.runs_as(active))
+        dict(
+            asdict(release),
+            kept_image=kept_image(app, release.image_id),
+            identity=release.identity,
+            serves=release.runs_as(active),
+        )
         for release in known
     ]
     return {"name": app.name, "problem": problem, "releases": releases}

@@ -13,7 +13,7 @@ from ansible_collections.luma.deploy.plugins.plugin_utils._fleet import is_lost
 from ansible_collections.luma.deploy.plugins.plugin_utils._overview import minute
 
 Release = Mapping[str, Any]
-Essence = tuple[str, str, str, int]
+Identity = tuple[Any, ...]
 
 
 class CannotRollBack(Exception):
@@ -46,7 +46,7 @@ def target(app: Mapping[str, Any], wanted: str, found: Mapping[str, Mapping[str,
     """
     known = {host: _releases(app["name"], host, result) for host, result in found.items() if not is_lost(result)}
     choices = {host: _choose(app["name"], wanted, releases, host) for host, releases in known.items()}
-    votes = Counter(_essence(choice) for choice in choices.values() if choice)
+    votes = Counter(_identity(choice) for choice in choices.values() if choice)
     if not known:
         reasons = "".join(f"\n  {host}: {result.get('msg')}" for host, result in found.items())
         raise NoHostAnswers(f"No host of {app['name']} can be reached:{reasons}")
@@ -88,13 +88,13 @@ def _choose(app: str, wanted: str, releases: Sequence[Release], host: str) -> Re
     return choices[0] if choices and not choices[0]["serves"] else None
 
 
-def _find(essence: Essence, releases: Sequence[Release]) -> list[Release]:
-    return [release for release in releases if _essence(release) == essence]
+def _find(identity: Identity, releases: Sequence[Release]) -> list[Release]:
+    return [release for release in releases if _identity(release) == identity]
 
 
-def _essence(release: Release) -> Essence:
-    """What tells it from others, also on other hosts: as `_releases.Release.is_same`, but with the name."""
-    return release["release"], release["image_id"], release["config_hash"], release["spec"].get("replicas", 1)
+def _identity(release: Release) -> Identity:
+    """What tells it from others, also on other hosts."""
+    return release["release"], *release["identity"]
 
 
 def spec_of(release: Release, app: Mapping[str, Any]) -> dict[str, Any]:

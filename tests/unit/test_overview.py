@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import pytest
+from ansible_collections.luma.deploy.plugins.module_utils._releases import Release
 from ansible_collections.luma.deploy.plugins.plugin_utils._overview import log_lines, releases, status
 from ansible_collections.luma.deploy.plugins.plugin_utils._rollback import (
     CannotRollBack,
@@ -127,23 +129,17 @@ def test_services_have_a_line_each() -> None:
 def release(
     name: str, serves: bool = False, config_hash: str = "c1aa", image_id: str = "", replicas: int = 3
 ) -> dict[str, Any]:
-    return {
-        "release": name,
+    spec = {
+        "replicas": replicas,
         "image": "my-blog",
-        "image_id": image_id or f"sha256:{name}",
-        "kept_image": f"luma/shop/blog:{name}",
-        "config_hash": config_hash,
-        "at": "2026-11-22T21:03:04+00:00",
-        "by": "me@here",
-        "spec": {
-            "replicas": replicas,
-            "image": "my-blog",
-            "hosts": ["old"],
-            "build": {"context": "."},
-            "deploy": {"batch": 9},
-        },
-        "serves": serves,
+        "hosts": ["old"],
+        "build": {"context": "."},
+        "deploy": {"batch": 9},
     }
+    id_ = image_id or f"sha256:{name}"
+    known = Release(name, "my-blog", id_, config_hash, "2026-11-22T21:03:04+00:00", "me@here", spec)
+    more = {"kept_image": f"luma/shop/blog:{name}", "identity": list(known.identity), "serves": serves}
+    return {**asdict(known), **more}
 
 
 def recorded(*known: dict[str, Any], problem: str = "") -> dict[str, Any]:
