@@ -7,27 +7,35 @@ export PATH := $(CURDIR)/.venv-dev/bin:$(PATH)
 # For tools that do not read ansible.cfg here, such as molecule.
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.collections
 
-.PHONY: help test checks with-engine venv style unit lint docs artifact sanity sanity-2.19 sanity-2.21 \
-	engine integration molecule zero-loss engines fleet bench requirements
+.PHONY: help test on-servers on-this-machine without-engine venv style unit lint docs artifact \
+	sanity sanity-2.19 sanity-2.21 engine images integration molecule zero-loss engines fleet bench requirements
 
 help: ## Show this
 	@grep -hE '^[a-z].*:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
 
-# From quick to slow. What needs the engine follows each other, since a host has one proxy, and waits a lot: what needs
-# only the CPU runs beside it.
-test: ## Everything that CI runs, about 50 minutes on 2 cores
-	@$(MAKE) --no-print-directory venv style unit
-	@$(MAKE) --no-print-directory --jobs=2 with-engine checks
+# Two lines of work at a time, since what needs an engine waits a lot. What uses this machine's proxy follows each other,
+# and so does what uses servers of its own.
+test: ## Everything that CI runs, about 35 minutes on 2 cores
+	@$(MAKE) --no-print-directory style unit images
+	@$(MAKE) --no-print-directory --jobs=2 on-servers on-this-machine without-engine
 
-with-engine:
-	@for part in integration molecule zero-loss engines fleet; do $(MAKE) --no-print-directory $$part || exit; done
+on-servers:
+	$(call in-turn,fleet molecule engines)
+
+on-this-machine:
+	$(call in-turn,integration zero-loss)
+
+without-engine:
+	$(call in-turn,lint docs artifact sanity-2.19 sanity-2.21)
 
 # Each says what it has to say at its end, in one piece.
-checks:
-	@failed=; for part in lint docs artifact sanity-2.19 sanity-2.21; do \
+define in-turn
+	@for part in $(1); do \
+		echo "... $$part"; \
 		output=$$($(MAKE) --no-print-directory $$part 2>&1) || failed=true; \
 		echo "$$output"; test -z "$$failed" || exit 1; \
 	done
+endef
 
 venv:
 	@bin/setup-venv
@@ -59,6 +67,9 @@ sanity-2.19 sanity-2.21: sanity-%:
 
 engine: venv ## Install and start a Docker engine if none answers
 	@$(STAGE) engine ansible-playbook playbooks/setup.yml
+
+images: engine ## Make the images of servers and apps that are not there yet
+	@$(STAGE) images python -m tests.testbed images
 
 integration: engine ## The modules and roles on a real engine
 	@$(STAGE) integration pytest tests/integration

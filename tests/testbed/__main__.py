@@ -8,12 +8,15 @@ from __future__ import annotations
 import argparse
 import json
 
-from .servers import ENGINES, Server, create_server
+from tests.host import build_images
+
+from .servers import ENGINES, Server, build_server_images, create_server
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.testbed", description="Servers to deploy to.")
     commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("images", help="make the images of servers and apps that are not there yet")
     create = commands.add_parser("create", help="start a server, and print its inventory variables as JSON")
     load = commands.add_parser("load", help="copy images from this machine's engine into the server's")
     kill = commands.add_parser("kill", help="cut the server's power")
@@ -26,6 +29,10 @@ def main() -> None:
     load.add_argument("images", nargs="+")
 
     arguments = parser.parse_args()
+    if arguments.command == "images":
+        build_server_images()
+        build_images()
+        return
     server = Server(arguments.name)
     match arguments.command:
         case "create":
