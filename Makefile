@@ -30,7 +30,7 @@ package:
 
 # Each says what it has to say at its end, in one piece.
 define in-turn
-	@+for part in $(1); do \
+	@+failed=; for part in $(1); do \
 		echo "... $$part"; \
 		output=$$($(MAKE) --no-print-directory $$part 2>&1) || failed=true; \
 		echo "$$output"; test -z "$$failed" || exit 1; \
