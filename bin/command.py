@@ -17,6 +17,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import Any, NoReturn
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -316,8 +317,6 @@ def run(request: Request) -> int:
     as_json = request.options.json
     with tempfile.TemporaryDirectory(prefix="luma-") as folder:
         result_file, errors_file = Path(folder, "result"), Path(folder, "errors")
-        # Ctrl-C reaches Ansible, too, which cleans up and ends.
-        signal.signal(signal.SIGINT, lambda *_unused: None)
         with errors_file.open("w") as errors:
             ansible = subprocess.Popen(
                 [ANSIBLE, *ansible_arguments(request)],
@@ -325,7 +324,7 @@ def run(request: Request) -> int:
                 stdout=(sys.stderr if request.verbosity else subprocess.DEVNULL) if as_json else None,
                 stderr=errors if as_json else None,
             )
-            signal.signal(signal.SIGTERM, lambda *_unused: ansible.terminate())
+            pass_signals_on(ansible)
             code = ansible.wait()
         result = json.loads(result_file.read_text() or "{}") if result_file.exists() else None
         code = exit_code(code, result)
@@ -334,6 +333,26 @@ def run(request: Request) -> int:
             sys.stderr.write(text)
             print_document(request.command.name, code, result or {"errors": text.splitlines()})
     return code
+
+
+def pass_signals_on(ansible: subprocess.Popen[bytes]) -> None:
+    """Lets Ansible clean up and end. A terminal sends its Ctrl-C to Ansible, too; others know luma's process only."""
+
+    def pass_on(number: int, _frame: FrameType | None) -> None:
+        if number != signal.SIGINT or not in_foreground():
+            ansible.send_signal(number)
+
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, pass_on)
+
+
+def in_foreground() -> bool:
+    """Whether a terminal's Ctrl-C comes to this process, and to all of its process group."""
+    try:
+        with Path("/dev/tty").open("rb") as terminal:
+            return os.tcgetpgrp(terminal.fileno()) == os.getpgrp()
+    except OSError:
+        return False
 
 
 def exit_code(ansible_code: int, result: dict[str, Any] | None) -> int:

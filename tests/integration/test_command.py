@@ -208,6 +208,22 @@ def test_ctrl_c_gives_130(project: Path) -> None:
     assert "Traceback" not in terminal.shown
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
+def test_a_signal_to_luma_alone_is_a_ctrl_c(project: Path, number: int) -> None:
+    write(project, health_check={"path": "/never", "retries": 100})
+    command = [str(LUMA), "-c", str(project / "luma.yml"), "deploy"]
+    # As where a CI service cancels a job: there is no terminal, and only this process is known.
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as run:
+        assert run.stderr
+        for line in run.stderr:
+            if "Prepare the inactive color..." in line:
+                break
+        run.send_signal(number)
+        said = run.stderr.read()
+    assert run.returncode == 130
+    assert "Ctrl-C: the step in hand is finished or undone" in said
+
+
 PLAYBOOK = """
 - hosts: all
   gather_facts: false
