@@ -62,13 +62,14 @@ def argument(*flags: str, **settings: Any) -> Argument:
 @dataclass(frozen=True)
 class Command:
     """A command, which is the playbook of its name. ``verbose`` is the playbook's variable that --verbose sets, where
-    it does not show Ansible's own output."""
+    it does not show Ansible's own output; ``usage`` the line of its help that the arguments alone do not tell."""
 
     name: str
     summary: str
     arguments: tuple[Argument, ...] = ()
     example: str = ""
     verbose: str = ""
+    usage: str | None = None
 
     @property
     def playbook(self) -> Path:
@@ -78,6 +79,7 @@ class Command:
     def parser(self) -> Parser:
         parser = Parser(
             prog=f"luma {self.name}",
+            usage=self.usage,
             description=f"{self.summary[0].upper()}{self.summary[1:]}.",
             epilog=f"example: luma {self.example or self.name}\n\nOptions of every command: luma --help",
             formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, width=COLUMNS),
@@ -136,7 +138,13 @@ ALL = (
         "audit blog -n 5",
     ),
     Command("logs", "show the log lines of all replicas on all hosts", (THE_APP, *LOG_OPTIONS), "logs blog -n 20"),
-    Command("exec", "run a command in a replica of an app", (THE_APP,), "exec blog -- ls /srv"),
+    Command(
+        "exec",
+        "run a command in a replica of an app",
+        (THE_APP,),
+        "exec blog -- ls /srv",
+        usage="luma exec APP -- COMMAND...",
+    ),
     Command("lock status", "show who is deploying, on each host", (APPS,)),
     Command(
         "lock release", "release an app's lock on all its hosts, whoever holds it", (THE_APP,), "lock release blog"
