@@ -29,6 +29,7 @@ def server() -> Iterator[Server]:
 @pytest.fixture(scope="module")
 def project(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     made = Project(server, tmp_path_factory.mktemp("images"), "images", {})
+    made.remove()  # of a run that was killed
     yield made
     made.remove()
 

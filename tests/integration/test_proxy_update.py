@@ -77,7 +77,7 @@ def route_of(site: Site) -> Route:
     return Route(site.project, site.app, site.network, (site.host,), app_port=3000)
 
 
-def test_the_proxy_is_replaced(site: Site, own_proxy: OwnProxy, empty_image: str) -> None:
+def test_the_proxy_is_replaced(site: Site, proxied: Site, own_proxy: OwnProxy, empty_image: str) -> None:
     site.deploy(environment={"VERSION": "r1"})
     own_proxy.of(bind="127.0.0.1", http_port=own_proxy.port, https_port=free_port()).ensure(route_of(site))
     wait_for(lambda: own_proxy.get(site.host) == 200, "the proxy does not find the app")
@@ -99,7 +99,7 @@ def test_the_proxy_is_replaced(site: Site, own_proxy: OwnProxy, empty_image: str
     assert own_proxy.get(site.host, port=port) == 200
     assert not own_proxy.of().update().changed
 
-    taken = int(docker("port", "luma-proxy", "8080/tcp").rpartition(":")[2])
+    taken = proxied.route()["http_port"]
     with pytest.raises(LumaError, match="The earlier luma-proxy runs again"):
         own_proxy.of(http_port=taken).update()
     assert own_proxy.get(site.host, port=port) == 200

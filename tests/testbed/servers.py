@@ -14,12 +14,15 @@ and publish ssh and the HTTP ports 80 and 8080 on 127.0.0.1.
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import os
 import random
+import re
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -43,18 +46,34 @@ READY_TIMEOUT = 60.0
 
 OWNER_LABEL = "luma.testbed.owner"
 
+PORTS = iter(random.sample(range(20000, 32000), k=12000))
+"""The ports that servers are still to be given, each once."""
+PORTS_LOCK = threading.Lock()
+
 
 def build_server_image(engine: str) -> str:
     """Make the image of servers with that engine (a key of `ENGINES`), once; returns its name.
 
-    The first time it takes about a minute, then milliseconds.
+    The first time it takes about a minute, then a moment.
     """
     suite = ENGINES[engine]
     packages = PACKAGES if suite == "bookworm" else [*PACKAGES, "docker-cli"]  # part of docker.io before
     version = hashlib.sha256(" ".join([suite, *packages]).encode()).hexdigest()[:8]
     image = f"luma-testbed/server:{engine}-{version}"
     subprocess.run([DEBIAN_IMAGE, image, suite, *packages], stdout=2, check=True)  # what it says is progress
+    _require_engine(image, engine)
     return image
+
+
+@functools.cache
+def _require_engine(image: str, engine: str) -> None:
+    """Debian's releases move on: no test may be passed by another engine than the one that it names."""
+    version = _call("docker", "run", "--rm", "--network=none", image, "dockerd", "--version").strip()
+    if not re.match(rf"Docker version {re.escape(engine)}\.", version):
+        raise RuntimeError(
+            f"The image {image} has {version!r} and not the engine {engine}: name in ENGINES what Debian's "
+            f"{ENGINES[engine]} has now."
+        )
 
 
 def build_server_images(engines: Iterable[str] = tuple(ENGINES)) -> None:
@@ -239,9 +258,13 @@ def _public_key() -> str:
 
 
 def _free_port() -> int:
-    """A free port below those that outgoing connections take, so that it is still free after a reboot."""
+    """A free port below those that outgoing connections take, so that it is still free after a reboot.
+
+    Each is given once: nobody listens yet on that of a server which is being made.
+    """
     while True:
-        port = random.randrange(20000, 32000)
+        with PORTS_LOCK:
+            port = next(PORTS)
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
