@@ -40,6 +40,9 @@ class ActionModule(ActionBase):
         ledger, hostvars = arguments["ledger"], (task_vars or {})["hostvars"]
         fleet = Fleet.read(arguments["app"], ledger.get("hosts", {}))
         results = [registered(hostvars, fleet, name) for name in arguments["results_of"]]
+        if arguments["phase"] == "undo":
+            # What the run goes back for need not be a barrier, but may be a task that has none, such as a hook.
+            results.append(registered(hostvars, fleet, "ansible_failed_result"))
         interrupted = arguments["phase"] not in FINAL and requested()
         known = {"waves": ledger.get("waves", []), "outcome": ledger.get("outcome", "")}
         facts = {"changed": False, "contest": {"hosts": []}, **known}
@@ -50,7 +53,8 @@ class ActionModule(ActionBase):
         except Undo as exc:
             marker = INTERRUPTED if interrupted else exc.marker
             facts |= {"failed": True, "msg": str(exc)} | ({marker: True} if marker else {})
-        return result | facts | {"hosts": fleet.as_dict(), "first": fleet.first}
+        firsts = {"first": fleet.first, "first_to_switch": fleet.first_to_switch}
+        return result | facts | firsts | {"hosts": fleet.as_dict()}
 
 
 def registered(hostvars: Any, fleet: Fleet, name: str) -> Results:
@@ -76,8 +80,9 @@ def after(phase: str, fleet: Fleet, ledger: dict[str, Any], results: list[Result
             fleet.retire(*results)
             return {"outcome": outcome(fleet)}
         case "undo":
-            fleet.undo(*results)
-            return {"outcome": outcome(fleet, undone_for=ledger)}
+            *undone, failed = results
+            fleet.undo(*undone)
+            return {"outcome": outcome(fleet, undone_for=[ledger, *failed.values()])}
         case "end":
             return conclusion(fleet, ledger["outcome"], command, *results)
     return {}

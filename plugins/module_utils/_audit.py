@@ -29,21 +29,26 @@ class AuditLog:
     def add(self, project: str, app: str, run: t.Mapping[str, t.Any], outcome: t.Mapping[str, t.Any]) -> None:
         """Writes a line about a run of luma, as the controller described it, and what came of it. Raises `OSError`."""
         who = {"at": now(), "by": run.get("by"), "from": run.get("host"), "command": run.get("command")}
-        line = json.dumps(dict(who, id=run.get("id"), project=project, app=app, **outcome), ensure_ascii=False) + "\n"
+        facts = dict(who, id=run.get("id"), project=project, app=app, **outcome)
+        line = json.dumps(facts, ensure_ascii=False).encode() + b"\n"
         with exclusive(self.file.parent):
-            if self.file.exists() and self.file.stat().st_size + len(line.encode()) > self.max_bytes:
+            if self.file.exists() and self.file.stat().st_size + len(line) > self.max_bytes:
                 self.file.replace(self.rotated)
             self.file.touch(mode=0o600)
-            with self.file.open("a", encoding="utf-8") as file:
-                file.write(line)
+            with self.file.open("ab+") as file:
+                file.seek(max(0, file.tell() - 1))
+                is_cut = file.read() not in (b"", b"\n")
+                file.write(b"\n" * is_cut + line)
 
     def read(self, project: str, apps: t.Collection[str], lines: int) -> list[dict[str, t.Any]]:
         """The last lines about a project, or about these apps of it, newest last."""
         if not self.file.parent.exists():
             return []
         with exclusive(self.file.parent):
-            texts = [file.read_text(encoding="utf-8") for file in (self.rotated, self.file) if file.exists()]
-        known = [line for text in texts for line in map(_parse, text.splitlines()) if line]
+            files = [file for file in (self.rotated, self.file) if file.exists()]
+            # A line may be cut within a character.
+            texts = [file.read_text(encoding="utf-8", errors="replace") for file in files]
+        known = [line for text in texts for line in map(_parse, text.split("\n")) if line]
         return [line for line in known if line["project"] == project and (not apps or line["app"] in apps)][-lines:]
 
 

@@ -33,7 +33,8 @@ options:
         those of M(luma.deploy.network_alias_switch), V(bake) those of M(luma.deploy.bake), and V(retire) those of
         M(luma.deploy.graceful_shutdown), which never fails the transaction.
       - V(undo) takes those of M(luma.deploy.network_alias_switch), which has gone back, and of
-        M(luma.deploy.bluegreen_container), which has removed what was prepared.
+        M(luma.deploy.bluegreen_container), which has removed what was prepared. What the run goes back for it reads
+        by itself, from C(ansible_failed_result).
       - V(end) takes those of M(luma.deploy.probe) and of M(luma.deploy.hook), reports, and fails where the run did.
     type: str
     choices: [services, lock, lock_again, prepare, release, switch, bake, retire, undo, end]
@@ -129,7 +130,10 @@ hosts:
       description: Why its part failed.
       type: str
     lost:
-      description: Whether neither it nor its engine answered at the last attempt.
+      description: Whether it did not answer at the last attempt, or its engine did not.
+      type: bool
+    unreachable:
+      description: Whether it did not answer itself, so that nothing can be done there, such as giving back its lock.
       type: bool
     slots:
       description: See RV(luma.deploy.network_alias_switch#module:slots).
@@ -139,6 +143,11 @@ hosts:
       type: dict
 first:
   description: The first host that takes part, and was not out of reach at the last attempt.
+  type: str
+  returned: always
+first_to_switch:
+  description:
+    - From V(prepare) on, the first host that switches, in check mode the one that would. Empty where none does.
   type: str
   returned: always
 contest:

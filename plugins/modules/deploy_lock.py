@@ -64,7 +64,7 @@ options:
         description: When that process began, in clock ticks since the start of the controller.
         type: str
       boot:
-        description: The boot id of the controller.
+        description: The boot id and the PID namespace of the controller.
         type: str
       command:
         description: The command.
@@ -157,7 +157,7 @@ holder:
       description: When that process began, in clock ticks since the start of the controller.
       type: str
     boot:
-      description: The boot id of the controller.
+      description: The boot id and the PID namespace of the controller.
       type: str
     command:
       description: Its command.

@@ -17,7 +17,7 @@ description:
     the role P(luma.deploy.app#role). It has the release's own configuration, its route, and the image that luma kept.
   - Without a name it is the previous release, the newest on record that does not serve. A release that serves again
     becomes the newest, so that a second rollback returns to where the first one began.
-  - The hosts have to agree on the release.
+  - The hosts that know a previous release have to mean the same, and all have to have it.
   - Runs on the controller and contacts nothing.
 extends_documentation_fragment:
   - luma.deploy.engine.query

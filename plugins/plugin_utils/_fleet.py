@@ -51,7 +51,7 @@ class Host:
     the color that served before, where one did, and its release. ``color`` and ``release``: what is to serve.
     ``settled``: that was so already. ``prepared``: that color is complete and healthy. ``asked``: it was told to
     switch. ``retired``: the other color is gone. ``serves``: `OLD`, `NEW` or `UNKNOWN`. ``problem``: why its part
-    failed. ``lost``: at the last attempt neither it nor its engine answered.
+    failed. ``lost``: at the last attempt it did not answer, or its engine did not; ``unreachable``: it did not itself.
     """
 
     skipped: bool = False
@@ -67,6 +67,7 @@ class Host:
     serves: str = UNKNOWN
     problem: str = ""
     lost: bool = False
+    unreachable: bool = False
     slots: dict[str, str] = field(default_factory=dict)
     slot_colors: dict[str, str] = field(default_factory=dict)
 
@@ -127,6 +128,11 @@ class Fleet:
         """The first host that takes part and, at the last attempt, answered."""
         return next(iter(self.those(lambda host: not host.skipped and not host.lost)), self.up[0])
 
+    @property
+    def first_to_switch(self) -> str:
+        """The first host on which there is something to switch to, or in check mode would be; empty without one."""
+        return next(iter(self.those(lambda host: bool(host.color) and not host.settled and not host.skipped)), "")
+
     # --- phases -------------------------------------------------------------------------------------------------
 
     def lock(self, results: Results, again: bool = False) -> Contest:
@@ -160,8 +166,24 @@ class Fleet:
                 host.prepared = bool(result["containers"]) and not host.settled
                 # An earlier run may have died after its switch.
                 host.serves = NEW if result["active"] == host.color else OLD
-        self.require_all(results)
+        try:
+            self.require_all(results)
+        finally:
+            self._stay_where_one_cannot_go_back()
         return waves(self.those(lambda host: host.prepared and not host.skipped), self.app["deploy"])
+
+    def _stay_where_one_cannot_go_back(self) -> None:
+        """Hosts that an earlier run has switched can go back, to be level with those that are behind. They stay where
+        one of them cannot, or where the others may be level with them as they are."""
+        parts = [host for host in self.hosts.values() if not host.skipped]
+        switched = [host for host in parts if host.serves == NEW]
+        releases = {host.release for host in switched}
+        # One that failed has no color, and may serve either.
+        behind = [host for host in parts if host.serves == OLD and (host.color or host.before not in releases)]
+        if not all(host.back for host in switched) or (len(switched) < len(parts) and not behind):
+            for host in switched:
+                # What served before this run is what serves.
+                host.back, host.before = None, host.release
 
     def release(self, results: Results) -> None:
         """The hook has to have succeeded; no other host can take the place of the one that it ran on."""
@@ -187,13 +209,16 @@ class Fleet:
         """Hosts that were told to switch went back (``returned``), and what had been prepared was ``removed``."""
         for name, result in returned.items():
             self.hosts[name].serves = UNKNOWN if has_failed(result) else OLD
+        for name, result in removed.items():
+            self.hosts[name].prepared = has_failed(result)
         self._note(removed)
         self._note(returned)
 
     def require_all(self, results: Results) -> None:
-        """Every host has to have succeeded, but for those that cannot be reached and that luma.yml allows for."""
+        """Every host has to have succeeded, but for those that cannot be reached and that luma.yml allows for. One that
+        was told to switch is not left out: nobody knows what it serves, or whether the new color is what broke it."""
         self._note(results)
-        lost = {name for name, result in results.items() if is_lost(result)}
+        lost = {name for name, result in results.items() if is_lost(result) and not self.hosts[name].asked}
         skipped = lost.union(self.those(lambda host: host.skipped))
         if len(skipped) <= self.app["deploy"]["max_unavailable_hosts"] and len(skipped) < len(self.hosts):
             for name in lost:
@@ -211,6 +236,7 @@ class Fleet:
     def _note(self, results: Results) -> None:
         for name, result in results.items():
             self.hosts[name].lost = is_lost(result)
+            self.hosts[name].unreachable = bool(result.get("unreachable"))
             if has_failed(result) and not result.get(INTERRUPTED):
                 self.hosts[name].problem = message(result)
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from ansible_collections.luma.deploy.plugins.plugin_utils._fleet import (
@@ -16,7 +16,9 @@ from ansible_collections.luma.deploy.plugins.plugin_utils._fleet import (
     UNREACHABLE,
     Fleet,
     Host,
+    Result,
     Results,
+    any_has,
     has_failed,
     message,
 )
@@ -28,10 +30,11 @@ UNFINISHED = "unfinished"
 FAILED = "failed"
 
 
-def outcome(fleet: Fleet, undone_for: Mapping[str, Any] | None = None) -> str:
-    """One word. ``undone_for``: what the barrier returned that failed, where the run went back."""
+def outcome(fleet: Fleet, undone_for: Collection[Result] | None = None) -> str:
+    """One word. ``undone_for``: the results that failed, where the run went back."""
     if undone_for is not None:
-        return next((marker for marker in (INTERRUPTED, LOCKED) if undone_for.get(marker)), FAILED)
+        markers = (marker for marker in (INTERRUPTED, LOCKED) if any(result.get(marker) for result in undone_for))
+        return next(markers, FAILED)
     if left_over(fleet):
         return UNFINISHED
     return DEPLOYED if fleet.those(lambda host: host.asked) else UNCHANGED
@@ -54,8 +57,8 @@ def conclusion(fleet: Fleet, came_to: str, command: str, probed: Results, hooked
     if came_to in (DEPLOYED, UNCHANGED) and not also:
         return {"report": [*lines(fleet), text]}
     lost = fleet.those(lambda host: host.lost and not host.skipped)
-    marker = {UNREACHABLE: True} if lost else {}
-    return {"failed": True, "report": lines(fleet), "msg": "\n".join([*sorted(also), f"❌ {text}"])} | marker
+    markers = ({UNREACHABLE: True} if lost else {}) | ({INTERRUPTED: True} if any_has(hooked, INTERRUPTED) else {})
+    return {"failed": True, "report": lines(fleet), "msg": "\n".join([*sorted(also), f"❌ {text}"])} | markers
 
 
 def lines(fleet: Fleet) -> list[str]:
@@ -69,17 +72,20 @@ def _story(host: Host) -> str:
     if host.skipped:
         return f"⚠️ skipped, {host.problem}"
     if host.serves == UNKNOWN:
-        left = f"{before} or {host.release}" if host.asked else "as before"
-        failed = f"{left}, or nobody is served: it failed" if host.asked else f"{left}, failed"
-        return f"{left}, cannot be reached" if host.lost else failed if host.problem else "not touched"
+        if host.lost:
+            return f"{_serves(host)}, cannot be reached"
+        if host.asked:
+            return f"{_serves(host)}, or nobody is served: {host.problem or 'it failed'}"
+        return "as before, failed" if host.problem else "not touched"
     if host.settled:
         return f"{host.release}, nothing changed"
     if host.serves == NEW:
-        move = f"{before} → {host.release} ({host.color})"
+        stays = host.back is None and before == host.release
+        move = f"{host.release}, as before" if stays else f"{before} → {host.release} ({host.color})"
         return f"{move}, but the old color is left over: {host.problem}" if host.problem else move
-    if host.asked:
-        return f"{before}, back from {host.release}"
-    return f"{before}, failed" if host.problem else f"{before}, as before"
+    end = f"back from {host.release}" if host.asked else "failed" if host.problem else "as before"
+    left = f", but the new color is left over: {host.problem}" if host.prepared and host.problem else ""
+    return f"{before}, {end}{left}"
 
 
 def sentence(fleet: Fleet, came_to: str, command: str, flawed: bool = False) -> str:
@@ -108,9 +114,11 @@ def _advice(fleet: Fleet, again: str) -> str:
     lost = fleet.those(lambda host: host.lost and not host.skipped)
     if not lost:
         return f"mend what is said above, and {again}."
-    allowed = len(fleet.those(lambda host: host.lost))
+    needed = len(fleet.those(lambda host: host.lost))
+    if needed <= fleet.app["deploy"]["max_unavailable_hosts"]:
+        return f"once {joined(lost)} can be reached, or to go on without, {again}."
     return (
-        f"once {joined(lost)} can be reached, {again}, or go on without: deploy.max_unavailable_hosts: {allowed} in "
+        f"once {joined(lost)} can be reached, {again}, or go on without: deploy.max_unavailable_hosts: {needed} in "
         "luma.yml."
     )
 
@@ -132,7 +140,8 @@ def served(fleet: Fleet) -> str:
 
 def _serves(host: Host) -> str:
     if host.serves == UNKNOWN:
-        return f"{host.before or 'nothing'} or {host.release}" if host.asked else "as before"
+        may_be = dict.fromkeys((host.before or "nothing", host.release))
+        return " or ".join(may_be) if host.asked else "as before"
     release = host.release if host.serves == NEW else host.before
     return release or "nothing yet"
 

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -40,30 +39,30 @@ def target(app: Mapping[str, Any], wanted: str, found: Mapping[str, Mapping[str,
     """The release to bring back, the same on all hosts: the ``wanted`` one, or with an empty name the previous one.
 
     The previous one is the newest that does not serve. Since a release that serves again becomes the newest, a second
-    rollback returns to where the first one began. A host that was down for a while may know another one: what most
-    hosts would go back to is chosen, where all have it. Hosts that cannot be reached are not asked; whether they may be
-    missing is for the deployment to say.
+    rollback returns to where the first one began. The hosts that know one have to mean the same, and all have to have
+    it: a run that was killed on its way and a host that was down for a release look alike, and what most hosts mean may
+    be one release too far back. Hosts that cannot be reached are not asked; whether they may be missing is for the
+    deployment to say.
     """
     known = {host: _releases(app["name"], host, result) for host, result in found.items() if not is_lost(result)}
     choices = {host: _choose(app["name"], wanted, releases, host) for host, releases in known.items()}
-    votes = Counter(_identity(choice) for choice in choices.values() if choice)
+    meant = {_identity(choice): choice for choice in choices.values() if choice}
     if not known:
         reasons = "".join(f"\n  {host}: {result.get('msg')}" for host, result in found.items())
         raise NoHostAnswers(f"No host of {app['name']} can be reached:{reasons}")
-    if not votes:
+    if not meant:
         raise CannotRollBack(
             f"There is nothing to roll back to: {', '.join(known)} has no release of {app['name']} on record but the "
             "one that serves. Nothing was changed."
         )
-    everywhere = {vote: count for vote, count in votes.items() if all(_find(vote, each) for each in known.values())}
-    best = [vote for vote, count in everywhere.items() if count == max(everywhere.values())]
-    if len(best) != 1:
+    (identity, release), *others = meant.items()
+    if others or not all(identity in map(_identity, releases) for releases in known.values()):
         each = ", ".join(f"{choice['release'] if choice else 'none'} on {host}" for host, choice in choices.items())
         raise CannotRollBack(
             f"The hosts do not agree on the release that {app['name']} would go back to: {each}. "
             "Nothing was changed. Choose one that all of them have (luma releases) with --to."
         )
-    return next(release for each in known.values() for release in _find(best[0], each))
+    return release
 
 
 def _releases(app: str, host: str, result: Mapping[str, Any]) -> list[Release]:
@@ -86,10 +85,6 @@ def _choose(app: str, wanted: str, releases: Sequence[Release], host: str) -> Re
             raise CannotRollBack(f"{host} has no release {wanted} of {app} on record; there are: {known}")
         return matches[0]
     return choices[0] if choices and not choices[0]["serves"] else None
-
-
-def _find(identity: Identity, releases: Sequence[Release]) -> list[Release]:
-    return [release for release in releases if _identity(release) == identity]
 
 
 def _identity(release: Release) -> Identity:

@@ -40,7 +40,10 @@ def has_ended(run: Mapping[str, Any]) -> bool:
     """Whether a run is known to have ended: it was one of this machine, and its process is gone. Another machine's run
     is judged by the sign of life in its lock."""
     here = run["boot"] and (run["host"], run["boot"]) == (socket.gethostname(), boot())
-    return bool(here and run["pid_started"]) and started(int(run["pid"])) != run["pid_started"]
+    if not here or not run["pid_started"]:
+        return False
+    began = started(int(run["pid"]))
+    return is_gone(int(run["pid"])) if began is None else began != run["pid_started"]
 
 
 def user() -> str:
@@ -52,18 +55,30 @@ def user() -> str:
 
 
 def boot() -> str:
+    """Within what a process id means one process: the start of the system, and the PID namespace, since containers may
+    have both the system's name and its boot id."""
     try:
-        return boot_id()
+        return f"{boot_id()} {Path('/proc/self/ns/pid').readlink()}"
     except OSError:
         # A system without a /proc.
         return ""
 
 
 def started(pid: int) -> str | None:
-    """When a process started, proc(5) /proc/PID/stat field 22; None where there is none. A zombie counts as none."""
+    """When a process started, proc(5) /proc/PID/stat field 22; None where that cannot be read, empty for a zombie,
+    which has ended."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return None
     state, *fields = stat.rpartition(")")[2].split()
-    return None if state in "ZX" else fields[18]
+    return "" if state in "ZX" else fields[18]
+
+
+def is_gone(pid: int) -> bool:
+    """Whether there is no such process. Those of other users may be hidden in /proc (hidepid=2), but not from kill."""
+    try:
+        os.kill(pid, 0)
+    except OSError as exc:
+        return isinstance(exc, ProcessLookupError)
+    return False

@@ -87,10 +87,13 @@ def test_writers_do_not_disturb_each_other(log: AuditLog) -> None:
 
 def test_a_line_that_was_cut_is_left_out(log: AuditLog) -> None:
     log.add("shop", "blog", RUN, {"outcome": "first"})
-    with log.file.open("a") as file:
-        file.write('{"at": "2026-\n')
+    with log.file.open("ab") as file:
+        # Within a character, too.
+        file.write('{"at": "2026-11-23", "problem": "…'.encode()[:-1])
     log.add("shop", "blog", RUN, {"outcome": "second"})
-    assert outcomes(log) == ["first", "second"]
+    log.add("shop", "blog", RUN, {"outcome": "third"})
+    assert outcomes(log) == ["first", "second", "third"]
+    assert len(log.file.read_bytes().splitlines()) == 4
 
 
 def test_only_root_reads_it(log: AuditLog) -> None:

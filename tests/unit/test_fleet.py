@@ -55,6 +55,10 @@ SETTLED = prepared(active="green", back=None, previous_release="r2", settled=Tru
 FIRST = prepared(active=None, back=None, previous_release=None)
 
 
+SERVES = prepared(active="green")
+"""What a run has left that died between its switch and its retirement, or whose retirement failed."""
+
+
 def held_by(run: str = "other", **facts: Any) -> dict[str, Any]:
     holder = {"id": run, "host": "laptop", "boot": "", "pid": 1, "pid_started": "", "stale": False, **facts}
     return {"failed": True, "locked": True, "msg": f"blog is being deployed by {run}", "holder": holder}
@@ -114,7 +118,16 @@ def test_hosts_switch_in_waves_and_those_that_are_level_have_no_part() -> None:
 
 def test_a_plan_switches_nothing() -> None:
     fleet = fleet_of()
-    assert fleet.prepare(on_all(fleet, prepared(containers=[]))) == []
+    assert fleet.prepare(on_all(fleet, prepared(containers=[]), web1=SETTLED)) == []
+    assert fleet.first_to_switch == "web2"
+
+
+def test_the_first_to_switch_has_something_to_switch_to() -> None:
+    fleet = fleet_of(max_unavailable_hosts=1)
+    assert fleet.first_to_switch == ""
+    fleet.lock(on_all(fleet, web1=GONE))
+    assert fleet.prepare({"web2": SETTLED, "web3": prepared()}) == [["web3"]]
+    assert fleet.first_to_switch == "web3"
 
 
 # --- a phase that fails ----------------------------------------------------------------------------------------------
@@ -143,7 +156,7 @@ def test_a_host_that_fails_to_prepare_leaves_all_as_they_were() -> None:
         fleet.prepare(on_all(fleet, prepared(), web2={**BROKEN, "previous_release": "r1"}))
     fleet = reread(fleet)
     fleet.undo({}, on_all(fleet))
-    assert outcome(fleet, {}) == FAILED
+    assert outcome(fleet, []) == FAILED
     assert lines(fleet) == ["[web1] blog: r1, as before", "[web2] blog: r1, failed", "[web3] blog: r1, as before"]
     assert end(fleet, FAILED).endswith(
         f"blog was not deployed: mend what is said above, and run it again ({COMMAND}). "
@@ -180,6 +193,20 @@ def test_a_host_that_comes_back_to_be_undone_is_no_longer_lost() -> None:
     assert "served r1 on all 3 hosts" in end(fleet, FAILED)
 
 
+def test_an_undo_that_fails_says_why() -> None:
+    fleet = fleet_of()
+    fleet.prepare(on_all(fleet, prepared()))
+    with pytest.raises(Undo):
+        fleet.switch(on_all(fleet, web1=BROKEN))
+    stuck = {"failed": True, "msg": "blog-green cannot be removed."}
+    fleet.undo(on_all(fleet, web3=stuck), {"web1": OK, "web2": stuck})
+    assert lines(fleet) == [
+        "[web1] blog: r1, back from r2",
+        "[web2] blog: r1, back from r2, but the new color is left over: blog-green cannot be removed.",
+        "[web3] blog: r1 or r2, or nobody is served: blog-green cannot be removed.",
+    ]
+
+
 def test_without_a_release_before_those_that_serve_go_on() -> None:
     fleet = fleet_of()
     fleet.prepare(on_all(fleet, FIRST))
@@ -204,8 +231,58 @@ def test_a_color_that_is_left_over_undoes_nothing() -> None:
 
 def test_what_an_earlier_run_left_between_switch_and_retirement_can_go_back() -> None:
     fleet = fleet_of("web1")
-    fleet.prepare({"web1": prepared(active="green")})
+    fleet.prepare({"web1": SERVES})
     assert (fleet.hosts["web1"].serves, fleet.hosts["web1"].back) == ("new", "blue")
+
+
+FAILED_LEVEL = {**BROKEN, "previous_release": "r2"}
+FAILED_BEHIND = {**BROKEN, "previous_release": "r1"}
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "back"),
+    [
+        (SETTLED, SERVES, None),
+        (SETTLED, prepared(), None),
+        (GONE, SERVES, None),
+        (FAILED_LEVEL, SERVES, None),
+        (FAILED_BEHIND, SERVES, "blue"),
+        (SERVES, SERVES, "blue"),
+        (prepared(), SERVES, "blue"),
+        (GONE, prepared(), "blue"),
+        # The same name is not the same configuration.
+        (prepared(previous_release="r2"), SERVES, "blue"),
+    ],
+)
+def test_hosts_that_were_switched_go_back_where_that_makes_all_level(
+    first: dict[str, Any], second: dict[str, Any], back: str | None
+) -> None:
+    fleet = fleet_of()
+    results = {"web1": first, "web2": second, "web3": SERVES}
+    if any(map(_fleet.has_failed, results.values())):
+        with pytest.raises(Undo):
+            fleet.prepare(results)
+    else:
+        fleet.prepare(results)
+    assert fleet.hosts["web3"].back == back
+
+
+def test_a_fleet_that_is_to_be_cleaned_up_stays_level_where_that_fails() -> None:
+    fleet = fleet_of()
+    assert fleet.prepare(on_all(fleet, SETTLED, web2=SERVES)) == [["web2"]]
+    fleet.switch({"web2": OK})
+    with pytest.raises(Undo):
+        fleet.require_all({"web2": BROKEN})
+    fleet = reread(fleet)
+    # Neither task of undo.yml has anything to do: there is no way back, and what serves is not removed.
+    part = fleet.hosts["web2"]
+    assert (part.back, part.serves, part.before) == (None, "new", "r2")
+    fleet.undo({}, {})
+    assert lines(fleet)[:2] == [
+        "[web1] blog: r2, nothing changed",
+        "[web2] blog: r2, as before, but the old color is left over: blog-green did not become healthy.",
+    ]
+    assert "served r2 on all 3 hosts" in end(fleet, FAILED)
 
 
 def test_a_lost_request_and_a_failed_hook_fail_the_run() -> None:
@@ -224,9 +301,16 @@ def test_a_lost_request_and_a_failed_hook_fail_the_run() -> None:
     ]
 
 
+def test_ctrl_c_in_the_last_hook_is_told_by_the_exit_code() -> None:
+    hook = {"web1": {"failed": True, "interrupted": True, "msg": "Hook post_deploy was stopped: Ctrl-C"}}
+    assert conclusion(fleet_of("web1"), DEPLOYED, COMMAND, {}, hook)[INTERRUPTED]
+    assert INTERRUPTED not in conclusion(fleet_of("web1"), DEPLOYED, COMMAND, {}, {"web1": BROKEN})
+
+
 @pytest.mark.parametrize("marker", [INTERRUPTED, LOCKED])
 def test_why_a_run_went_back_is_its_outcome(marker: str) -> None:
-    assert outcome(fleet_of(), {marker: True}) == marker
+    assert outcome(fleet_of(), [{}, {marker: True}]) == marker
+    assert outcome(fleet_of(), [{}]) == FAILED
 
 
 # --- hosts that may be down ------------------------------------------------------------------------------------------
@@ -246,6 +330,29 @@ def test_a_host_that_may_be_down_is_left_out_and_named(result: dict[str, Any]) -
     assert "[web2] blog: ⚠️ skipped" in text
     assert "r2 on web1 and web3; web2 cannot be reached." in text
     assert "Once web2 can be reached, run it again" in text
+
+
+@pytest.mark.parametrize("phase", ["switch", "require_all"])
+def test_a_host_that_is_lost_with_the_new_color_is_not_left_out(phase: str) -> None:
+    fleet = fleet_of(canary=1, max_unavailable_hosts=1)
+    fleet.prepare(on_all(fleet, prepared()))
+    if phase == "require_all":
+        fleet.switch({"web1": OK})
+    with pytest.raises(Undo) as raised:
+        getattr(fleet, phase)({"web1": GONE})
+    assert raised.value.marker == UNREACHABLE
+    assert not fleet.hosts["web1"].skipped
+    # A further run leaves it out: luma.yml need not be changed.
+    assert "once web1 can be reached, or to go on without, run it again" in end(fleet, FAILED)
+
+
+def test_a_host_whose_engine_alone_is_silent_can_give_back_its_lock() -> None:
+    fleet = fleet_of()
+    with pytest.raises(Undo):
+        fleet.prepare({"web1": prepared(), "web2": NO_ENGINE, "web3": GONE})
+    assert [(host.lost, host.unreachable) for host in fleet.hosts.values()] == [
+        (False, False), (True, False), (True, True),
+    ]  # fmt: skip
 
 
 def test_one_more_than_may_be_down_ends_the_run() -> None:

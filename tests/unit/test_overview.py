@@ -185,13 +185,27 @@ def test_another_number_of_replicas_is_another_release() -> None:
     assert target(app("web1"), "", found)["spec"]["replicas"] == 1
 
 
-def test_a_host_that_missed_a_release_goes_back_with_the_others() -> None:
+def test_a_host_with_nothing_to_go_back_to_goes_back_with_the_others() -> None:
     both = recorded(release("r1"), release("r2", serves=True))
-    assert (
-        target(app(), "", {"web1": both, "web2": both, "web3": recorded(release("r1", serves=True))})["release"] == "r1"
-    )
-    late = recorded(release("r0"), release("r1", serves=True))
-    assert target(app(), "", {"web1": both, "web2": both, "web3": late})["release"] == "r1"
+    found = {"web1": both, "web2": both, "web3": recorded(release("r1", serves=True))}
+    assert target(app(), "", found)["release"] == "r1"
+
+
+def test_most_hosts_do_not_choose_for_the_others() -> None:
+    # A run has died with web1 switched: nobody has asked for r0.
+    ahead = recorded(release("r0"), release("r1"), release("r2", serves=True))
+    behind = recorded(release("r0"), release("r1", serves=True))
+    found = {"web1": ahead, "web2": behind, "web3": behind}
+    with pytest.raises(CannotRollBack, match="r1 on web1, r0 on web2, r0 on web3"):
+        target(app(), "", found)
+    assert target(app(), "r1", found)["release"] == "r1"
+
+
+def test_a_release_that_a_host_has_missed_is_not_passed_over() -> None:
+    all_of_them = recorded(release("r1"), release("r2"), release("r3", serves=True))
+    missed = recorded(release("r1"), release("r3", serves=True))
+    with pytest.raises(CannotRollBack, match="r2 on web1, r2 on web2, r1 on web3"):
+        target(app(), "", {"web1": all_of_them, "web2": all_of_them, "web3": missed})
 
 
 def test_a_host_that_cannot_be_reached_has_no_say() -> None:
