@@ -118,7 +118,7 @@ options:
 options:
   route:
     description:
-      - The host names that luma-proxy routes to the app. The container C(luma-proxy) is made where it does not run.
+      - The host names that luma-proxy routes to the app, and how.
       - The proxy checks the app's O(health_check.path) with O(health_check.host) as the Host header, every 30 seconds
         while it answers and every 200 ms while it does not. Without a path it only connects.
     type: dict
@@ -143,6 +143,10 @@ options:
             behind another proxy. Otherwise they are set anew.
         type: bool
         default: false
+"""
+
+    PROXY = r"""
+options:
   proxy:
     description:
       - What luma-proxy is, where it has to be made.

@@ -125,7 +125,7 @@ class Preparation:
         not asked, since it need not run yet."""
         view = View.take(self.engine, None, self.app)
         if force or not self._color_that_is_ready(view):
-            self._refuse_foreign_names(self._color_to_make(view))
+            self._refuse_foreign_names()
             self._refuse_taken_ports(view)
 
     def run(self, force: bool = False, check_mode: bool = False) -> Prepared:
@@ -194,10 +194,11 @@ class Preparation:
 
     # --- refusals -----------------------------------------------------------------------------------------------
 
-    def _refuse_foreign_names(self, color: str) -> None:
-        """Names that luma is about to use must be free, or its own."""
+    def _refuse_foreign_names(self) -> None:
+        """Names that luma uses must be free, or its own: those of both colors, since the next deployment is one of the
+        other color."""
         owner = {LABEL_PROJECT: self.app.project, LABEL_APP: self.app.name}
-        for name in self._names(color):
+        for name in [*self._names(COLORS[0]), *self._names(COLORS[1])]:
             refuse_foreign(self.engine.container(name, self.app.network), owner)
 
     def _refuse_taken_ports(self, view: View) -> None:
@@ -323,9 +324,12 @@ class Preparation:
 
 def color_to_return_to(view: View, color: str) -> str | None:
     """The color that served before ``color`` was made: the active one or, where an earlier run died after its switch,
-    the one that it has not yet retired."""
+    the one that it has not yet retired. One that is newer than the active color has never served: an earlier run died
+    before its switch."""
     before = view.active if view.active != color else other(color)
     containers = view.of(before) if before else []
+    if before != view.active and any(old.created > new.created for old in containers for new in view.of(color)):
+        return None
     return before if containers and all(c.running for c in containers) else None
 
 

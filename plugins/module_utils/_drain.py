@@ -17,6 +17,9 @@ from ansible_collections.luma.deploy.plugins.module_utils._haproxy import Haprox
 POLL_SECONDS = 0.05
 #: How long the DNS is given to take the addresses of removed containers from their slots, in seconds.
 FREE_SECONDS = 2.0
+#: After which the proxy closes an idle connection, in seconds: ``timeout http-keep-alive`` of its configuration. Until
+#: then one that a reload has left with an old worker may bring a request to the color that is drained.
+IDLE_SECONDS = 20.0
 #: Exit code of a process that SIGKILL ended (128 + 9).
 KILLED = 137
 
@@ -64,6 +67,7 @@ def retire(
     if proxy and view.slots:
         with proxy.exclusive():
             free_slots(proxy, app, FREE_SECONDS)
+            heal(proxy, View.take(engine, proxy, app))
     return Retired(
         sessions=drained.sessions,
         cut=drained.cut,
@@ -84,16 +88,18 @@ def refuse_active(view: View, color: str) -> None:
 
 def wait_for_drain(proxy: Haproxy, app: App, timeout: float) -> Retired:
     """Waits until the proxy counts no session on the slots that get no new request, in the current worker and in
-    those that a reload replaced; at most ``timeout`` seconds."""
+    those that a reload replaced; at most ``timeout`` seconds, or `IDLE_SECONDS` for connections that are idle in the
+    latter."""
     began = time.monotonic()
     progress: list[tuple[float, int]] = []
     while True:
         left = {slot.name: slot.sessions for slot in proxy.slots(app.backend) if slot.held and slot.sessions}
-        sessions = sum(left.values()) + proxy.old_sessions(app.backend)
+        requests, idle = proxy.old_sessions(app.backend)
+        sessions = sum(left.values()) + requests + idle
         seconds = time.monotonic() - began
         if not progress or progress[-1][1] != sessions:
             progress.append((round(seconds, 2), sessions))
-        if not sessions or seconds >= timeout:
+        if not sessions or seconds >= (max(timeout, IDLE_SECONDS) if idle else timeout):
             return Retired(
                 sessions=max(count for _seconds, count in progress),
                 cut=sessions,
@@ -101,7 +107,7 @@ def wait_for_drain(proxy: Haproxy, app: App, timeout: float) -> Retired:
                 progress=tuple(progress),
                 sessions_by_slot=left,
             )
-        time.sleep(min(POLL_SECONDS, timeout - seconds))
+        time.sleep(POLL_SECONDS)
 
 
 def stop(engine: Engine, container: Container, timeout: float) -> Stopped:
@@ -114,6 +120,13 @@ def stop(engine: Engine, container: Container, timeout: float) -> Stopped:
     after = engine.container(container.id, "")
     killed = after is not None and after.exit_code == KILLED and seconds >= timeout
     return Stopped(container.name, True, killed, round(seconds, 2))
+
+
+def heal(proxy: Haproxy, view: View) -> None:
+    """Lets every slot of the active color serve: a replica that was started again while slots were held may have got
+    one of them."""
+    held = [slot.name for slot in view.slots_of(view.active) if slot.held] if view.active else []
+    proxy.set_states(view.app.backend, ready=held, drain=())
 
 
 def free_slots(proxy: Haproxy, app: App, wait: float = 0.0) -> list[str]:

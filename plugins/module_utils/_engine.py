@@ -38,6 +38,7 @@ from ansible_collections.luma.deploy.plugins.module_utils._images import (
     refusal,
 )
 from ansible_collections.luma.deploy.plugins.module_utils._state import exclusive
+from ansible_collections.luma.deploy.plugins.module_utils._subnets import candidates
 
 LABEL_PROJECT = "luma.project"
 LABEL_APP = "luma.app"
@@ -46,11 +47,6 @@ LABEL_COLOR = "luma.color"
 LABEL_REPLICA = "luma.replica"
 LABEL_RELEASE = "luma.release"
 LABEL_CONFIG_HASH = "luma.config-hash"
-
-#: Where luma looks for a free subnet: 10.201.0.0/20, 10.201.16.0/20, … (4094 addresses each). Docker's own pools are
-#: 172.17.0.0/16 to 172.31.0.0/16 and 192.168.0.0/16, so that the two seldom meet.
-SUBNET_POOL = "10.201.0.0/16"
-SUBNET_PREFIX = 20
 
 #: A container's log: three files of 10 MB at the most.
 LOG_OPTIONS = {"max-size": "10m", "max-file": "3"}
@@ -443,8 +439,8 @@ class Engine:
                 yield address
 
     def ensure_network(self, name: str, labels: t.Mapping[str, str]) -> bool:
-        """Creates a bridge network where it is missing, with an explicit subnet: the first one of `SUBNET_POOL` that
-        the engine accepts. Returns whether it did."""
+        """Creates a bridge network where it is missing, with an explicit subnet: the first one that the engine
+        accepts. Returns whether it did."""
         if self.network(name) is not None:
             return False
         with exclusive(self.detached.folder):
@@ -455,8 +451,8 @@ class Engine:
         return False
 
     def _create_network(self, name: str, labels: t.Mapping[str, str]) -> None:
-        last = ""
-        for subnet in ipaddress.ip_network(SUBNET_POOL).subnets(new_prefix=SUBNET_PREFIX):
+        last = "no subnet is free"
+        for subnet in candidates():
             pool = docker.types.IPAMConfig(pool_configs=[docker.types.IPAMPool(subnet=str(subnet))])
             try:
                 self.client.create_network(name, driver="bridge", ipam=pool, labels=dict(labels), check_duplicate=True)

@@ -51,6 +51,7 @@ class Slot:
     held: bool
     up: bool
     sessions: int
+    port: int = 80
     requests: int = 0
     errors: int = 0
 
@@ -122,6 +123,12 @@ class Haproxy:
         """HAProxy's version, such as 3.2.4; an error where it does not answer."""
         return self._info("Version")
 
+    def is_reachable(self) -> bool:
+        try:
+            return bool(self.version())
+        except LumaError:
+            return False
+
     def worker(self) -> str:
         """What tells the current worker from others: after a reload, or a restart, another one counts from zero."""
         return " ".join(re.findall(r"^(?:Pid|Start_time_sec): (\S+)", self.run("show info"), re.MULTILINE))
@@ -152,6 +159,7 @@ class Haproxy:
                 up=int(row["srv_op_state"]) == OPERATIONAL_UP
                 and not int(row["srv_admin_state"]) & (UNRESOLVED | FORCED_MAINTENANCE),
                 sessions=count(row["srv_name"], "scur"),
+                port=int(row["srv_port"]),
                 requests=count(row["srv_name"], *ANSWERED, *UNANSWERED),
                 errors=count(row["srv_name"], "hrsp_5xx", *UNANSWERED),
             )
@@ -167,6 +175,14 @@ class Haproxy:
         answer = self.run("; ".join(commands)).strip()
         if answer:
             raise LumaError(f"luma-proxy refused to change backend {backend}: {answer}")
+
+    def set_port(self, backend: str, slot: Slot, port: int) -> None:
+        """Makes a slot that has an address use another port than its backend's, which the DNS leaves alone."""
+        self.run(f"set server {backend}/{slot.name} addr {slot.address} port {port}")
+
+    def set_up(self, backend: str, slots: t.Iterable[str]) -> None:
+        """Overrules what the backend's health check says of slots, until it has failed on them again."""
+        self.run("; ".join(f"set server {backend}/{slot} health up" for slot in slots))
 
     def sessions(self) -> int:
         """The requests and tunnels in flight in all workers. The master answers for them, also while they end, when
@@ -213,23 +229,25 @@ class Haproxy:
     def run_on(self, worker: str, command: str) -> str:
         return self._send("master.sock", f"@!{worker} {command}")
 
-    def old_sessions(self, backend: str) -> int:
-        """What may still reach a backend's old addresses through workers that were replaced: requests in flight, and
-        idle connections, each of which may bring one more request. Such a worker no longer asks the DNS and refuses
-        ``set server``, so that it never learns of another color."""
-        return sum(self._old_sessions_of(worker, backend) for worker in self.old_workers())
+    def old_sessions(self, backend: str) -> tuple[int, int]:
+        """What may still reach a backend's old addresses through workers that were replaced: how many requests are in
+        flight, and how many connections are idle, each of which may bring one more request. Such a worker no longer
+        asks the DNS and refuses ``set server``, so that it never learns of another color."""
+        each = [self._old_sessions_of(worker, backend) for worker in self.old_workers()]
+        return sum(requests for requests, _idle in each), sum(idle for _requests, idle in each)
 
-    def _old_sessions_of(self, worker: str, backend: str) -> int:
+    def _old_sessions_of(self, worker: str, backend: str) -> tuple[int, int]:
         # Frontends and backends (types 1 and 2). A client's connection is idle where it has no request in a backend.
         rows = parse_stat(self.run_on(worker, "show stat -1 3 -1"))
         connections = sum(int(row["scur"] or 0) for row in rows if row["svname"] == "FRONTEND")
         requests = {row["pxname"]: int(row["scur"] or 0) for row in rows if row["svname"] == "BACKEND"}
-        return requests.get(backend, 0) + max(0, connections - sum(requests.values()))
+        return requests.get(backend, 0), max(0, connections - sum(requests.values()))
 
-    def reload(self) -> None:
+    def reload(self, ports: t.Mapping[str, int]) -> None:
         """Loads the configuration again. The servers' states go over by a state file, without which the new worker
-        would answer 503 until the DNS has answered; the old one finishes its connections."""
-        with self.loading(self.states()):
+        would answer 503 until the DNS has answered; the old one finishes its connections. A slot's port goes over with
+        the rest, whatever the configuration says: ``ports`` has the new ones, by their backends."""
+        with self.loading(with_ports(self.states(), ports)):
             answer = self._send("master.sock", "reload")
         if not answer.startswith("Success=1"):
             raise LumaError("luma-proxy could not load its new configuration: " + answer.strip())
@@ -282,6 +300,22 @@ def addresses_first(states: str) -> str:
         contents = sorted((row[4] for row in slots), key=lambda content: content.startswith("- "))
         ordered += [" ".join([*row[:4], content]) for row, content in zip(slots, contents)]
     return "\n".join([*lines[:2], *ordered, ""])
+
+
+def with_ports(states: str, ports: t.Mapping[str, int]) -> str:
+    """The same states, in which all slots of these backends have another port."""
+    lines = states.splitlines()
+    if len(lines) < 2:
+        return states
+    header = lines[1][2:].split()
+    backend, port = header.index("be_name"), header.index("srv_port")
+
+    def changed(line: str) -> str:
+        row = line.split(" ")
+        row[port] = str(ports.get(row[backend], row[port]))
+        return " ".join(row)
+
+    return "\n".join([*lines[:2], *map(changed, filter(None, lines[2:])), ""])
 
 
 def parse_stat(text: str) -> list[dict[str, str]]:

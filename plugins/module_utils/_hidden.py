@@ -10,6 +10,8 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.parameters import remove_values
+from ansible_collections.luma.deploy.plugins.module_utils._colors import App
+from ansible_collections.luma.deploy.plugins.module_utils._engine import Engine
 from ansible_collections.luma.deploy.plugins.module_utils._errors import LumaError
 from ansible_collections.luma.deploy.plugins.module_utils._images import Registry
 
@@ -47,6 +49,15 @@ def take_registry(options: dict[str, t.Any]) -> Registry | None:
     if given.get("password"):
         options["registry"] = dict(given, password=HIDDEN)
     return Registry.of(given)
+
+
+def secrets_of(engine: Engine, app: App, color: str, names: t.Collection[str]) -> dict[str, str]:
+    """The values of these variables in the environment of a color's containers, which are alike."""
+    containers = engine.containers(app.project, app.name, app.network) if names else []
+    first = next((container for container in containers if container.color == color), None)
+    variables = (engine.description(first.id)["Config"]["Env"] or []) if first else []
+    values = dict(variable.split("=", 1) for variable in variables if "=" in variable)
+    return {name: value for name, value in values.items() if name in names}
 
 
 @contextlib.contextmanager

@@ -18,6 +18,7 @@ from ansible_collections.luma.deploy.plugins.module_utils._engine import (
 from ansible_collections.luma.deploy.plugins.module_utils._errors import LumaError
 from ansible_collections.luma.deploy.plugins.module_utils._haproxy import Haproxy, parse_stat
 from ansible_collections.luma.deploy.plugins.module_utils._health import HealthCheck, probe
+from ansible_collections.luma.deploy.plugins.module_utils._hidden import hidden_in, secrets_of
 
 
 def app_info(
@@ -26,9 +27,11 @@ def app_info(
     app: App,
     check_of: t.Callable[[t.Mapping[str, t.Any] | None], HealthCheck],
     details: bool,
+    secret_names: t.Collection[str] = (),
 ) -> dict[str, t.Any]:
     """One app: its containers, each probed now, and what the proxy says of it. ``check_of`` gives the health check
-    for an image. With ``details`` CPU and memory are measured, which takes a second or two."""
+    for an image; the values of ``secret_names`` are hidden in what it says. With ``details`` CPU and memory are
+    measured, which takes a second or two."""
     problem = ""
     try:
         view = View.take(engine, proxy, app)
@@ -38,7 +41,9 @@ def app_info(
         problem, view = str(exc), View.take(engine, None, app)
 
     def describe(container: Container) -> dict[str, t.Any]:
-        return _container_info(engine, container, check_of, view, details)
+        info = _container_info(engine, container, check_of, view, details)
+        secrets = {} if info["healthy"] else secrets_of(engine, app, container.color, secret_names)
+        return dict(info, saw=hidden_in(info["saw"], secrets))
 
     return {
         "name": app.name,

@@ -93,10 +93,11 @@ def proxy_folder(params: t.Mapping[str, t.Any]) -> Path:
 
 
 def proxy_of(module: AnsibleModule) -> Haproxy | None:
-    """The host's proxy, for an app that it routes; None in check mode where it would have to be made first."""
+    """The host's proxy, for an app that it routes; None in check mode where it would have to be started first."""
+    if not module.params["proxied"]:
+        return None
     proxy = Haproxy(proxy_folder(module.params) / "run")
-    missing = module.check_mode and not proxy.folder.exists()
-    return proxy if module.params["proxied"] and not missing else None
+    return None if module.check_mode and not proxy.is_reachable() else proxy
 
 
 def has_healthcheck(image: t.Mapping[str, t.Any] | None) -> bool:

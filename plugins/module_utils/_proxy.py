@@ -5,9 +5,9 @@
 
 Its folder on the host (0700, root)::
 
-    routes/PROJECT:APP.json   the record: one `Route` each
-    etc/                      haproxy.cfg and hosts.map, made from the routes; the container reads them
-    run/                      the runtime sockets; owned by the proxy's user
+    routes/   the record of what is routed, see `_routes`
+    etc/      haproxy.cfg and hosts.map, made from the routes; the container reads them
+    run/      the runtime sockets; owned by the proxy's user
 """
 
 from __future__ import annotations
@@ -38,10 +38,13 @@ from ansible_collections.luma.deploy.plugins.module_utils._proxy_config import (
     render_config,
     render_map,
 )
+from ansible_collections.luma.deploy.plugins.module_utils._routes import Routes
 
 CONTAINER = "luma-proxy"
 #: The proxy of an update, before it takes the other one's place.
 NEXT = "luma-proxy-next"
+#: The container in which its image checks the configuration.
+CHECK = "luma-proxy-next-check"
 #: Docker sends a container's outgoing packets to the network whose name sorts first (libnetwork, endpoint priority;
 #: so do engines with `gw-priority` where none is given). The proxy's published ports hang on that network, so it has
 #: to stay the same when a project's network is added: else answers under way would leave by another bridge.
@@ -72,14 +75,17 @@ DEFAULTS = {"image": "haproxy:3.2", "http_port": 80, "https_port": 443, "bind": 
 
 @dataclass
 class Reconciled:
-    """What was done. ``diff`` holds the configuration before and after; ``notes`` what was asked but not done."""
+    """What was done. ``before`` and ``after`` are the configuration; ``host`` is a name that is routed to the app;
+    ``notes`` says what was asked for but not done, ``later`` that the route has still to be loaded."""
 
     created: bool = False
     started: bool = False
     reloaded: bool = False
     attached: bool = False
+    later: bool = False
     http_port: int = 80
     bind: str = ""
+    host: str = ""
     notes: list[str] = field(default_factory=list)
     before: str = ""
     after: str = ""
@@ -87,6 +93,11 @@ class Reconciled:
     @property
     def changed(self) -> bool:
         return self.created or self.started or self.reloaded or self.attached
+
+    def then(self, after: Reconciled) -> Reconciled:
+        """Both, one after the other."""
+        done = {name: getattr(self, name) or getattr(after, name) for name in ("created", "started", "reloaded")}
+        return replace(after, **done, attached=self.attached or after.attached, before=self.before)
 
 
 @dataclass
@@ -114,43 +125,70 @@ class Proxy:
         self.settings = settings
         self.folder = folder
         self.haproxy = Haproxy(self.folder / "run")
+        self.routes = Routes(self.folder / "routes")
 
-    def ensure(self, route: Route, check_mode: bool = False) -> Reconciled:
-        """Makes the proxy run, on the route's network, with the route; does nothing where all that is so."""
+    def ensure(self, route: Route, check_mode: bool = False, until_switch: bool = False) -> Reconciled:
+        """Makes the proxy run, on the route's network, with the route; does nothing where all that is so.
+
+        With ``until_switch`` an app that is routed already keeps its route, but for the number of its slots: a color
+        that serves is not to be asked on another color's port, or for its health check. Of the route itself only is
+        made sure that HAProxy will load it; `load` does it when the traffic moves.
+        """
         if not check_mode:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with contextlib.nullcontext() if check_mode else self.haproxy.exclusive():
             if not check_mode:
                 self._finish_update()
-            routes = self._routes_with(route)
-            files = rendered(routes)
-            result = Reconciled(before=self._read(CONFIG), after=files[CONFIG])
-            running = self._existing(result)
-            differs = any(self._read(name) != text for name, text in files.items()) or bool(self._read(PENDING))
-            result.created, result.started = running is None, running is False
-            result.reloaded = differs and not result.created
-            container = self.engine.container(CONTAINER, route.network)
-            result.attached = container is not None and not container.attached
-            if check_mode or not result.changed:
-                return result
-            self._make_folders()
-            self.engine.ensure_network(route.network, {LABEL_PROJECT: route.project})
-            with self._recorded(next(r for r in routes if r.backend == route.backend)):
-                if running is None:
-                    self._create(routes, files)
-                else:
-                    self._update(route, result, files)
+            wanted = rendered(self.routes.all_with(route))
+            earlier = self.routes.of(route.backend) if until_switch else None
+            now = replace(earlier, slots=route.slots) if earlier else route
+            result = self._ensure(now, check_mode)
+            result.later = bool(earlier) and self._differs(wanted)
+            if result.later and not check_mode:
+                self._refuse_invalid(wanted)
             return result
+
+    def _ensure(self, route: Route, check_mode: bool) -> Reconciled:
+        routes = self.routes.all_with(route)
+        files = rendered(routes)
+        result = Reconciled(before=self._read(CONFIG), after=files[CONFIG], host=route.hosts[0])
+        running = self._existing(result)
+        result.created, result.started = running is None, running is False
+        result.reloaded = self._differs(files) and not result.created
+        container = self.engine.container(CONTAINER, route.network)
+        result.attached = container is not None and not container.attached
+        if check_mode or not result.changed:
+            return result
+        self._make_folders()
+        self.engine.ensure_network(route.network, {LABEL_PROJECT: route.project})
+        with self.routes.recorded(route):
+            if running is None:
+                self._create(routes, files)
+            else:
+                self._update(route, result, files)
+        return result
+
+    def differs(self, route: Route) -> bool:
+        """Whether the proxy has another route for the app than this one."""
+        return self._differs(rendered(self.routes.all_with(route)))
+
+    def load(self, route: Route) -> None:
+        """Loads a route, at a switch. To be called under `Haproxy.exclusive`."""
+        with self.routes.recorded(route):
+            self._load(rendered(self.routes.all()), route)
+
+    def _differs(self, files: t.Mapping[str, str]) -> bool:
+        """Whether the proxy may have loaded anything else."""
+        return any(self._read(name) != text for name, text in files.items()) or bool(self._read(PENDING))
 
     def forget(self, backends: t.Collection[str]) -> None:
         """Takes routes out. The proxy loads what is left, which the other apps do not notice."""
         with self.haproxy.exclusive():
-            routes = [route for route in self.routes() if route.backend not in backends]
             container = self.container()
             for backend in backends:
-                (self.folder / f"routes/{backend}.json").unlink(missing_ok=True)
+                self.routes.remove(backend)
             if container is not None and container.running:
-                self._load(rendered(routes))
+                self._load(rendered(self.routes.all()))
 
     # --- the update ---------------------------------------------------------------------------------------------
 
@@ -179,7 +217,7 @@ class Proxy:
     def _replace(self, result: Updated, drain_timeout: float) -> None:
         self._refuse_unusable(result.after["image"])
         with self._removed_where_it_fails(NEXT):
-            self._create_container(NEXT, result.after, list(self.routes()))
+            self._create_container(NEXT, result.after, self.routes.all())
         states = self.haproxy.states()
         began = time.monotonic()
         try:
@@ -212,17 +250,17 @@ class Proxy:
 
     def _refuse_unusable(self, image: str) -> None:
         """Has an image check the configuration, before anything depends on it."""
-        name = NEXT + "-check"
-        self.engine.remove(name)
+        if self.container(CHECK, role="check"):
+            self.engine.remove(CHECK)
         command = ["haproxy", "-c", "-q", "-f", CONFIG_DIR + "/haproxy.cfg"]
         binds = [f"{self.folder}/etc:{CONFIG_DIR}:ro"]
-        self.engine.create(name, image, NETWORK, {LABEL_ROLE: "check"}, command=command, host={"binds": binds})
+        self.engine.create(CHECK, image, NETWORK, {LABEL_ROLE: "check"}, command=command, host={"binds": binds})
         try:
-            self.engine.start(name)
-            code = self.engine.call("wait for " + name, self.engine.client.wait, name)["StatusCode"]
-            output = "\n".join(self.engine.logs(name))
+            self.engine.start(CHECK)
+            code = self.engine.call("wait for " + CHECK, self.engine.client.wait, CHECK)["StatusCode"]
+            output = "\n".join(self.engine.logs(CHECK))
         finally:
-            self.engine.remove(name)
+            self.engine.remove(CHECK)
         if code != 0:
             raise LumaError(f"{image} refuses the proxy's configuration; nothing was changed.\n{output}".rstrip())
 
@@ -243,7 +281,7 @@ class Proxy:
 
     def _finish_update(self) -> None:
         """Makes the new proxy of an update the proxy, or removes one that a killed run did not start."""
-        new = self.engine.container(NEXT, NETWORK)
+        new = self.container(NEXT)
         if new is None:
             return
         if not new.running:
@@ -252,56 +290,15 @@ class Proxy:
         self.engine.remove(CONTAINER)
         self.engine.call("rename " + NEXT, self.engine.client.rename, NEXT, CONTAINER)
 
-    # --- the record ---------------------------------------------------------------------------------------------
-
-    def _routes_with(self, route: Route) -> list[Route]:
-        """All routes of the host, with this one in place of the app's earlier one. Slots only ever grow: those of an
-        app that is being scaled down still serve."""
-        routes = {r.backend: r for r in self.routes()}
-        previous = routes.get(route.backend)
-        if previous:
-            route = replace(route, slots=max(route.slots, previous.slots))
-        for other in routes.values():
-            taken = {host.lower() for host in other.hosts} & {host.lower() for host in route.hosts}
-            if taken and other.backend != route.backend:
-                raise LumaError(
-                    "Host {} already belongs to app {} of project {}: nothing was changed. Take it out of "
-                    "proxy.hosts of one of the two.".format(", ".join(sorted(taken)), other.app, other.project)
-                )
-        routes[route.backend] = route
-        return list(routes.values())
-
-    def routes(self) -> t.Iterator[Route]:
-        """The routes on record, of all projects of the host."""
-        for file in sorted((self.folder / "routes").glob("*.json")):
-            fields = json.loads(file.read_text(encoding="utf-8"))
-            yield Route(**dict(fields, hosts=tuple(fields["hosts"])))
-
-    @contextlib.contextmanager
-    def _recorded(self, route: Route) -> t.Iterator[None]:
-        """Writes the route down before it is used, so that a run that dies in between leaves something to do for the
-        next one; takes it back where it could not be used."""
-        name = f"routes/{route.backend}.json"
-        earlier = self._read(name)
-        self._write(name, json.dumps(asdict(route), indent=2) + "\n")
-        try:
-            yield
-        except LumaError:
-            if earlier:
-                self._write(name, earlier)
-            else:
-                (self.folder / name).unlink()
-            raise
-
     # --- the container ------------------------------------------------------------------------------------------
 
-    def container(self) -> Container | None:
+    def container(self, name: str = CONTAINER, role: str = "proxy") -> Container | None:
         """The proxy's container, None where there is none. Raises `LumaError` where another has its name."""
-        container = self.engine.container(CONTAINER, NETWORK)
-        if container is not None and container.labels.get(LABEL_ROLE) != "proxy":
+        container = self.engine.container(name, NETWORK)
+        if container is not None and container.labels.get(LABEL_ROLE) != role:
             raise LumaError(
-                f"The name {CONTAINER} is taken by a container that luma did not make: nothing was changed. Rename "
-                f"it with: docker rename {CONTAINER} OTHER"
+                f"The name {name} is taken by a container that luma did not make: nothing was changed. Rename "
+                f"it with: docker rename {name} OTHER"
             )
         return container
 
@@ -386,30 +383,34 @@ class Proxy:
         if result.attached:
             self.engine.attach(CONTAINER, route.network, [])
         if result.reloaded:
-            self._load(files)
+            self._load(files, route)
 
-    def _load(self, files: t.Mapping[str, str]) -> None:
-        """Has the running proxy check the new configuration, then load it; keeps the earlier one where it refuses."""
-        self._write("etc/haproxy.cfg.new", files["etc/haproxy.cfg"])
-        try:
-            code, output = self.engine.execute(
-                CONTAINER, ["haproxy", "-c", "-q", "-f", CONFIG_DIR + "/haproxy.cfg.new"]
-            )
-        finally:
-            (self.folder / "etc/haproxy.cfg.new").unlink()
-        if code != 0:
-            raise LumaError("luma-proxy refuses the new configuration, it keeps the one it has: " + output.strip())
+    def _load(self, files: t.Mapping[str, str], changed: Route | None = None) -> None:
+        """Has the running proxy check the new configuration, then load it; keeps the earlier one where it refuses.
+        ``changed``: the route whose port the app's slots may not have yet."""
+        self._refuse_invalid(files)
         earlier = {name: self._read(name) for name in files}
         self._write(PENDING, "The files beside this one are not loaded yet.\n")
         for name, text in files.items():
             self._write(name, text)
         try:
-            self.haproxy.reload()
+            self.haproxy.reload({changed.backend: changed.app_port} if changed else {})
         except LumaError:
             for name, text in earlier.items():
                 self._write(name, text)
             raise
         (self.folder / PENDING).unlink()
+
+    def _refuse_invalid(self, files: t.Mapping[str, str]) -> None:
+        self._write(CONFIG + ".new", files[CONFIG])
+        try:
+            code, output = self.engine.execute(
+                CONTAINER, ["haproxy", "-c", "-q", "-f", CONFIG_DIR + "/haproxy.cfg.new"]
+            )
+        finally:
+            (self.folder / (CONFIG + ".new")).unlink()
+        if code != 0:
+            raise LumaError("luma-proxy refuses the new configuration, it keeps the one it has: " + output.strip())
 
     def _wait_until_it_answers(self, name: str) -> None:
         deadline = time.monotonic() + START_SECONDS

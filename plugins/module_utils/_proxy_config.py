@@ -94,8 +94,8 @@ defaults
     log global
     option httplog
     timeout http-request 10s
-    # Less than a drain takes at the most: a reload leaves idle connections with the worker that it replaces, and each
-    # of them may bring one more request to the color that is being drained.
+    # A drain waits as long for idle connections that a reload has left with the worker that it replaces: each of them
+    # may bring one more request to the color that is being drained.
     timeout http-keep-alive 20s
     timeout client 60s
     timeout client-fin 10s

@@ -65,7 +65,7 @@ class Prune:
         # A release hook's has the label without a name.
         present = {app for app in (row["Labels"][LABEL_APP] for row in rows) if app}
         gone = {app for app in recorded_apps(self.state_dir, self.project) if app not in self.apps | present}
-        routed = {route.app: route.backend for route in self.proxy.routes() if route.project == self.project}
+        routed = {route.app: route.backend for route in self.proxy.routes.all() if route.project == self.project}
         stopped = {c.name: c.id for app in sorted(present) for c in self._stopped(App(self.project, app))}
         stopped.update(stopped_hooks(self.engine, self.project))
         return Leftovers(

@@ -126,6 +126,8 @@ def record_active(module: AnsibleModule, engine: Engine, color: str) -> list[str
     if not params["record"] or module.check_mode:
         return []
     active = [c for c in engine.containers(app.project, app.name, app.network) if c.color == color]
+    if not active:
+        return []
     return record(engine, params["state_dir"], app, active, **params["record"])
 
 

@@ -8,23 +8,25 @@ from __future__ import annotations
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.luma.deploy.plugins.module_utils._colors import App
 from ansible_collections.luma.deploy.plugins.module_utils._engine import Engine
-from ansible_collections.luma.deploy.plugins.module_utils._module import proxy_folder
+from ansible_collections.luma.deploy.plugins.module_utils._module import app_of, proxy_folder
 from ansible_collections.luma.deploy.plugins.module_utils._proxy import Proxy, ProxySettings, Reconciled
 from ansible_collections.luma.deploy.plugins.module_utils._proxy_config import Route, slots_for
+from ansible_collections.luma.deploy.plugins.module_utils._rerouting import Rerouting
 
-#: The options of the documentation fragment ``luma.deploy.engine.route``.
-ROUTE_OPTIONS: dict[str, t.Any] = {
-    "route": {
-        "type": "dict",
-        "options": {
-            "hosts": {"type": "list", "elements": "str", "required": True},
-            "app_port": {"type": "int", "default": 80},
-            "response_timeout": {"type": "float", "default": 30},
-            "forward_headers": {"type": "bool", "default": False},
-        },
+#: The option of the documentation fragment ``luma.deploy.engine.route``.
+ROUTE_OPTION: dict[str, t.Any] = {
+    "type": "dict",
+    "options": {
+        "hosts": {"type": "list", "elements": "str", "required": True},
+        "app_port": {"type": "int", "default": 80},
+        "response_timeout": {"type": "float", "default": 30},
+        "forward_headers": {"type": "bool", "default": False},
     },
+}
+
+#: The options of the documentation fragment ``luma.deploy.engine.proxy``.
+PROXY_OPTIONS: dict[str, t.Any] = {
     "proxy": {
         "type": "dict",
         "default": {},
@@ -39,14 +41,38 @@ ROUTE_OPTIONS: dict[str, t.Any] = {
 }
 
 
-def ensure_route(module: AnsibleModule, engine: Engine) -> Reconciled:
-    """Makes the proxy run with the route that the module's options describe."""
+def ensure_route(module: AnsibleModule, engine: Engine, until_switch: bool = False) -> Reconciled:
+    """Makes the proxy run with the route that the module's options describe, or with what it takes ``until_switch``."""
     params = module.params
-    asked, check = params["route"], params["health_check"]
-    route = Route(
-        project=params["project"],
-        app=params["app"],
-        network=App(params["project"], params["app"]).network,
+    proxy = Proxy(engine, ProxySettings(**params["proxy"]), proxy_folder(params))
+    return proxy.ensure(route_of(params), module.check_mode, until_switch)
+
+
+def forget_route(module: AnsibleModule, engine: Engine) -> bool:
+    """Takes out the route of an app that has none any more. Returns whether there was one."""
+    app, proxy = app_of(module.params), Proxy(engine, ProxySettings(), proxy_folder(module.params))
+    found = proxy.routes.of(app.backend) is not None
+    if found and not module.check_mode:
+        proxy.forget([app.backend])
+    return found
+
+
+def rerouting_of(module: AnsibleModule, engine: Engine) -> Rerouting:
+    """What the module's options say of the route at a switch."""
+    params = module.params
+    if not params["proxied"] or not (params["route"] or params["restore_route"]):
+        return Rerouting()
+    proxy = Proxy(engine, ProxySettings(), proxy_folder(params))
+    wanted = route_of(params) if params["route"] else None
+    return Rerouting(proxy, app_of(params).backend, wanted, params["restore_route"])
+
+
+def route_of(params: t.Mapping[str, t.Any]) -> Route:
+    asked, check, app = params["route"], params["health_check"], app_of(params)
+    return Route(
+        project=app.project,
+        app=app.name,
+        network=app.network,
         hosts=tuple(asked["hosts"]),
         app_port=asked["app_port"],
         check_path=check["path"] or "",
@@ -54,14 +80,13 @@ def ensure_route(module: AnsibleModule, engine: Engine) -> Reconciled:
         check_timeout=check["timeout"],
         response_timeout=asked["response_timeout"],
         forward_headers=asked["forward_headers"],
-        slots=slots_for(params["replicas"]),
+        slots=slots_for(params["replicas"] or 1),
     )
-    return Proxy(engine, ProxySettings(**params["proxy"]), proxy_folder(params)).ensure(route, module.check_mode)
 
 
 def route_facts(done: Reconciled) -> dict[str, t.Any]:
     """The result as a module returns it, without the configuration's difference."""
-    return {name: getattr(done, name) for name in ("http_port", "bind", "created", "reloaded")}
+    return {name: getattr(done, name) for name in ("http_port", "bind", "host", "created", "reloaded")}
 
 
 def route_difference(done: Reconciled) -> dict[str, str]:

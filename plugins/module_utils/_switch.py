@@ -10,6 +10,7 @@ anywhere finishes it or undoes it:
 - make: each container of the new color is attached again, with the alias
 - see: the proxy knows every new container, and each answers through it
 - commit: one batch makes the new color's slots ready and drains the old color's
+- route: the proxy loads the route of the new color, where it is another one than the old color's
 - break: each container of the old color is attached again, without the alias
 - release: slots that became free may serve again
 
@@ -34,6 +35,7 @@ from ansible_collections.luma.deploy.plugins.module_utils._engine import Contain
 from ansible_collections.luma.deploy.plugins.module_utils._errors import LumaError
 from ansible_collections.luma.deploy.plugins.module_utils._haproxy import Haproxy, Slot
 from ansible_collections.luma.deploy.plugins.module_utils._health import HealthCheck, probe
+from ansible_collections.luma.deploy.plugins.module_utils._rerouting import Rerouting
 
 POLL_SECONDS = 0.01
 #: How long the proxy may take to know the new color and to get an answer from it, in seconds.
@@ -53,11 +55,12 @@ class Move:
 @dataclass
 class Switched:
     """What a switch did. ``slots`` tells which container each slot of the proxy served at the commit; ``steps`` how
-    many milliseconds each step took."""
+    many milliseconds each step took; ``reloaded`` whether the proxy loaded another route."""
 
     color: str
     previous: str | None
     changed: bool = False
+    reloaded: bool = False
     moves: list[Move] = field(default_factory=list)
     steps: dict[str, float] = field(default_factory=dict)
     commit_milliseconds: float | None = None
@@ -70,7 +73,7 @@ class Switch:
     """One switch of one app on one host to ``color``.
 
     ``check`` is asked of every new container before anything is changed, and once more through the proxy; None where
-    the color serves already and only an unfinished switch away from it is to be undone.
+    the color serves already, or has served up to now. ``rerouting``: the route that comes with the color.
     """
 
     def __init__(
@@ -82,6 +85,7 @@ class Switch:
         check: HealthCheck | None = None,
         replicas: int | None = None,
         drain_timeout: float = 30.0,
+        rerouting: Rerouting | None = None,
     ) -> None:
         self.engine = engine
         self.proxy = proxy
@@ -90,6 +94,7 @@ class Switch:
         self.check = check
         self.replicas = replicas
         self.drain_timeout = drain_timeout
+        self.rerouting = rerouting or Rerouting()
 
     def run(self, check_mode: bool = False) -> Switched:
         with self.proxy.exclusive() if self.proxy and not check_mode else contextlib.nullcontext():
@@ -98,13 +103,14 @@ class Switch:
     def _run(self, check_mode: bool) -> Switched:
         view = self._view()
         result = Switched(self.color, view.active)
+        committed = view.active == self.color
+        self.rerouting.choose(self.color, moves=not committed)
         if view.of(self.color) and not self._left_to_do(view):
             return result
         self._refuse_incomplete(view)
         result.changed = True
         if check_mode:
             return result
-        committed = view.active == self.color
         try:
             if not committed:
                 self._step(result, "hold", self.hold)
@@ -116,6 +122,8 @@ class Switch:
             if not committed:
                 self._undo_after(exc)
             raise
+        if self.rerouting.is_due:
+            self._step(result, "route", self.reroute)
         self._step(result, "break", self.break_)
         self._step(result, "release", self.release)
         return result
@@ -137,6 +145,7 @@ class Switch:
             or self._to_break(view)
             or any(slot.held for slot in serving)
             or any(slot.serving for slot in view.slots if slot not in serving)
+            or self.rerouting.is_due
         )
 
     def _to_make(self, view: View) -> list[Container]:
@@ -197,6 +206,8 @@ class Switch:
                 f"luma-proxy has {len(free)} free slots for {needed} new replicas of {self.app.name}: nothing was "
                 "switched. Run the role luma.deploy.proxy with the new number of replicas first."
             )
+        if view.active:
+            self.rerouting.keep(view.active)
         self.proxy.set_states(self.app.backend, ready=(), drain=[slot.name for slot in free if not slot.held])
 
     def make(self, result: Switched) -> None:
@@ -210,7 +221,7 @@ class Switch:
         unseen = view.of(self.color)
         while True:
             view = replace(view, slots=tuple(self.proxy.slots(self.app.backend)))
-            slots = {slot.address: slot for slot in view.slots_of(self.color) if slot.up}
+            slots = {slot.address: slot for slot in view.slots_of(self.color)}
             unseen = [c for c in unseen if not self._answers(slots.get(c.address))]
             if not unseen:
                 return
@@ -223,14 +234,28 @@ class Switch:
 
     def _answers(self, slot: Slot | None) -> bool:
         """Whether one slot answers through the proxy. HAProxy calls a slot UP as soon as its name resolves and checks
-        it up to `inter` (30 s) later, so that the switch asks for itself."""
+        it up to `inter` (30 s) later, so that the switch asks for itself. What HAProxy's own check says until then is
+        overruled: it may be the check of the color that serves."""
         if slot is None or self.proxy is None:
             return False
-        if self.check is None or self.check.kind != "http":
-            return True
-        check = self.check
-        status = self.proxy.request_slot(self.app.backend, slot.name, check.path, check.host, check.timeout)
-        return 200 <= status < 300
+        port = self.rerouting.port
+        if port and slot.port != port:
+            self.proxy.set_port(self.app.backend, slot, port)
+            return False
+        asked = self._asked_through_proxy()
+        if asked is None:
+            return slot.up
+        if not slot.up:
+            self.proxy.set_up(self.app.backend, [slot.name])
+            return False
+        return 200 <= self.proxy.request_slot(self.app.backend, slot.name, *asked) < 300
+
+    def _asked_through_proxy(self) -> tuple[str, str, float] | None:
+        """Path, Host header, and seconds for an answer; None where a connection is all that is checked."""
+        route, check = self.rerouting.route, self.check
+        if route:
+            return (route.check_path, route.check_host, route.check_timeout) if route.check_path else None
+        return (check.path, check.host, check.timeout) if check and check.kind == "http" else None
 
     def commit(self, result: Switched) -> None:
         if self.proxy is None:
@@ -238,6 +263,8 @@ class Switch:
         view = self._view()
         ready = view.slots_of(self.color)
         drain = [slot for slot in view.slots if slot.address and slot not in ready]
+        if self.rerouting.is_due:
+            self.proxy.set_up(self.app.backend, [slot.name for slot in ready])
         began = time.monotonic()
         try:
             self.proxy.set_states(self.app.backend, [slot.name for slot in ready], [slot.name for slot in drain])
@@ -250,6 +277,10 @@ class Switch:
         known = [slot for slot in ready + drain if slot.address in serving]
         result.slots = {slot.name: serving[slot.address].name for slot in known}
         result.slot_colors = {slot.name: serving[slot.address].color for slot in known}
+
+    def reroute(self, result: Switched) -> None:
+        self.rerouting.load()
+        result.reloaded = True
 
     def break_(self, result: Switched) -> None:
         network = self.engine.network(self.app.network)
@@ -280,9 +311,20 @@ class Switch:
         engine's part does not need the proxy, which may be what failed."""
         containers = View.take(self.engine, None, self.app).of(self.color)
         made = [c for c in containers if self.app.alias in c.aliases or not c.attached]
+        with contextlib.suppress(LumaError):
+            self._give_ports_back()
         in_parallel(lambda c: self.engine.reattach(c, self.app.network, []), made)
         if self.proxy is not None:
             free_slots(self.proxy, self.app, FREE_SECONDS)
+
+    def _give_ports_back(self) -> None:
+        """Once a slot has lost its address, its port cannot be changed any more."""
+        port = self.rerouting.loaded_port
+        if self.proxy is None or port is None:
+            return
+        for slot in self._view().slots_of(self.color):
+            if slot.port != port:
+                self.proxy.set_port(self.app.backend, slot, port)
 
     def _move(self, result: Switched, step: str, containers: t.Sequence[Container], aliases: list[str]) -> None:
         def move(container: Container) -> Move:

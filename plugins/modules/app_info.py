@@ -26,8 +26,8 @@ options:
     required: true
   apps:
     description:
-      - The apps, each as M(luma.deploy.project) returns it. Of its keys C(name), C(proxied) and C(health_check) are
-        used.
+      - The apps, each as M(luma.deploy.project) returns it. Of its keys C(name), C(proxied), C(health_check)
+        and C(secrets) are used.
     type: list
     elements: dict
     required: true
@@ -194,7 +194,8 @@ def look(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:
             return health_check_of({"health_check": spec.get("health_check")}, image)
 
         proxy = haproxy if spec.get("proxied") else None
-        return app_info(engine, proxy, App(params["project"], spec["name"]), check_of, params["details"])
+        app, secrets = App(params["project"], spec["name"]), spec.get("secrets") or ()
+        return app_info(engine, proxy, app, check_of, params["details"], secrets)
 
     return {
         "changed": False,

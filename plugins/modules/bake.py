@@ -118,7 +118,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.luma.deploy.plugins.module_utils._bake import Bake, Baked, Limits
 from ansible_collections.luma.deploy.plugins.module_utils._colors import COLORS, View
 from ansible_collections.luma.deploy.plugins.module_utils._engine import Engine
-from ansible_collections.luma.deploy.plugins.module_utils._hidden import hidden_in_errors
+from ansible_collections.luma.deploy.plugins.module_utils._hidden import hidden_in_errors, secrets_of
 from ansible_collections.luma.deploy.plugins.module_utils._lock import RUN_OPTION, Held
 from ansible_collections.luma.deploy.plugins.module_utils._module import (
     APP_OPTIONS,
@@ -140,16 +140,9 @@ def bake(module: AnsibleModule, engine: Engine, held: Held) -> dict[str, t.Any]:
     image = engine.image(first.image_id) if first else None
     limits = Limits(params["error_share"], params["min_errors"], params["failures"])
     check = health_check_of(params, image)
-    with hidden_in_errors(secrets_of(engine, first.id, params["secret_names"]) if first else {}):
+    with hidden_in_errors(secrets_of(engine, app, color, params["secret_names"])):
         baked = Bake(engine, proxy_of(module), app, color, check, limits, held).run(params["seconds"])
     return {"changed": False, **facts(baked), "report": [str(baked)]}
-
-
-def secrets_of(engine: Engine, container: str, names: t.Sequence[str]) -> dict[str, str]:
-    """The values of these variables in a container's environment."""
-    variables = engine.description(container)["Config"]["Env"] or []
-    values = dict(variable.split("=", 1) for variable in variables if "=" in variable)
-    return {name: values[name] for name in names if name in values}
 
 
 def facts(baked: Baked) -> dict[str, t.Any]:

@@ -13,7 +13,8 @@ version_added: 0.1.0
 author:
   - The luma authors (@luma-deploy)
 description:
-  - Routes the app through luma-proxy where O(route) is given, as M(luma.deploy.proxy) does by itself.
+  - Makes luma-proxy run where O(route) is given, with slots for both colors, and routes an app that has no route yet.
+    Where a color serves already, it keeps its route until M(luma.deploy.network_alias_switch) moves the traffic.
   - Finds the active color of an app from the network alias that its containers hold, and starts the new version in
     the other color beside it. Every replica has to pass its health check. Nobody is served by the new color yet, see
     M(luma.deploy.network_alias_switch).
@@ -28,6 +29,7 @@ extends_documentation_fragment:
   - luma.deploy.engine.run
   - luma.deploy.engine.health
   - luma.deploy.engine.route
+  - luma.deploy.engine.proxy
   - luma.deploy.engine.registry
   - luma.deploy.engine.secrets
 options:
@@ -241,6 +243,9 @@ route:
     bind:
       description: The host's address on which it does.
       type: str
+    host:
+      description: A host name that it routes to the app.
+      type: str
     created:
       description: Whether its container was made.
       type: bool
@@ -342,8 +347,10 @@ from ansible_collections.luma.deploy.plugins.module_utils._proxy import Reconcil
 from ansible_collections.luma.deploy.plugins.module_utils._release_hook import ReleaseHook
 from ansible_collections.luma.deploy.plugins.module_utils._releases import RECORD_OPTION, record_active
 from ansible_collections.luma.deploy.plugins.module_utils._routing import (
-    ROUTE_OPTIONS,
+    PROXY_OPTIONS,
+    ROUTE_OPTION,
     ensure_route,
+    forget_route,
     route_difference,
     route_facts,
     route_report,
@@ -369,8 +376,10 @@ def prepare(module: AnsibleModule, engine: Engine, held: Held) -> dict[str, t.An
         if not module.check_mode:
             # A run that was killed may have left it.
             ReleaseHook(engine, app_of(params)).remove()
-        routed = ensure_route(module, engine) if params["route"] else None
+        routed = ensure_route(module, engine, until_switch=not module.check_mode) if params["route"] else None
         prepared = preparation.run(params["force"], module.check_mode)
+        if prepared.active == prepared.color:
+            routed = settle_route(module, engine, routed)
     if prepared.settled:
         for warning in record_active(module, engine, prepared.color):
             module.warn(warning)
@@ -404,6 +413,15 @@ def preparation_of(module: AnsibleModule, engine: Engine, secrets: t.Mapping[str
         params["drain_timeout"],
         held,
     )
+
+
+def settle_route(module: AnsibleModule, engine: Engine, so_far: Reconciled | None) -> Reconciled | None:
+    """Does what else would be done by the switch, which does not come where the color serves already."""
+    if so_far and so_far.later:
+        return so_far.then(ensure_route(module, engine))
+    if not module.params["proxied"] and forget_route(module, engine):
+        return Reconciled(reloaded=True)
+    return so_far
 
 
 def with_route(result: t.Mapping[str, t.Any], routed: Reconciled, check_mode: bool) -> dict[str, t.Any]:
@@ -485,7 +503,8 @@ def main() -> None:
             **APP_OPTIONS,
             run=RUN_OPTION,
             **HEALTH_OPTIONS,
-            **ROUTE_OPTIONS,
+            route=ROUTE_OPTION,
+            **PROXY_OPTIONS,
             **REGISTRY_OPTIONS,
             **SECRET_OPTIONS,
             state={"type": "str", "choices": ["present", "absent"], "default": "present"},

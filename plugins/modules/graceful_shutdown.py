@@ -46,6 +46,21 @@ options:
     description: Whether to remove the stopped containers.
     type: bool
     default: true
+  record:
+    description:
+      - Writes down what serves in the place of O(color), as a release that M(luma.deploy.release_info) tells of and a
+        rollback can return to, and gives its image a name that keeps it. The last five releases are kept.
+      - A record that cannot be written is a warning.
+    type: dict
+    suboptions:
+      spec:
+        description: The app, as M(luma.deploy.project) returns it. It has names of secrets only.
+        type: dict
+        required: true
+      by:
+        description: Who deploys, such as V(me@laptop).
+        type: str
+        required: true
 attributes:
   check_mode:
     support: full
@@ -123,7 +138,7 @@ report:
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.luma.deploy.plugins.module_utils._colors import COLORS, View
+from ansible_collections.luma.deploy.plugins.module_utils._colors import COLORS, View, other
 from ansible_collections.luma.deploy.plugins.module_utils._drain import (
     Retired,
     Stopped,
@@ -139,6 +154,7 @@ from ansible_collections.luma.deploy.plugins.module_utils._module import (
     proxy_of,
     run_held,
 )
+from ansible_collections.luma.deploy.plugins.module_utils._releases import RECORD_OPTION, record_active
 
 
 def shut_down(module: AnsibleModule, engine: Engine, _held: Held) -> dict[str, t.Any]:
@@ -146,12 +162,16 @@ def shut_down(module: AnsibleModule, engine: Engine, _held: Held) -> dict[str, t
     proxy, app, color = proxy_of(module), app_of(params), params["color"]
     view = View.take(engine, proxy, app)
     refuse_active(view, color)
+    for warning in record_active(module, engine, other(color)):
+        module.warn(warning)
     names = [container.name for container in view.of(color)]
+    # A run that died has left slots without their containers.
+    left = bool(names) or any(slot.held for slot in view.slots)
     retired = Retired()
-    if names and not module.check_mode:
+    if left and not module.check_mode:
         retired = retire(engine, proxy, app, color, params["drain_timeout"], params["stop_timeout"], params["remove"])
     return {
-        "changed": bool(names),
+        "changed": left,
         "containers": [outcome(container, retired, params["slots"]) for container in retired.containers],
         "sessions": retired.sessions,
         "sessions_cut": retired.cut,
@@ -202,6 +222,7 @@ def main() -> None:
             drain_timeout={"type": "float", "default": 30},
             stop_timeout={"type": "float", "default": 30},
             remove={"type": "bool", "default": True},
+            record=RECORD_OPTION,
         ),
         supports_check_mode=True,
     )

@@ -15,8 +15,9 @@ author:
 description:
   - Makes O(color) the only color of the app that holds the alias and gets requests, without losing one.
   - The proxy's free slots are held, the new containers are attached with the alias and seen through the proxy, one
-    batch on the proxy's runtime API makes them ready and drains the others, and the others lose the alias. All
-    containers keep their addresses, and with them their established connections.
+    batch on the proxy's runtime API makes them ready and drains the others, the proxy loads O(route) where it is
+    another one than before, and the others lose the alias. All containers keep their addresses, and with them their
+    established connections.
   - An error before the commit undoes what was done, so that the other color serves as before. After the commit a run
     goes forward, and the next one finishes what is left.
   - A color that is not complete and healthy is refused.
@@ -31,6 +32,7 @@ extends_documentation_fragment:
   - luma.deploy.engine.app
   - luma.deploy.engine.run
   - luma.deploy.engine.health
+  - luma.deploy.engine.route
 options:
   color:
     description: The color that is to serve.
@@ -44,21 +46,17 @@ options:
     description: How long requests in flight may take where a container cannot keep its address, in seconds.
     type: float
     default: 30
-  record:
+  secret_names:
+    description: The names of variables whose values are hidden in the output of a health check that fails.
+    type: list
+    elements: str
+    default: []
+  restore_route:
     description:
-      - Writes down what serves after the switch, as a release that M(luma.deploy.release_info) tells of and a rollback
-        can return to, and gives its image a name that keeps it. The last five releases are kept.
-      - A record that cannot be written is a warning.
-    type: dict
-    suboptions:
-      spec:
-        description: The app, as M(luma.deploy.project) returns it. It has names of secrets only.
-        type: dict
-        required: true
-      by:
-        description: Who deploys, such as V(me@laptop).
-        type: str
-        required: true
+      - Instead of O(route), for a color that is returned to, loads the route with which it had the traffic last.
+      - Without both, the route stays what it is.
+    type: bool
+    default: false
 attributes:
   check_mode:
     support: full
@@ -116,6 +114,10 @@ moves:
     address_kept:
       description: Whether it kept its address, and so its established connections.
       type: bool
+reloaded:
+  description: Whether the proxy loaded another route for the app.
+  type: bool
+  returned: success
 steps:
   description: How long each step took, in milliseconds.
   type: dict
@@ -149,6 +151,7 @@ from dataclasses import asdict
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.luma.deploy.plugins.module_utils._colors import COLORS
 from ansible_collections.luma.deploy.plugins.module_utils._engine import Engine
+from ansible_collections.luma.deploy.plugins.module_utils._hidden import hidden_in_errors, secrets_of
 from ansible_collections.luma.deploy.plugins.module_utils._lock import RUN_OPTION, Held
 from ansible_collections.luma.deploy.plugins.module_utils._module import (
     APP_OPTIONS,
@@ -159,30 +162,41 @@ from ansible_collections.luma.deploy.plugins.module_utils._module import (
     proxy_of,
     run_held,
 )
-from ansible_collections.luma.deploy.plugins.module_utils._releases import RECORD_OPTION, record_active
-from ansible_collections.luma.deploy.plugins.module_utils._switch import Switch
+from ansible_collections.luma.deploy.plugins.module_utils._routing import ROUTE_OPTION, forget_route, rerouting_of
+from ansible_collections.luma.deploy.plugins.module_utils._switch import Switch, Switched
 
 
 def switch(module: AnsibleModule, engine: Engine, _held: Held) -> dict[str, t.Any]:
-    params = module.params
-    switched = Switch(
+    params, app = module.params, app_of(module.params)
+    switching = Switch(
         engine,
         proxy_of(module),
-        app_of(params),
+        app,
         params["color"],
         health_check_of(params, None),
         params["replicas"],
         params["drain_timeout"],
-    ).run(module.check_mode)
-    for warning in switched.warnings + record_active(module, engine, switched.color):
+        rerouting_of(module, engine),
+    )
+    with hidden_in_errors(secrets_of(engine, app, params["color"], params["secret_names"])):
+        switched = switching.run(module.check_mode)
+    if not params["proxied"]:
+        switched.reloaded = forget_route(module, engine)
+    for warning in switched.warnings:
         module.warn(warning)
     result = asdict(switched)
     del result["warnings"]
     return dict(
         result,
-        report=[f"Switching traffic to {switched.color} containers..."] if switched.changed else [],
+        changed=switched.changed or switched.reloaded,
+        report=report(switched),
         diff={"before": {"serving": switched.previous}, "after": {"serving": switched.color}},
     )
+
+
+def report(switched: Switched) -> list[str]:
+    lines = [f"Switching traffic to {switched.color} containers..."] if switched.changed else []
+    return [*lines, "luma-proxy loaded its new configuration"] if switched.reloaded else lines
 
 
 def main() -> None:
@@ -192,11 +206,14 @@ def main() -> None:
             **APP_OPTIONS,
             run=RUN_OPTION,
             **HEALTH_OPTIONS,
+            route=ROUTE_OPTION,
+            restore_route={"type": "bool", "default": False},
             color={"type": "str", "choices": list(COLORS), "required": True},
             replicas={"type": "int"},
             drain_timeout={"type": "float", "default": 30},
-            record=RECORD_OPTION,
+            secret_names={"type": "list", "elements": "str", "default": [], "no_log": False},
         ),
+        mutually_exclusive=[("route", "restore_route")],
         supports_check_mode=True,
     )
     run_held(module, switch)

@@ -23,6 +23,7 @@ extends_documentation_fragment:
   - luma.deploy.engine
   - luma.deploy.engine.health
   - luma.deploy.engine.route
+  - luma.deploy.engine.proxy
 options:
   project:
     description: The project's name. Its network is called RV(ignore:NAME)-network.
@@ -34,6 +35,13 @@ options:
     required: true
   route:
     required: true
+  until_switch:
+    description:
+      - Leaves the route of an app that has one as it is, but for slots for both colors. A color that serves is not
+        to be asked on another color's port, or for its health check. M(luma.deploy.network_alias_switch) loads the new
+        route when it moves the traffic.
+    type: bool
+    default: false
 attributes:
   check_mode:
     support: full
@@ -70,6 +78,11 @@ bind:
   type: str
   returned: success
   sample: 0.0.0.0
+host:
+  description: A host name that is routed to the app.
+  type: str
+  returned: success
+  sample: blog.com
 created:
   description: Whether the proxy's container was made.
   type: bool
@@ -91,7 +104,8 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.luma.deploy.plugins.module_utils._engine import Engine
 from ansible_collections.luma.deploy.plugins.module_utils._module import ENGINE_OPTIONS, HEALTH_OPTIONS, run
 from ansible_collections.luma.deploy.plugins.module_utils._routing import (
-    ROUTE_OPTIONS,
+    PROXY_OPTIONS,
+    ROUTE_OPTION,
     ensure_route,
     route_difference,
     route_facts,
@@ -100,7 +114,7 @@ from ansible_collections.luma.deploy.plugins.module_utils._routing import (
 
 
 def ensure(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:
-    done = ensure_route(module, engine)
+    done = ensure_route(module, engine, module.params["until_switch"])
     return dict(
         route_facts(done),
         changed=done.changed,
@@ -114,7 +128,9 @@ def main() -> None:
         argument_spec=dict(
             ENGINE_OPTIONS,
             **HEALTH_OPTIONS,
-            **dict(ROUTE_OPTIONS, route=dict(ROUTE_OPTIONS["route"], required=True)),
+            route=dict(ROUTE_OPTION, required=True),
+            until_switch={"type": "bool", "default": False},
+            **PROXY_OPTIONS,
             project={"type": "str", "required": True},
             app={"type": "str", "required": True},
         ),

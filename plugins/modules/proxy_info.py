@@ -112,7 +112,7 @@ def look(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:
             "app_port": route.app_port,
             "backend": backend_info(proxy.haproxy, route.backend),
         }
-        for route in proxy.routes()
+        for route in proxy.routes.all()
     ]
     return dict(
         json.loads(container.labels[LABEL_SETTINGS]),

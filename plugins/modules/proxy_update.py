@@ -95,7 +95,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.luma.deploy.plugins.module_utils._engine import Engine
 from ansible_collections.luma.deploy.plugins.module_utils._module import ENGINE_OPTIONS, proxy_folder, run
 from ansible_collections.luma.deploy.plugins.module_utils._proxy import Proxy, ProxySettings, Updated
-from ansible_collections.luma.deploy.plugins.module_utils._routing import ROUTE_OPTIONS
+from ansible_collections.luma.deploy.plugins.module_utils._routing import PROXY_OPTIONS
 
 
 def update(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:
@@ -127,7 +127,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec=dict(
             ENGINE_OPTIONS,
-            proxy=ROUTE_OPTIONS["proxy"],
+            proxy=PROXY_OPTIONS["proxy"],
             drain_timeout={"type": "float", "default": 5},
         ),
         supports_check_mode=True,

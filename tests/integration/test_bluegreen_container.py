@@ -162,16 +162,19 @@ def test_an_image_that_is_nowhere(site: Site) -> None:
     assert "Image luma-test/no-such-image:1 is not on this host and could not be pulled" in str(failed)
 
 
-def test_a_foreign_container_of_that_name_is_left_alone(site: Site) -> None:
-    docker("run", "--detach", "--name", "testapp-blue", "luma-example/python", "sleep", "60")
+@pytest.mark.parametrize("color", ["blue", "green"])
+def test_a_foreign_container_of_that_name_is_left_alone(site: Site, color: str) -> None:
+    """Also where it is the other color's name: the next deployment would need it."""
+    name = f"testapp-{color}"
+    docker("run", "--detach", "--name", name, "luma-example/python", "sleep", "60")
     try:
         failed = fails(site, proxied=True, route={"hosts": [site.host]})
-        assert "The name testapp-blue is taken by a container that belongs to nobody that luma knows" in str(failed)
+        assert f"The name {name} is taken by a container that belongs to nobody that luma knows" in str(failed)
         assert "nothing was changed" in str(failed)
         assert list((PROXY_FOLDER / "routes").glob(f"{site.project}:*")) == []
-        assert site.inspect("testapp-blue")["State"]["Running"]
+        assert site.inspect(name)["State"]["Running"]
     finally:
-        docker("rm", "--force", "testapp-blue")
+        docker("rm", "--force", name)
 
 
 def test_an_engine_that_is_not_there(site: Site, tmp_path: Path) -> None:

@@ -24,9 +24,9 @@ def release(site: Site, image: str = APP_IMAGE, **environment: str) -> None:
     """Deploy, and write it down, as the role does."""
     spec = {"image": image, "replicas": 2, "environment": environment}
     prepared = site.prepare(image=image, replicas=2, environment=environment)
-    switched = site.switch(prepared["color"], record={"spec": spec, "by": "me@here"})
-    assert "warnings" not in switched
-    site.retire(prepared["other"])
+    site.switch(prepared["color"])
+    retired = site.retire(prepared["other"], record={"spec": spec, "by": "me@here"})
+    assert "warnings" not in retired
 
 
 def look(site: Site, **options: Any) -> dict[str, Any]:

@@ -59,11 +59,12 @@ def test_a_color_is_prepared_and_routed_in_one_call(proxied: Site, port: int) ->
     route = {"hosts": [proxied.host], "app_port": 3000, "response_timeout": 9}
     planned = proxied.prepare(route=route, check=True)
     prepared = proxied.prepare(route=route)
-    for result in (planned, prepared):
-        assert (result["changed"], result["color"], result["route"]["reloaded"]) == (True, "blue", True)
-        assert "timeout server 9000ms" in result["diff"][0]["after"]
-    assert prepared["report"][0] == "luma-proxy loaded its new configuration"
-    proxied.switch("blue")
+    assert (planned["changed"], planned["color"], planned["route"]["reloaded"]) == (True, "blue", True)
+    assert "timeout server 9000ms" in planned["diff"][0]["after"]
+    assert (prepared["changed"], prepared["color"], prepared["route"]["reloaded"]) == (True, "blue", False)
+    switched = proxied.switch("blue", route=route)
+    assert switched["report"][-1] == "luma-proxy loaded its new configuration"
+    assert "timeout server 9000ms" in (PROXY_FOLDER / "etc" / "haproxy.cfg").read_text()
     assert get(port, proxied.host)[0].status == 200
     again = proxied.prepare(route=route)
     assert (again["changed"], again["settled"]) == (False, True)
@@ -147,7 +148,7 @@ def test_other_ports_are_told_of_and_not_applied(proxied: Site, port: int) -> No
 
 
 def test_a_host_name_belongs_to_one_app(proxied: Site) -> None:
-    with pytest.raises(Failed, match="already belongs to app testapp of project"):
+    with pytest.raises(Failed, match="is routed to app testapp of project"):
         Site(proxied.project, app="other").route(hosts=[proxied.host.upper()])
 
 
@@ -179,12 +180,13 @@ def test_a_client_that_idles_through_a_reload_and_a_switch_loses_nothing(proxied
     """Its connection stays with the worker that the reload replaced, which never learns of the new color: the old one
     is not stopped before that connection is gone."""
     proxied.deploy(environment={"VERSION": "r1", "ON_SIGTERM": "die"})
+    # What takes long comes before its first request: an idle connection is closed after 20 seconds.
+    proxied.prepare(environment={"VERSION": "r2"})
     client = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     client.request("GET", "/", headers={"Host": proxied.host})
     client.getresponse().read()
     first = client.sock
     proxied.route(response_timeout=29)
-    proxied.prepare(environment={"VERSION": "r2"})
     proxied.switch("green")
     with ThreadPoolExecutor() as pool:
         retirement = pool.submit(proxied.retire, "blue", drain_timeout=60)

@@ -102,13 +102,24 @@ def test_the_other_color_is_stopped_and_removed(site: Site, behaviour: str, kill
     site.switch("green")
     assert site.retire("blue", check=True)["changed"]
     assert len(site.containers()) == 3
-    done = site.retire("blue")
+    done = site.retire("blue", stop_timeout=1 if killed else 30)
     assert [(c["name"], c["stopped"], c["killed"]) for c in done["containers"]] == [
         ("testapp-blue-1", True, killed),
         ("testapp-blue-2", True, killed),
     ]
     assert site.containers() == ["testapp-green"]
     assert not site.retire("blue")["changed"]
+
+
+def test_slots_that_a_run_has_left_held_are_freed(proxied: Site) -> None:
+    """It died when the containers were gone. Until this is done the app counts as not settled."""
+    proxied.deploy()
+    backend, proxy = f"{proxied.project}:{proxied.app}", Haproxy(PROXY_FOLDER / "run")
+    proxy.set_states(backend, ready=(), drain=["testapp8"])
+    assert not proxied.prepare()["settled"]
+    assert proxied.retire("green")["changed"]
+    assert proxied.prepare()["settled"]
+    assert not proxied.retire("green")["changed"]
 
 
 def test_stopped_containers_can_be_kept(site: Site) -> None:

@@ -156,7 +156,7 @@ class FakeHaproxy(Haproxy):
     def run(self, command: str) -> str:
         if command.startswith("show servers state"):
             rows = [self._state(name, address) for name, address in self.host.slots.items()]
-            return "\n".join(["1", "# be_name srv_name srv_addr srv_op_state srv_admin_state", *rows, ""])
+            return "\n".join(["1", "# be_name srv_name srv_addr srv_op_state srv_admin_state srv_port", *rows, ""])
         if command.startswith("show stat"):
             rows = [f"shop:blog,{name},{self.host.sessions.get(name, 0)}," for name in self.host.slots]
             return "\n".join(["# pxname,svname,scur,", *rows, ""])
@@ -173,7 +173,7 @@ class FakeHaproxy(Haproxy):
 
     def _state(self, name: str, address: str) -> str:
         admin = (FORCED_DRAIN if name in self.host.held else 0) | (0 if address else UNRESOLVED)
-        return f"shop:blog {name} {address or '-'} {2 if address else 0} {admin}"
+        return f"shop:blog {name} {address or '-'} {2 if address else 0} {admin} 80"
 
     def request_slot(self, backend: str, slot: str, path: str, host: str, timeout: float) -> int:
         return self.answers(slot)

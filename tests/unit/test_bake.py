@@ -46,7 +46,7 @@ class World(FakeHaproxy, FakeEngine):
         self.answers_by_slot[slot][0] += good
         self.answers_by_slot[slot][1] += bad
 
-    def reload(self) -> None:
+    def begin_anew(self) -> None:
         self.process += 1
         self.answers_by_slot = {slot: [0, 0] for slot in self.host.slots}
 
@@ -130,7 +130,7 @@ def test_few_errors_and_as_many_as_before_are_none(world: World, errors_before: 
 def test_counters_that_begin_anew_are_added_up(world: World) -> None:
     def happens(second: int) -> None:
         if second == 4:
-            world.reload()
+            world.begin_anew()
             # The proxy's new worker gives green's addresses to other slots.
             slots = world.host.slots
             slots.update({BLUES[0]: slots[GREENS[0]], GREENS[0]: ""})

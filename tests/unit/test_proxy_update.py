@@ -16,6 +16,7 @@ from ansible_collections.luma.deploy.plugins.module_utils._engine import LABEL_R
 from ansible_collections.luma.deploy.plugins.module_utils._errors import LumaError
 from ansible_collections.luma.deploy.plugins.module_utils._haproxy import Haproxy
 from ansible_collections.luma.deploy.plugins.module_utils._proxy import (
+    CHECK,
     CONTAINER,
     DEFAULTS,
     LABEL_SETTINGS,
@@ -178,6 +179,24 @@ def test_a_foreign_container_is_no_proxy(tmp_path: Path) -> None:
     for action in (proxy.update, lambda: proxy.forget(["shop:blog"]), lambda: look(module, proxy.engine)):
         with pytest.raises(LumaError, match="taken by a container that luma did not make"):
             action()
+
+
+@pytest.mark.parametrize("running", [True, False])
+def test_a_foreign_container_does_not_become_the_proxy(tmp_path: Path, running: bool) -> None:
+    engine = FakeEngine(MADE_BY_LUMA)
+    engine.labels[NEXT] = {}
+    engine.running |= {NEXT} if running else set()
+    with pytest.raises(LumaError, match=f"The name {NEXT} is taken by a container that luma did not make"):
+        proxy_on(engine, tmp_path).update()
+    assert set(engine.labels) == {CONTAINER, NEXT}
+
+
+def test_a_foreign_container_is_not_removed_for_a_check(tmp_path: Path) -> None:
+    engine = FakeEngine(MADE_BY_LUMA)
+    engine.labels[CHECK] = {}
+    with pytest.raises(LumaError, match=f"The name {CHECK} is taken by a container that luma did not make"):
+        proxy_on(engine, tmp_path).update()
+    assert set(engine.labels) == {CONTAINER, CHECK}
 
 
 def test_a_route_that_is_gone_is_forgotten(tmp_path: Path) -> None:

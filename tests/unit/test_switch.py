@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.luma.deploy.plugins.module_utils import _drain, _switch
+from ansible_collections.luma.deploy.plugins.module_utils._bluegreen import color_to_return_to
 from ansible_collections.luma.deploy.plugins.module_utils._colors import View
-from ansible_collections.luma.deploy.plugins.module_utils._drain import retire
+from ansible_collections.luma.deploy.plugins.module_utils._drain import retire, wait_for_drain
 from ansible_collections.luma.deploy.plugins.module_utils._errors import LumaError
 from ansible_collections.luma.deploy.plugins.module_utils._health import HealthCheck, Probe
 from ansible_collections.luma.deploy.plugins.module_utils._switch import Switch
@@ -49,6 +50,10 @@ def healthy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 PROBE = Probe(True, "200")
+
+
+def die(*_arguments: object) -> None:
+    raise Killed
 
 
 def run(engine: FakeEngine, color: str = "green") -> _switch.Switched:
@@ -286,16 +291,62 @@ class LateProxy(FakeHaproxy):
         raise LumaError("timed out")
 
 
+def test_the_color_to_return_to_is_one_that_served(host: Host, engine: FakeEngine) -> None:
+    """Green was made by a run that died before its switch; later one dies before it retires blue."""
+    prepared = View.take(engine, FakeHaproxy(host), APP)
+    assert color_to_return_to(prepared, "green") == "blue"
+    assert color_to_return_to(prepared, "blue") is None
+    run(engine)
+    switched = View.take(engine, FakeHaproxy(host), APP)
+    assert color_to_return_to(switched, "green") == "blue"
+
+
+def test_a_retirement_frees_what_one_that_died_has_left(host: Host, engine: FakeEngine) -> None:
+    run(engine)
+    host.held.add("blog8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_drain, "free_slots", die)
+        with pytest.raises(Killed):
+            retire(engine, FakeHaproxy(host), APP, "blue", 0.05, 0)
+    assert {c.color for c in host.containers.values()} == {"green"}
+    assert "blog8" in host.held
+    retire(engine, FakeHaproxy(host), APP, "blue", 0.05, 0)
+    assert not host.held
+
+
+def test_a_replica_that_came_back_to_a_held_slot_serves_after_the_retirement(host: Host, engine: FakeEngine) -> None:
+    run(engine)
+    slot = next(name for name, address in host.slots.items() if address and host.color_of(address) == "green")
+    host.held.add(slot)
+    retire(engine, FakeHaproxy(host), APP, "blue", 0.05, 0)
+    assert not host.held
+
+
 def test_the_drain_waits_for_the_last_session(host: Host, engine: FakeEngine) -> None:
     run(engine)
     slot = sorted(host.held)[0] if host.held else "blog1"
     host.held.add(slot)
     counts = [3, 3, 1, 0]
     proxy = FakeHaproxy(host)
-    proxy.old_sessions = lambda backend: counts.pop(0) if counts else 0  # type: ignore[method-assign]
+    proxy.old_sessions = lambda backend: (counts.pop(0) if counts else 0, 0)  # type: ignore[method-assign]
     done = retire(engine, proxy, APP, "blue", 30, 0)
     assert [sessions for _seconds, sessions in done.progress] == [3, 1, 0]
     assert (done.sessions, done.cut) == (3, 0)
+
+
+def test_an_idle_connection_of_a_replaced_worker_is_waited_for_past_the_drain(
+    host: Host, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is closed after `IDLE_SECONDS`, and may bring a request until then."""
+    run(engine)
+    idle = [1] * 20
+    proxy = FakeHaproxy(host)
+    proxy.old_sessions = lambda backend: (0, idle.pop() if idle else 0)  # type: ignore[method-assign]
+    assert retire(engine, proxy, APP, "blue", 0, 0).cut == 0
+    assert not idle
+    monkeypatch.setattr(_drain, "IDLE_SECONDS", 0)
+    idle = [1] * 20
+    assert wait_for_drain(proxy, APP, 0).cut == 1
 
 
 def test_what_is_left_after_the_drain_is_cut_and_counted(host: Host, engine: FakeEngine) -> None:
