@@ -250,7 +250,7 @@ class Proxy:
 
     def _refuse_unusable(self, image: str) -> None:
         """Has an image check the configuration, before anything depends on it."""
-        if self.container(CHECK, role="check"):
+        if self._own(CHECK, "check"):
             self.engine.remove(CHECK)
         command = ["haproxy", "-c", "-q", "-f", CONFIG_DIR + "/haproxy.cfg"]
         binds = [f"{self.folder}/etc:{CONFIG_DIR}:ro"]
@@ -281,7 +281,7 @@ class Proxy:
 
     def _finish_update(self) -> None:
         """Makes the new proxy of an update the proxy, or removes one that a killed run did not start."""
-        new = self.container(NEXT)
+        new = self._own(NEXT, "proxy")
         if new is None:
             return
         if not new.running:
@@ -292,8 +292,11 @@ class Proxy:
 
     # --- the container ------------------------------------------------------------------------------------------
 
-    def container(self, name: str = CONTAINER, role: str = "proxy") -> Container | None:
+    def container(self) -> Container | None:
         """The proxy's container, None where there is none. Raises `LumaError` where another has its name."""
+        return self._own(CONTAINER, "proxy")
+
+    def _own(self, name: str, role: str) -> Container | None:
         container = self.engine.container(name, NETWORK)
         if container is not None and container.labels.get(LABEL_ROLE) != role:
             raise LumaError(

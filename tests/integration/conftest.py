@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from tests.host import APP_IMAGE, PREFIX, PROXY_IMAGE, docker, free_port, proxy_exists, remove_project, reserved
+from tests.host import APP_IMAGE, PREFIX, PROXY_IMAGE, docker, free_port, proxy_exists, remove_project
 
 ROOT = Path(__file__).parents[2]
 NUMBERS = itertools.count(1)
@@ -134,9 +134,8 @@ class Site:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _reserved() -> Iterator[None]:
-    with reserved():
-        yield
+def _on_this_machine(reserved_host: None) -> None:
+    """All of them."""
 
 
 @pytest.fixture(scope="session")

@@ -55,6 +55,7 @@ def own_proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[OwnProxy]:
     name = f"{TEST_PROXY}{os.getpid()}"
     monkeypatch.setattr(_proxy, "CONTAINER", name)
     monkeypatch.setattr(_proxy, "NEXT", name + "-next")
+    monkeypatch.setattr(_proxy, "CHECK", name + "-next-check")
     monkeypatch.setattr(_proxy, "NETWORK", f"0-{name}")
     # A socket's path has at most 107 characters.
     folder = Path(tempfile.mkdtemp(prefix="luma-"))

@@ -11,20 +11,14 @@ from typing import Any
 
 import pytest
 
-from tests.host import PREFIX, reserved
+from tests.host import PREFIX
 from tests.zero_loss.project import Project
 
 MakeProject = Callable[..., Project]
 
 
-@pytest.fixture(scope="session")
-def _reserved() -> Iterator[None]:
-    with reserved():
-        yield
-
-
 @pytest.fixture(scope="module")
-def make_project(_reserved: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeProject]:
+def make_project(reserved_host: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeProject]:
     """Makes projects: a name, and keys of the app."""
     made: list[Project] = []
 

@@ -1,0 +1,18 @@
+# Copyright (c) 2026, the luma authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the tests of several folders share, where they run in one process, too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.host import reserved
+
+
+@pytest.fixture(scope="session")
+def reserved_host() -> Iterator[None]:
+    with reserved():
+        yield
