@@ -22,6 +22,7 @@ PROXY = "luma-proxy"
 STATE = Path("/var/lib/luma")
 PROXY_FOLDER = STATE / "proxy"
 PROXY_IMAGE = "luma-example/haproxy"
+NEWER_PROXY_IMAGE = "luma-test/haproxy-sid"
 APP_IMAGE = "luma-test/app"
 
 PREFIX = f"test{os.getpid()}-"
@@ -61,8 +62,9 @@ def docker(*arguments: str) -> str:
 
 
 def build_images() -> None:
-    """The example's images, which need no registry, and on top of them that of the test app."""
+    """The example's images, which need no registry, on top of them that of the test app, and a newer proxy's."""
     subprocess.run(["./prepare"], cwd=ROOT / "examples" / "blog", check=True)
+    subprocess.run([ROOT / "examples" / "debian-image", NEWER_PROXY_IMAGE, "sid", "haproxy"], check=True)
     docker("build", "--quiet", "--tag", APP_IMAGE, str(ROOT / "tests" / "testbed" / "app"))
 
 

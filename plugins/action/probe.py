@@ -24,6 +24,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ..plugin_utils._traffic_report import (
+    ASKED_TO,
     Handover,
     Numbers,
     Record,
@@ -149,6 +150,8 @@ def results(report: Report, slots: dict[str, str]) -> dict[str, Any]:
         "handovers": [asdict(switch) for switch in switches],
         "report": [_line(numbers, not_counted, switches)],
     }
+    if report.ended_because != ASKED_TO:
+        result["report"].append(f"⚠️ The probe did not see the end: {report.ended_because}")
     if numbers.failed_requests:
         result.update(failed=True, msg=_loss_in_words(records, numbers))
     return result

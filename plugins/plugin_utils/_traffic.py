@@ -28,6 +28,7 @@ from urllib.parse import urlsplit
 
 from ._traffic_http import Connection, Lost, Response, Target, request
 from ._traffic_report import (
+    ASKED_TO,
     KEEP_ALIVE,
     NEW_CONNECTION,
     SLOW,
@@ -203,7 +204,7 @@ async def send_traffic(options: argparse.Namespace, report: ReportFile) -> None:
     url = urlsplit(options.url)
     client = Client(Target(url.hostname or "", url.port or 80, options.host or url.netloc), report)
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, client.stop, "asked to")
+        asyncio.get_running_loop().add_signal_handler(number, client.stop, ASKED_TO)
     housekeeping = asyncio.create_task(_housekeeping(client, report, options.seconds, options.parent))
     await client.run(_kinds(options), options.websocket, "/ws")
     housekeeping.cancel()

@@ -23,6 +23,9 @@ KEEP_ALIVE, NEW_CONNECTION = "keep-alive", "new-connection"
 SLOW, STREAM, UPLOAD, WEBSOCKET = "slow", "stream", "upload", "websocket"
 QUICK_KINDS = (KEEP_ALIVE, NEW_CONNECTION)
 
+#: Why a client ended that did all that it was to do.
+ASKED_TO = "asked to"
+
 
 class Record(NamedTuple):
     """The fate of one request. Times are seconds of `time.monotonic()`, which the processes of a host share.
