@@ -174,6 +174,27 @@ options:
     default: 1
 """
 
+    RECORD = r"""
+options:
+  record:
+    description:
+      - What is to serve from now on is written down as a release, which M(luma.deploy.release_info) tells of and a
+        rollback can return to, and its image gets a name that keeps it. The last five releases are kept.
+      - So it is where M(luma.deploy.bluegreen_container) finds nothing to do, and where
+        M(luma.deploy.graceful_shutdown) retires the other color.
+      - A record that cannot be written is a warning.
+    type: dict
+    suboptions:
+      spec:
+        description: The app, as M(luma.deploy.project) returns it. It has names of secrets only.
+        type: dict
+        required: true
+      by:
+        description: Who deploys, such as V(me@laptop).
+        type: str
+        required: true
+"""
+
     REGISTRY = r"""
 options:
   registry:

@@ -47,7 +47,8 @@ class Routes:
                 raise LumaError(
                     f"{', '.join(sorted(taken))} is routed to app {other.app} of project {other.project}: nothing was "
                     f"changed. A name belongs to one app. Where {other.app} is to give it up, take it out of its "
-                    f"proxy.hosts and deploy {other.app} first."
+                    f"proxy.hosts and deploy {other.app} first; where {other.app} is not in luma.yml any more, remove "
+                    "its containers, then: luma prune"
                 )
         routes[route.backend] = self.with_room(route)
         return list(routes.values())

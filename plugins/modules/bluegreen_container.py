@@ -27,6 +27,7 @@ extends_documentation_fragment:
   - luma.deploy.engine
   - luma.deploy.engine.app
   - luma.deploy.engine.run
+  - luma.deploy.engine.record
   - luma.deploy.engine.health
   - luma.deploy.engine.route
   - luma.deploy.engine.proxy
@@ -90,18 +91,6 @@ options:
     description: Make the other color even where nothing differs.
     type: bool
     default: false
-  record:
-    description: Where nothing is to be done, writes down what serves, as M(luma.deploy.network_alias_switch) does.
-    type: dict
-    suboptions:
-      spec:
-        description: The app, as M(luma.deploy.project) returns it. It has names of secrets only.
-        type: dict
-        required: true
-      by:
-        description: Who deploys, such as V(me@laptop).
-        type: str
-        required: true
   deploy_timeout:
     description:
       - How long all replicas together may take to become healthy, in seconds.

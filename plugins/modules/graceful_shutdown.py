@@ -22,6 +22,7 @@ extends_documentation_fragment:
   - luma.deploy.engine
   - luma.deploy.engine.app
   - luma.deploy.engine.run
+  - luma.deploy.engine.record
 options:
   color:
     description: The color to shut down.
@@ -46,21 +47,6 @@ options:
     description: Whether to remove the stopped containers.
     type: bool
     default: true
-  record:
-    description:
-      - Writes down what serves in the place of O(color), as a release that M(luma.deploy.release_info) tells of and a
-        rollback can return to, and gives its image a name that keeps it. The last five releases are kept.
-      - A record that cannot be written is a warning.
-    type: dict
-    suboptions:
-      spec:
-        description: The app, as M(luma.deploy.project) returns it. It has names of secrets only.
-        type: dict
-        required: true
-      by:
-        description: Who deploys, such as V(me@laptop).
-        type: str
-        required: true
 attributes:
   check_mode:
     support: full
