@@ -17,6 +17,8 @@ description:
     websocket is a session, too.
   - Then sends the stop signal to all containers at once, kills what has not exited after O(stop_timeout), and removes
     them.
+  - Then nothing is left of what served before. Slots of the proxy that a run which died has left held are freed, too,
+    and an app that has no route any more (O(proxied=false)) is routed no more.
   - The active color is refused.
 extends_documentation_fragment:
   - luma.deploy.engine
@@ -141,6 +143,7 @@ from ansible_collections.luma.deploy.plugins.module_utils._module import (
     run_held,
 )
 from ansible_collections.luma.deploy.plugins.module_utils._releases import RECORD_OPTION, record_active
+from ansible_collections.luma.deploy.plugins.module_utils._routing import forget_route
 
 
 def shut_down(module: AnsibleModule, engine: Engine, _held: Held) -> dict[str, t.Any]:
@@ -156,8 +159,9 @@ def shut_down(module: AnsibleModule, engine: Engine, _held: Held) -> dict[str, t
     retired = Retired()
     if left and not module.check_mode:
         retired = retire(engine, proxy, app, color, params["drain_timeout"], params["stop_timeout"], params["remove"])
+    unrouted = not params["proxied"] and forget_route(module, engine)
     return {
-        "changed": left,
+        "changed": left or unrouted,
         "containers": [outcome(container, retired, params["slots"]) for container in retired.containers],
         "sessions": retired.sessions,
         "sessions_cut": retired.cut,

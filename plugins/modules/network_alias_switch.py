@@ -162,7 +162,7 @@ from ansible_collections.luma.deploy.plugins.module_utils._module import (
     proxy_of,
     run_held,
 )
-from ansible_collections.luma.deploy.plugins.module_utils._routing import ROUTE_OPTION, forget_route, rerouting_of
+from ansible_collections.luma.deploy.plugins.module_utils._routing import ROUTE_OPTION, rerouting_of
 from ansible_collections.luma.deploy.plugins.module_utils._switch import Switch, Switched
 
 
@@ -180,15 +180,12 @@ def switch(module: AnsibleModule, engine: Engine, _held: Held) -> dict[str, t.An
     )
     with hidden_in_errors(secrets_of(engine, app, params["color"], params["secret_names"])):
         switched = switching.run(module.check_mode)
-    if not params["proxied"]:
-        switched.reloaded = forget_route(module, engine)
     for warning in switched.warnings:
         module.warn(warning)
     result = asdict(switched)
     del result["warnings"]
     return dict(
         result,
-        changed=switched.changed or switched.reloaded,
         report=report(switched),
         diff={"before": {"serving": switched.previous}, "after": {"serving": switched.color}},
     )
