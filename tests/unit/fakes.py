@@ -163,6 +163,8 @@ class FakeHaproxy(Haproxy):
         self.host.change()
         for part in command.split("; "):
             _set, _server, path, _state, state = part.split()
+            if state == "up":
+                continue
             name = path.partition("/")[2]
             if state == "drain":
                 self.host.held.add(name)

@@ -16,6 +16,8 @@ from ansible_collections.luma.deploy.plugins.module_utils._colors import View
 from ansible_collections.luma.deploy.plugins.module_utils._drain import retire, wait_for_drain
 from ansible_collections.luma.deploy.plugins.module_utils._errors import LumaError
 from ansible_collections.luma.deploy.plugins.module_utils._health import HealthCheck, Probe
+from ansible_collections.luma.deploy.plugins.module_utils._proxy_config import Route
+from ansible_collections.luma.deploy.plugins.module_utils._rerouting import Rerouting
 from ansible_collections.luma.deploy.plugins.module_utils._switch import Switch
 
 from tests.unit.fakes import APP, FakeEngine, FakeHaproxy, Host, Killed
@@ -272,6 +274,59 @@ def test_a_commit_that_the_proxy_refuses_is_undone(host: Host, engine: FakeEngin
     with pytest.raises(LumaError, match="timed out"):
         Switch(engine, LateProxy(host, carries_out=False), APP, "green", HTTP).run()
     assert all(colors == {"blue"} for colors in seen)
+    assert_settled(host, "blue")
+
+
+OLD_ROUTE = Route("shop", "blog", "shop-network", ("blog.com",), check_path="/old")
+NEW_ROUTE = replace(OLD_ROUTE, check_path="/new")
+
+
+class FakeRoutes(Rerouting):
+    """The route that the proxy has, and those that are kept, of a host in memory."""
+
+    def __init__(self, host: Host, wanted: Route | None) -> None:
+        super().__init__(wanted=wanted)
+        self.host = host
+        self.loaded = OLD_ROUTE
+        self.kept: dict[str, Route] = {}
+
+    def choose(self, color: str, moves: bool) -> None:
+        self.route = self.wanted or (self.kept[color] if moves else None)
+
+    @property
+    def is_due(self) -> bool:
+        return self.route not in (None, self.loaded)
+
+    def keep(self, color: str) -> None:
+        self.kept[color] = self.loaded
+
+    def load(self) -> None:
+        self.host.change()
+        assert self.route
+        self.loaded = self.route
+
+
+def reroute(engine: FakeEngine, routes: FakeRoutes, color: str) -> None:
+    Switch(engine, FakeHaproxy(engine.host), APP, color, HTTP, rerouting=routes).run()
+
+
+@pytest.mark.parametrize("changes", CHANGES)
+def test_killed_anywhere_no_color_is_left_with_the_route_of_the_other(
+    host: Host, engine: FakeEngine, changes: int
+) -> None:
+    routes = FakeRoutes(host, NEW_ROUTE)
+    host.changes_left = changes
+    with contextlib.suppress(Killed):
+        reroute(engine, routes, "green")
+    host.changes_left = None
+    if host.serving == {"blue"}:
+        assert routes.loaded == OLD_ROUTE
+    reroute(engine, routes, "green")
+    assert routes.loaded == NEW_ROUTE
+    assert_settled(host, "green")
+    routes.wanted = None
+    reroute(engine, routes, "blue")
+    assert routes.loaded == OLD_ROUTE
     assert_settled(host, "blue")
 
 
