@@ -18,12 +18,12 @@ import functools
 import hashlib
 import os
 import random
-import re
 import socket
 import subprocess
 import tempfile
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -61,19 +61,16 @@ def build_server_image(engine: str) -> str:
     version = hashlib.sha256(" ".join([suite, *packages]).encode()).hexdigest()[:8]
     image = f"luma-testbed/server:{engine}-{version}"
     subprocess.run([DEBIAN_IMAGE, image, suite, *packages], stdout=2, check=True)  # what it says is progress
-    _require_engine(image, engine)
+    _warn_of_another_engine(image, engine)
     return image
 
 
 @functools.cache
-def _require_engine(image: str, engine: str) -> None:
-    """Debian's releases move on: no test may be passed by another engine than the one that it names."""
+def _warn_of_another_engine(image: str, engine: str) -> None:
+    """Debian's releases move on. That is no reason to fail, but whoever reads the tests' names has to know."""
     version = _call("docker", "run", "--rm", "--network=none", image, "dockerd", "--version").strip()
-    if not re.match(rf"Docker version {re.escape(engine)}\.", version):
-        raise RuntimeError(
-            f"The image {image} has {version!r} and not the engine {engine}: name in ENGINES what Debian's "
-            f"{ENGINES[engine]} has now."
-        )
+    if not version.startswith(f"Docker version {engine}."):
+        warnings.warn(f"{image} has {version}: name in ENGINES what {ENGINES[engine]} has now.", stacklevel=2)
 
 
 def build_server_images(engines: Iterable[str] = tuple(ENGINES)) -> None:
