@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ansible_collections.luma.deploy.plugins.module_utils._errors import LumaError
-from ansible_collections.luma.deploy.plugins.module_utils._state import exclusive, now
+from ansible_collections.luma.deploy.plugins.module_utils._state import exclusive, now, write_file
 
 #: How long a run may give no sign of life until it counts as silent, in seconds.
 LEASE_SECONDS = 60.0
@@ -217,10 +217,7 @@ class Lock:
 
     def _write(self, run: t.Mapping[str, t.Any], lease: float, interrupted: bool = False) -> None:
         sign = {"boot": boot_id(), "uptime": uptime(), "lease": lease}
-        new = self.file.with_name(f"{self.app}.new")
-        new.touch(mode=0o600)
-        new.write_text(json.dumps({"run": run, "sign": sign, "interrupted": interrupted}), encoding="utf-8")
-        new.replace(self.file)
+        write_file(self.file, json.dumps({"run": run, "sign": sign, "interrupted": interrupted}))
 
 
 class Held:

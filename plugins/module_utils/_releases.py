@@ -19,7 +19,7 @@ from ansible_collections.luma.deploy.plugins.module_utils._colors import App
 from ansible_collections.luma.deploy.plugins.module_utils._containers import short_id
 from ansible_collections.luma.deploy.plugins.module_utils._engine import Container, Engine
 from ansible_collections.luma.deploy.plugins.module_utils._errors import LumaError
-from ansible_collections.luma.deploy.plugins.module_utils._state import now
+from ansible_collections.luma.deploy.plugins.module_utils._state import now, write_file
 
 #: How many releases of an app are kept.
 KEPT = 5
@@ -89,12 +89,8 @@ class Releases:
         self.file.unlink()
 
     def _write(self, releases: t.Sequence[Release]) -> None:
-        """Replaces the file at once, so that a run that dies leaves a whole one."""
         self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        new = self.file.with_suffix(".tmp")
-        new.touch(mode=0o600)
-        new.write_text(json.dumps([asdict(release) for release in releases], indent=2) + "\n", encoding="utf-8")
-        new.replace(self.file)
+        write_file(self.file, json.dumps([asdict(release) for release in releases], indent=2) + "\n")
 
 
 def recorded_apps(state_dir: str, project: str) -> list[str]:

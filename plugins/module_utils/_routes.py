@@ -20,6 +20,7 @@ from pathlib import Path
 
 from ansible_collections.luma.deploy.plugins.module_utils._errors import LumaError
 from ansible_collections.luma.deploy.plugins.module_utils._proxy_config import Route
+from ansible_collections.luma.deploy.plugins.module_utils._state import write_file
 
 
 class Routes:
@@ -99,7 +100,4 @@ def _read(file: Path) -> Route:
 
 
 def _write(file: Path, route: Route) -> None:
-    """Replaces a file at once, so that a run that dies leaves a whole one."""
-    new = file.with_name(file.name + ".tmp")
-    new.write_text(json.dumps(asdict(route), indent=2) + "\n", encoding="utf-8")
-    new.replace(file)
+    write_file(file, json.dumps(asdict(route), indent=2) + "\n")

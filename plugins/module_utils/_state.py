@@ -28,6 +28,15 @@ def exclusive(folder: Path) -> t.Iterator[None]:
         os.close(descriptor)
 
 
+def write_file(file: Path, text: str, mode: int = 0o600) -> None:
+    """Replaces a file at once, so that a run that dies leaves a whole one. Raises `OSError`."""
+    new = file.with_name(file.name + ".tmp")
+    new.touch(mode=0o600)
+    new.write_text(text, encoding="utf-8")
+    new.chmod(mode)
+    new.replace(file)
+
+
 def now() -> str:
     """The time in UTC (RFC 3339)."""
     return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
