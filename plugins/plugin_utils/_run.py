@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.luma.deploy.plugins.module_utils._lock import boot_id
+from ansible_collections.luma.deploy.plugins.plugin_utils._processes import is_alive
 
 
 def identity(pid: int) -> dict[str, Any]:
@@ -43,7 +44,7 @@ def has_ended(run: Mapping[str, Any]) -> bool:
     if not here or not run["pid_started"]:
         return False
     began = started(int(run["pid"]))
-    return is_gone(int(run["pid"])) if began is None else began != run["pid_started"]
+    return not is_alive(int(run["pid"])) if began is None else began != run["pid_started"]
 
 
 def user() -> str:
@@ -73,12 +74,3 @@ def started(pid: int) -> str | None:
         return None
     state, *fields = stat.rpartition(")")[2].split()
     return "" if state in "ZX" else fields[18]
-
-
-def is_gone(pid: int) -> bool:
-    """Whether there is no such process. Those of other users may be hidden in /proc (hidepid=2), but not from kill."""
-    try:
-        os.kill(pid, 0)
-    except OSError as exc:
-        return isinstance(exc, ProcessLookupError)
-    return False

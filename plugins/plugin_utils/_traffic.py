@@ -26,6 +26,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from ._processes import is_alive
 from ._traffic_http import Connection, Lost, Response, Target, request
 from ._traffic_report import (
     ASKED_TO,
@@ -220,19 +221,9 @@ async def _housekeeping(client: Client, report: ReportFile, seconds: float, pare
             client.stop(f"its {seconds:g} s were over")
         if os.fstat(sys.stdout.fileno()).st_nlink == 0:
             client.stop("its report was removed")
-        if parent and not _is_alive(parent):
+        if parent and not is_alive(parent):
             client.stop(f"process {parent} is gone")
         await asyncio.sleep(0.2)
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True
 
 
 def _kinds(options: argparse.Namespace) -> list[Kind]:
