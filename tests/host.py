@@ -61,6 +61,11 @@ def docker(*arguments: str) -> str:
     return done.stdout.strip()
 
 
+def proxy_configuration() -> str:
+    """What luma-proxy has loaded."""
+    return (PROXY_FOLDER / "etc" / "haproxy.cfg").read_text()
+
+
 def build_images() -> None:
     """The example's images, which need no registry, on top of them that of the test app, and a newer proxy's."""
     subprocess.run(["./prepare"], cwd=ROOT / "examples" / "blog", check=True)

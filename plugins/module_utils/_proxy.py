@@ -39,6 +39,7 @@ from ansible_collections.luma.deploy.plugins.module_utils._proxy_config import (
     render_map,
 )
 from ansible_collections.luma.deploy.plugins.module_utils._routes import Routes
+from ansible_collections.luma.deploy.plugins.module_utils._state import write_file
 
 CONTAINER = "luma-proxy"
 #: The proxy of an update, before it takes the other one's place.
@@ -96,8 +97,9 @@ class Reconciled:
 
     def then(self, after: Reconciled) -> Reconciled:
         """Both, one after the other."""
-        done = {name: getattr(self, name) or getattr(after, name) for name in ("created", "started", "reloaded")}
-        return replace(after, **done, attached=self.attached or after.attached, before=self.before)
+        done = ("created", "started", "reloaded", "attached")
+        either = {name: getattr(self, name) or getattr(after, name) for name in done}
+        return replace(after, before=self.before, **either)
 
 
 @dataclass
@@ -139,11 +141,12 @@ class Proxy:
         with contextlib.nullcontext() if check_mode else self.haproxy.exclusive():
             if not check_mode:
                 self._finish_update()
-            wanted = rendered(self.routes.all_with(route))
             earlier = self.routes.of(route.backend) if until_switch else None
-            now = replace(earlier, slots=route.slots) if earlier else route
-            result = self._ensure(now, check_mode)
-            result.later = bool(earlier) and self._differs(wanted)
+            if earlier is None:
+                return self._ensure(route, check_mode)
+            wanted = rendered(self.routes.all_with(route))
+            result = self._ensure(replace(earlier, slots=route.slots), check_mode)
+            result.later = self._differs(wanted)
             if result.later and not check_mode:
                 self._refuse_invalid(wanted)
             return result
@@ -436,12 +439,8 @@ class Proxy:
             return ""
 
     def _write(self, name: str, text: str) -> None:
-        """Replaces a file at once, so that a run that dies leaves a whole one."""
-        file = self.folder / (name + ".tmp")
-        file.write_text(text, encoding="utf-8")
         # The folder above is closed to all but root; inside the container another user reads these.
-        file.chmod(0o644)
-        file.replace(self.folder / name)
+        write_file(self.folder / name, text, mode=0o644)
 
     def _make_folders(self) -> None:
         for name, mode in (("", 0o700), ("routes", 0o700), ("etc", 0o755), ("run", 0o700)):

@@ -22,16 +22,15 @@ class Rerouting:
         self.wanted = wanted
         self.restored = restored
         self.route: Route | None = None
+        self.is_due = False
 
     def choose(self, color: str, moves: bool) -> None:
-        """Finds the ``route`` for a color. ``moves``: whether the traffic is still to be moved to it."""
+        """Finds the ``route`` for a color, and whether it has to be loaded (``is_due``). ``moves``: whether the traffic
+        is still to be moved to the color."""
         self.route = self.wanted
         if self.proxy and self.restored and moves:
             self.route = self.proxy.routes.kept(self.backend, color)
-
-    @property
-    def is_due(self) -> bool:
-        return bool(self.proxy and self.route and self.proxy.differs(self.route))
+        self.is_due = bool(self.proxy and self.route and self.proxy.differs(self.route))
 
     @property
     def port(self) -> int | None:

@@ -14,6 +14,9 @@ from ansible_collections.luma.deploy.plugins.module_utils._proxy import Proxy, P
 from ansible_collections.luma.deploy.plugins.module_utils._proxy_config import Route, slots_for
 from ansible_collections.luma.deploy.plugins.module_utils._rerouting import Rerouting
 
+#: What a module reports that has loaded a route.
+LOADED = "luma-proxy loaded its new configuration"
+
 #: The option of the documentation fragment ``luma.deploy.engine.route``.
 ROUTE_OPTION: dict[str, t.Any] = {
     "type": "dict",
@@ -106,5 +109,5 @@ def route_report(done: Reconciled, check_mode: bool) -> list[str]:
     elif done.started:
         lines.append("Would start luma-proxy again" if check_mode else "Started luma-proxy, which was stopped")
     if done.reloaded:
-        lines.append("luma-proxy {} its new configuration".format("would load" if check_mode else "loaded"))
+        lines.append("luma-proxy would load its new configuration" if check_mode else LOADED)
     return lines

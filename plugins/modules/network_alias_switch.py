@@ -162,7 +162,7 @@ from ansible_collections.luma.deploy.plugins.module_utils._module import (
     proxy_of,
     run_held,
 )
-from ansible_collections.luma.deploy.plugins.module_utils._routing import ROUTE_OPTION, rerouting_of
+from ansible_collections.luma.deploy.plugins.module_utils._routing import LOADED, ROUTE_OPTION, rerouting_of
 from ansible_collections.luma.deploy.plugins.module_utils._switch import Switch, Switched
 
 
@@ -193,7 +193,7 @@ def switch(module: AnsibleModule, engine: Engine, _held: Held) -> dict[str, t.An
 
 def report(switched: Switched) -> list[str]:
     lines = [f"Switching traffic to {switched.color} containers..."] if switched.changed else []
-    return [*lines, "luma-proxy loaded its new configuration"] if switched.reloaded else lines
+    return [*lines, LOADED] if switched.reloaded else lines
 
 
 def main() -> None:

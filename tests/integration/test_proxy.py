@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.host import PROXY_FOLDER, docker
+from tests.host import PROXY_FOLDER, docker, proxy_configuration
 from tests.integration.conftest import Failed, Site
 from tests.zero_loss.project import Traffic, wait_for
 
@@ -52,7 +52,7 @@ def test_check_mode_shows_the_configuration_and_loads_nothing(proxied: Site) -> 
     planned = proxied.route(response_timeout=7, check=True)
     assert planned["changed"]
     assert "timeout server 7000ms" in planned["diff"]["after"]
-    assert "timeout server 7000ms" not in (PROXY_FOLDER / "etc" / "haproxy.cfg").read_text()
+    assert "timeout server 7000ms" not in proxy_configuration()
 
 
 def test_a_color_is_prepared_and_routed_in_one_call(proxied: Site, port: int) -> None:
@@ -64,7 +64,7 @@ def test_a_color_is_prepared_and_routed_in_one_call(proxied: Site, port: int) ->
     assert (prepared["changed"], prepared["color"], prepared["route"]["reloaded"]) == (True, "blue", False)
     switched = proxied.switch("blue", route=route)
     assert switched["report"][-1] == "luma-proxy loaded its new configuration"
-    assert "timeout server 9000ms" in (PROXY_FOLDER / "etc" / "haproxy.cfg").read_text()
+    assert "timeout server 9000ms" in proxy_configuration()
     assert get(port, proxied.host)[0].status == 200
     again = proxied.prepare(route=route)
     assert (again["changed"], again["settled"]) == (False, True)
@@ -154,10 +154,10 @@ def test_a_host_name_belongs_to_one_app(proxied: Site) -> None:
 
 def test_a_configuration_that_haproxy_refuses_is_not_loaded(proxied: Site, port: int) -> None:
     proxied.deploy()
-    before = (PROXY_FOLDER / "etc" / "haproxy.cfg").read_text()
+    before = proxy_configuration()
     with pytest.raises(Failed, match="refuses the new configuration"):
         proxied.route(health_check={"path": "/up", "host": "two words"})
-    assert (PROXY_FOLDER / "etc" / "haproxy.cfg").read_text() == before
+    assert proxy_configuration() == before
     assert not proxied.route()["changed"]
     assert get(port, proxied.host)[0].status == 200
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.host import PROXY_FOLDER, docker
+from tests.host import docker, proxy_configuration
 from tests.integration.conftest import Failed, Site
 from tests.integration.test_proxy import get
 from tests.zero_loss.project import Traffic
@@ -71,53 +71,49 @@ def released(site: Site, port: int) -> str:
     return str(answer.headers["X-Release"])
 
 
-def configuration() -> str:
-    return (PROXY_FOLDER / "etc" / "haproxy.cfg").read_text()
-
-
 def test_neither_color_is_asked_as_the_other_one(serving: Site, port: int, tmp_path: Path) -> None:
-    before = configuration()
+    before = proxy_configuration()
     with Traffic(f"http://127.0.0.1:{port}", serving.host, tmp_path, "--path", "/") as traffic:
         prepared = NEW.prepare(serving)
         assert not prepared["route"]["reloaded"]
-        assert configuration() == before
+        assert proxy_configuration() == before
         switched = NEW.switch(serving, "green")
         assert switched["reloaded"]
-        assert "uri '/up'" in configuration()
+        assert "uri '/up'" in proxy_configuration()
         serving.retire("blue")
         assert OLD.deploy(serving) == "blue"
         records = traffic.stop().records
     assert [record.failure for record in records if record.failure] == []
     assert released(serving, port) == "old"
-    assert configuration() == before
+    assert proxy_configuration() == before
 
 
 def test_a_deployment_that_fails_leaves_the_route_alone(serving: Site) -> None:
-    before = configuration()
+    before = proxy_configuration()
     with pytest.raises(Failed, match="answered 503"):
         BROKEN.prepare(serving, deploy_timeout=2)
-    assert configuration() == before
+    assert proxy_configuration() == before
 
 
 def test_a_color_that_is_returned_to_gets_its_route_back(serving: Site, port: int) -> None:
-    before = configuration()
+    before = proxy_configuration()
     NEW.prepare(serving)
     NEW.switch(serving, "green")
     assert released(serving, port) == "new"
     returned = serving.switch("blue", restore_route=True, health_check={})
     assert returned["reloaded"]
     assert released(serving, port) == "old"
-    assert configuration() == before
+    assert proxy_configuration() == before
 
 
 def test_a_switch_that_fails_leaves_the_route_alone(serving: Site, port: int) -> None:
     NEW.prepare(serving)
-    before = configuration()
+    before = proxy_configuration()
     # It is healthy where it is asked directly, and not at the route's port.
     wrong = {**NEW.given(serving), "route": {"hosts": [serving.host], "app_port": 4001}}
     with pytest.raises(Failed, match="gets no healthy answer"):
         serving.switch("green", **wrong)
-    assert configuration() == before
+    assert proxy_configuration() == before
     assert released(serving, port) == "old"
     NEW.switch(serving, "green")
     assert released(serving, port) == "new"
@@ -138,7 +134,7 @@ def test_a_changed_route_of_what_serves_is_loaded_at_once(serving: Site) -> None
     environment = {"VERSION": "old", "PORT": "3000", **OLD.environment}
     prepared = serving.prepare(environment=environment, **given)
     assert (prepared["changed"], prepared["created"], prepared["route"]["reloaded"]) == (True, False, True)
-    assert "timeout server 7000ms" in configuration()
+    assert "timeout server 7000ms" in proxy_configuration()
 
 
 def test_an_app_without_a_route_is_routed_no_more(serving: Site, port: int) -> None:

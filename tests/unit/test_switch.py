@@ -292,10 +292,7 @@ class FakeRoutes(Rerouting):
 
     def choose(self, color: str, moves: bool) -> None:
         self.route = self.wanted or (self.kept[color] if moves else None)
-
-    @property
-    def is_due(self) -> bool:
-        return self.route not in (None, self.loaded)
+        self.is_due = self.route not in (None, self.loaded)
 
     def keep(self, color: str) -> None:
         self.kept[color] = self.loaded

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 from ansible_collections.luma.deploy.plugins.plugin_utils._traffic_report import failures_in_words
 
-from tests.host import PROXY_FOLDER
+from tests.host import proxy_configuration
 from tests.zero_loss.conftest import MakeProject
 from tests.zero_loss.project import Project, Traffic
 
@@ -29,10 +29,6 @@ def project(make_project: MakeProject) -> Project:
     made.app["proxy"] = {**made.app["proxy"], "app_port": 4000}
     made.app["health_check"] = {"path": "/up"}
     return made
-
-
-def configuration() -> str:
-    return (PROXY_FOLDER / "etc" / "haproxy.cfg").read_text()
 
 
 def break_it(project: Project, until: Future[Any]) -> None:
@@ -49,7 +45,7 @@ def break_it(project: Project, until: Future[Any]) -> None:
 
 
 def test_there_back_and_there_again(project: Project, tmp_path: Path) -> None:
-    before = configuration()
+    before = proxy_configuration()
     project.app["deploy"] = {"bake": "100s"}
     with Traffic(project.url, project.host, tmp_path, "--path", "/") as traffic:
         with ThreadPoolExecutor() as pool:
@@ -57,19 +53,19 @@ def test_there_back_and_there_again(project: Project, tmp_path: Path) -> None:
             break_it(project, undone)
         assert undone.result().code == 1, undone.result().output
         assert "green does worse than what served before" in undone.result().output
-        assert configuration() == before
+        assert proxy_configuration() == before
         del project.app["deploy"]
         done = project.deploy(VERSION="r2", PORT="4000")
         assert done.code == 0, done.output
         records = traffic.stop().records
     assert failures_in_words(records) == []
     assert {record.release for record in records} == {"r1", "r2"}
-    assert configuration() != before
+    assert proxy_configuration() != before
 
 
 def test_a_deployment_that_fails_leaves_the_route(project: Project) -> None:
-    before = configuration()
+    before = proxy_configuration()
     project.app["health_check"] = {"path": "/up", "interval": "500ms", "retries": 4}
     failed = project.deploy(VERSION="r2", PORT="4000", HEALTH="fail")
     assert failed.code == 1, failed.output
-    assert configuration() == before
+    assert proxy_configuration() == before
