@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from dataclasses import replace
 
+import idna
 from ansible_collections.luma.deploy.plugins.plugin_utils._yaml import Scalar
 
 #: An app called so could not be told from luma's command.
@@ -94,6 +96,19 @@ def host_name(value: Scalar) -> str:
     if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?", value.text):
         raise ValueError(f"{value.written} is not a host name")
     return value.text
+
+
+def host_pattern(value: Scalar) -> str:
+    """A host name, ``*.blog.com`` for all names one level below it, or ``*`` for all; in ASCII, as browsers send it."""
+    if value.text == "*":
+        return value.text
+    wildcard, name = ("*.", value.text[2:]) if value.text.startswith("*.") else ("", value.text)
+    try:
+        # As browsers do it: UTS 46, without what differs from IDNA 2008. Names that are ASCII are left as they are.
+        name = name if name.isascii() else idna.encode(name, uts46=True).decode("ascii")
+    except idna.IDNAError as exc:
+        raise ValueError(f"{value.written} is not a host name: {exc}") from exc
+    return wildcard + host_name(replace(value, text=name))
 
 
 def server(value: Scalar) -> str:
