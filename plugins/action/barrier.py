@@ -17,7 +17,10 @@ ARGUMENTS = {
     "phase": {
         "type": "str",
         "required": True,
-        "choices": ["services", "lock", "lock_again", "prepare", "release", "switch", "bake", "retire", "undo", "end"],
+        "choices": [
+            *("services", "lock", "lock_again", "prepare", "release", "switch", "bake", "retire", "undo", "end"),
+            "remove",
+        ],
     },
     "app": {"type": "dict", "required": True},
     "ledger": {"type": "dict", "default": {}},
@@ -25,7 +28,7 @@ ARGUMENTS = {
     "command": {"type": "str", "default": ""},
 }
 # After these everybody is served one release, and nothing is left to be undone.
-FINAL = ("retire", "undo", "end")
+FINAL = ("retire", "undo", "end", "remove")
 
 
 class ActionModule(ActionBase):
@@ -85,4 +88,6 @@ def after(phase: str, fleet: Fleet, ledger: dict[str, Any], results: list[Result
             return {"outcome": outcome(fleet, undone_for=[ledger, *failed.values()])}
         case "end":
             return conclusion(fleet, ledger["outcome"], command, *results)
+        case "remove":
+            return {"report": fleet.remove(results[0], command)}
     return {}
