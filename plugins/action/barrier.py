@@ -12,6 +12,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.luma.deploy.plugins.plugin_utils._fleet import INTERRUPTED, Fleet, Results, Undo
 from ansible_collections.luma.deploy.plugins.plugin_utils._fleet_report import conclusion, outcome
 from ansible_collections.luma.deploy.plugins.plugin_utils._interruption import requested
+from ansible_collections.luma.deploy.plugins.plugin_utils._removal import still_named
 
 ARGUMENTS = {
     "phase": {
@@ -89,5 +90,5 @@ def after(phase: str, fleet: Fleet, ledger: dict[str, Any], results: list[Result
         case "end":
             return conclusion(fleet, ledger["outcome"], command, *results)
         case "remove":
-            return {"report": fleet.remove(results[0], command)}
+            return {"report": [fleet.remove(results[0], command), *still_named(fleet.app)]}
     return {}

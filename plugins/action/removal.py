@@ -11,7 +11,7 @@ from ansible.errors import AnsiblePromptInterrupt, AnsiblePromptNoninteractive
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.luma.deploy.plugins.plugin_utils._fleet import Fleet, Undo
-from ansible_collections.luma.deploy.plugins.plugin_utils._removal import question, still_named
+from ansible_collections.luma.deploy.plugins.plugin_utils._removal import question
 
 
 class ActionModule(ActionBase):
@@ -41,11 +41,11 @@ class ActionModule(ActionBase):
         if self._task.check_mode:
             return result
         if arguments["yes"]:
-            return result | {"wanted": True, "report": still_named(app)}
+            return result | {"wanted": True}
         return result | self._ask(app["name"], question(app, found))
 
     def _ask(self, name: str, lines: list[str]) -> dict[str, Any]:
-        unchanged = f"{name} was not removed, and nothing was changed."
+        unchanged = f"❌ {name} was not removed, and nothing was changed."
         try:
             answer = Display().prompt_until("\n".join([*lines, f"Remove {name}? [y/N]"]))
         except AnsiblePromptNoninteractive:

@@ -108,23 +108,29 @@ class Prune:
         return [c for c in idle if c.status in ("exited", "dead")]
 
     def images_of(self, app: App, removed: t.Collection[str] = ()) -> list[str]:
-        """What belongs to one app, and nothing needs once the containers of these ids and its record are gone."""
-        return [
-            name
-            for image in self._unneeded(removed, [app.name])
-            if _belongs_to(app, image)
-            for name in self._own_names(image)
-        ]
+        """What belongs to one app, and nothing needs once the containers of these ids and its record are gone. Of an
+        image that something else needs it is the name that kept it for the app, where it has others."""
+        needed, found = self._needed(removed, [app.name]), []
+        for image in self._all_images():
+            kept = [name for name in _names_of(image) if name.startswith(kept_repository(app) + ":")]
+            if image["Id"] in needed:
+                found += kept if len(_names_of(image)) > len(kept) else []
+            elif kept or _is_built_for(app, image):
+                found += self._own_names(image)
+        return found
 
     def _images(self, removed: t.Collection[str] = (), gone: t.Collection[str] = ()) -> t.Iterator[str]:
         """What nothing needs, without the containers of these ids and the records of these apps."""
-        for image in self._unneeded(removed, gone):
-            yield from self._own_names(image)
+        needed = self._needed(removed, gone)
+        for image in self._all_images():
+            if image["Id"] not in needed:
+                yield from self._own_names(image)
 
-    def _unneeded(self, removed: t.Collection[str], gone: t.Collection[str]) -> list[dict[str, t.Any]]:
-        needed = self._images_in_use(removed) | self._images_on_record(gone)
-        images = self.engine.call("list images", self.engine.client.images)
-        return [image for image in images if image["Id"] not in needed]
+    def _needed(self, removed: t.Collection[str], gone: t.Collection[str]) -> set[str]:
+        return self._images_in_use(removed) | self._images_on_record(gone)
+
+    def _all_images(self) -> list[dict[str, t.Any]]:
+        return self.engine.call("list images", self.engine.client.images)
 
     def _own_names(self, image: t.Mapping[str, t.Any]) -> t.Iterator[str]:
         """The names that luma gave to an image, or its id where it has none."""
@@ -157,11 +163,9 @@ def _names_of(image: t.Mapping[str, t.Any]) -> list[str]:
     return [name for name in image.get("RepoTags") or () if name != "<none>:<none>"]
 
 
-def _belongs_to(app: App, image: t.Mapping[str, t.Any]) -> bool:
-    """Whether an image was built for an app, or has served as it."""
-    labels, kept = image.get("Labels") or {}, kept_repository(app) + ":"
-    built_for = labels.get(LABEL_PROJECT), labels.get(LABEL_APP)
-    return built_for == (app.project, app.name) or any(name.startswith(kept) for name in _names_of(image))
+def _is_built_for(app: App, image: t.Mapping[str, t.Any]) -> bool:
+    labels = image.get("Labels") or {}
+    return (labels.get(LABEL_PROJECT), labels.get(LABEL_APP)) == (app.project, app.name)
 
 
 def free_bytes(engine: Engine) -> int:

@@ -214,7 +214,7 @@ class Fleet:
         self._note(removed)
         self._note(returned)
 
-    def remove(self, results: Results, command: str) -> list[str]:
+    def remove(self, results: Results, command: str) -> str:
         """Every host has to have removed the app; what one has removed stays so. ``command``: what the user has
         typed. Returns what is said at the end."""
         name = self.app["name"]
@@ -223,7 +223,7 @@ class Fleet:
         except Undo as exc:
             again = f"❌ {name} is not removed from every host: fix what is said above, and run it again ({command})."
             raise Undo([str(exc), again], exc.marker) from exc
-        return [f"{name} is removed from {', '.join(results)} ✅"]
+        return f"{name} is removed from {', '.join(results)} ✅"
 
     def require_all(self, results: Results) -> None:
         """Every host has to have succeeded, but for those that cannot be reached and that luma.yml allows for. One that
