@@ -12,6 +12,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.luma.deploy.plugins.plugin_utils._fleet import INTERRUPTED, Fleet, Results, Undo
 from ansible_collections.luma.deploy.plugins.plugin_utils._fleet_report import conclusion, outcome
 from ansible_collections.luma.deploy.plugins.plugin_utils._interruption import requested
+from ansible_collections.luma.deploy.plugins.plugin_utils._orphans import orphan_lines
 from ansible_collections.luma.deploy.plugins.plugin_utils._removal import still_named
 
 ARGUMENTS = {
@@ -73,7 +74,7 @@ def after(phase: str, fleet: Fleet, ledger: dict[str, Any], results: list[Result
         case "lock" | "lock_again":
             return {"contest": asdict(fleet.lock(results[0], again=phase == "lock_again"))}
         case "prepare":
-            return {"waves": fleet.prepare(*results)}
+            return {"waves": fleet.prepare(*results), "warnings": orphan_lines(results[0])}
         case "switch":
             fleet.switch(*results)
         case "release":

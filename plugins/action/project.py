@@ -59,7 +59,7 @@ class ActionModule(ActionBase):
             "changed": False,
             **{key: project[key] for key in ("project", "folder", "file", "proxy", "warnings")},
             "apps": apps if arguments["removal"] else [released(app) for app in apps],
-            "app_names": list(project["apps"]),
+            "app_hosts": {name: app["hosts"] for name, app in project["apps"].items()},
             "services": services,
             "service_names": list(project["services"]),
             "hosts": hosts,

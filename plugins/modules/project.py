@@ -94,10 +94,9 @@ apps:
   type: list
   elements: dict
   returned: success
-app_names:
-  description: The names of all apps of the file.
-  type: list
-  elements: str
+app_hosts:
+  description: The hosts of each app of the file, by the app's name.
+  type: dict
   returned: success
 services:
   description: The chosen services, each with all its keys, as the apps have them.

@@ -79,7 +79,8 @@ class Outcome:
 
     @property
     def warnings(self) -> list[str]:
-        return [f"[{self.host}] ⚠️ {warning}" for warning in self.values.get("warnings", ())]
+        where = "" if self.module in OF_THE_RUN else f"[{self.host}] "
+        return [f"{where}⚠️ {warning}" for warning in self.values.get("warnings", ())]
 
     @property
     def errors(self) -> list[str]:
