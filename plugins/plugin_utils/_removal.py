@@ -28,6 +28,9 @@ def app_to_remove(
     app = project["apps"].get(name, {})
     if not app:
         _refuse_what_is_no_app(name, project)
+    for host in only:
+        if host not in inventory.hosts and host != LOCALHOST:
+            raise InvalidFile(f"{host} is in no inventory. To give it as one: -i {host},")
     entries = [*project["apps"].values(), *project["services"].values()]
     everywhere = dict.fromkeys([*inventory.hosts, *(host for entry in entries for host in entry["hosts"])])
     return {
