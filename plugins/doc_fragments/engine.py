@@ -59,7 +59,7 @@ options:
     description:
       - The names of the apps that luma.yml has for this host. Other apps of the project that have containers on it are
         returned.
-      - Without it, nobody looks for these.
+      - Without it, these are not looked for.
     type: list
     elements: str
   apps_of_project:

@@ -5,10 +5,10 @@
 an app called blog::
 
     blog-green-1        as long as no other project's container has one of the names that the app needs
-    shop-blog-green-1   for the project shop, where one has
+    shop-blog-green-1   for the project shop, if one has
 
-Nothing finds a container by its name: the labels say whose it is. A name is chosen where `Engine.free_addresses` or
-`exclusive` on the same folder keeps others of luma's from choosing, so that no two of them take the same one.
+Nothing finds a container by its name: the labels say whose it is. A name is chosen, and its container created, while
+`Engine.free_addresses`, or `exclusive` on the same folder, keeps other runs of luma from choosing: no two take one.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Labels = t.Mapping[str, str]
 
 def names_of_colors(engine: Engine, app: App, replicas: int) -> dict[str, list[str]]:
     """The names of each color's containers. Both count, since the next deployment is one of the other color. Raises
-    `LumaError` where somebody other than luma has one of them."""
+    `LumaError` if somebody other than luma has one of them."""
     plain = {
         color: [app.container_name(color, number, replicas) for number in range(1, replicas + 1)] for color in COLORS
     }

@@ -21,7 +21,7 @@ from ansible_collections.luma.deploy.plugins.module_utils._prune import Prune
 from ansible_collections.luma.deploy.plugins.module_utils._release_hook import ReleaseHook
 from ansible_collections.luma.deploy.plugins.module_utils._releases import Release, Releases
 
-#: What both timeouts are where neither luma.yml nor the record of releases says it any more, in seconds.
+#: What both timeouts are if neither luma.yml nor the record of releases says it any more, in seconds.
 TIMEOUT = 30.0
 
 
@@ -60,7 +60,7 @@ class Removed:
 
 
 class Removal:
-    """One app on one host. Both times in seconds; without one it is what the newest release on record had."""
+    """One app on one host. Both times in seconds; without one it is what the newest release on record had, or `TIMEOUT`."""
 
     def __init__(
         self,
@@ -137,7 +137,7 @@ class Removal:
             return []
 
     def _images(self, removed: t.Collection[str] = ()) -> tuple[str, ...]:
-        """Where another app's record is damaged nobody knows which images it needs: they stay."""
+        """If another app's record is damaged, nobody knows which images it needs: they stay."""
         try:
             return tuple(sorted(self.prune.images_of(self.app, removed)))
         except LumaError:

@@ -51,7 +51,7 @@ attributes:
     description: Shows what the host has of the app, before and after.
   idempotent:
     support: full
-    description: Where the host has nothing of the app, nothing is done.
+    description: If the host has nothing of the app, nothing is done.
 """
 
 EXAMPLES = r"""
@@ -107,7 +107,7 @@ killed:
   elements: str
   returned: success
 locked:
-  description: True where the run does not hold the app's lock.
+  description: True if the run does not hold the app's lock.
   type: bool
   returned: failure
 report:

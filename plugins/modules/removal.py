@@ -14,8 +14,8 @@ author:
   - The luma authors (@luma-deploy)
 description:
   - Says on the terminal what the hosts have of an app, and asks whether it is to be removed.
-  - Fails where the answer is no, where there is no terminal, and where a host did not tell what it has.
-  - Where no host has anything of the app, and in check mode, nothing is asked.
+  - Fails if the answer is no, if there is no terminal, and if a host did not tell what it has.
+  - If no host has anything of the app, and in check mode, nothing is asked.
   - Runs on the controller and contacts nothing.
 extends_documentation_fragment:
   - luma.deploy.engine.query

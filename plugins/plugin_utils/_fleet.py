@@ -221,8 +221,13 @@ class Fleet:
         try:
             self.require_all(results)
         except Undo as exc:
-            again = f"❌ {name} is not removed from every host: fix what is said above, and run it again ({command})."
-            raise Undo([str(exc), again], exc.marker) from exc
+            left = [host for host, result in results.items() if has_failed(result)]
+            done = [host for host in results if host not in left]
+            from_these = f"removed from {', '.join(done)}, but " if done else ""
+            text = (
+                f"❌ {name} is {from_these}not removed from {', '.join(left)}. Fix the error above, then run: {command}"
+            )
+            raise Undo([str(exc), text], exc.marker) from exc
         return f"{name} is removed from {', '.join(results)} ✅"
 
     def require_all(self, results: Results) -> None:

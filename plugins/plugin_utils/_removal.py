@@ -20,7 +20,7 @@ def app_to_remove(
     project: Mapping[str, Any], names: Sequence[str], only: Sequence[str], inventory: Inventory
 ) -> dict[str, Any]:
     """The one app that is named, as far as its removal needs it. It is removed from ``only`` these hosts or, without
-    one, from those that luma.yml names for it; where luma.yml does not have it any more, from all hosts that are known.
+    one, from those that luma.yml names for it; if luma.yml does not have it any more, from all hosts that are known.
     Raises `InvalidFile`."""
     if len(names) != 1:
         raise InvalidFile("An app is removed by its name: name one")
@@ -66,7 +66,7 @@ def question(app: Mapping[str, Any], found: Found) -> list[str]:
 
 
 def still_named(app: Mapping[str, Any]) -> list[str]:
-    """That a removal is undone by the next deployment, where it is."""
+    """That a removal is undone by the next deployment, if it is."""
     hosts = [host for host in app["hosts"] if host in app["in_luma_yml"]]
     if not hosts:
         return []
