@@ -60,7 +60,8 @@ class Removed:
 
 
 class Removal:
-    """One app on one host. Both times in seconds; without one it is what the newest release on record had, or `TIMEOUT`."""
+    """One app on one host. Both times in seconds; one that is missing is what the newest release on record had, or
+    `TIMEOUT`."""
 
     def __init__(
         self,

@@ -222,11 +222,9 @@ class Fleet:
             self.require_all(results)
         except Undo as exc:
             left = [host for host, result in results.items() if has_failed(result)]
-            done = [host for host in results if host not in left]
-            from_these = f"removed from {', '.join(done)}, but " if done else ""
-            text = (
-                f"❌ {name} is {from_these}not removed from {', '.join(left)}. Fix the error above, then run: {command}"
-            )
+            done = ", ".join(host for host in results if host not in left)
+            what = f"removed from {done}, but not from" if done else "not removed from"
+            text = f"❌ {name} is {what} {', '.join(left)}. Fix the error above, then run: {command}"
             raise Undo([str(exc), text], exc.marker) from exc
         return f"{name} is removed from {', '.join(results)} ✅"
 

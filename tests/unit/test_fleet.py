@@ -432,6 +432,6 @@ def test_a_removal_names_the_hosts_that_are_left() -> None:
     with pytest.raises(Undo) as caught:
         fleet.remove(on_all(fleet, web2=GONE), "luma remove blog")
     assert str(caught.value).splitlines()[-1] == (
-        "❌ blog is removed from web1, but not removed from web2. Fix the error above, then run: luma remove blog"
+        "❌ blog is removed from web1, but not from web2. Fix the error above, then run: luma remove blog"
     )
     assert caught.value.marker == UNREACHABLE
