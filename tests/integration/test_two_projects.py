@@ -11,13 +11,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
-from tests.host import PREFIX, docker, proxy_configuration
-from tests.integration.conftest import NUMBERS, Failed, Site, run_module
+from tests.host import docker, proxy_configuration
+from tests.integration.conftest import Failed, Site, run_module
 
 
 @pytest.fixture
 def sites(proxied: Site) -> Iterator[list[Site]]:
-    other = Site(f"{PREFIX}{next(NUMBERS)}", proxied=True)
+    other = Site(f"{proxied.project}-neighbor", proxied=True)
     other.route()
     yield [proxied, other]
     other.remove()
