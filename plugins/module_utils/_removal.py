@@ -13,7 +13,13 @@ import typing as t
 from dataclasses import dataclass, field
 
 from ansible_collections.luma.deploy.plugins.module_utils._colors import COLORS, App
-from ansible_collections.luma.deploy.plugins.module_utils._drain import Retired, Stopped, stop, wait_for_drain
+from ansible_collections.luma.deploy.plugins.module_utils._drain import (
+    DrainTimeouts,
+    Retired,
+    Stopped,
+    stop,
+    wait_for_drain,
+)
 from ansible_collections.luma.deploy.plugins.module_utils._engine import Container, Engine, in_parallel
 from ansible_collections.luma.deploy.plugins.module_utils._errors import LumaError
 from ansible_collections.luma.deploy.plugins.module_utils._proxy import Proxy
@@ -21,7 +27,9 @@ from ansible_collections.luma.deploy.plugins.module_utils._prune import Prune
 from ansible_collections.luma.deploy.plugins.module_utils._release_hook import ReleaseHook
 from ansible_collections.luma.deploy.plugins.module_utils._releases import Release, Releases
 
-#: What both timeouts are if neither luma.yml nor the record of releases says it any more, in seconds.
+#: The timeouts of an app that has to be removed, and what one is if neither luma.yml nor the record of releases says it
+#: any more, in seconds.
+TIMEOUTS = ("drain_timeout", "stream_drain_timeout", "stop_timeout")
 TIMEOUT = 30.0
 
 
@@ -60,8 +68,8 @@ class Removed:
 
 
 class Removal:
-    """One app on one host. Both times in seconds; one that is missing is what the newest release on record had, or
-    `TIMEOUT`."""
+    """One app on one host. ``timeouts`` in seconds, by their names in `TIMEOUTS`; one that is missing is what the
+    newest release on record had, or `TIMEOUT`."""
 
     def __init__(
         self,
@@ -69,15 +77,14 @@ class Removal:
         proxy: Proxy,
         app: App,
         state_dir: str,
-        drain_timeout: float | None = None,
-        stop_timeout: float | None = None,
+        timeouts: t.Mapping[str, float | None],
     ) -> None:
         self.engine = engine
         self.proxy = proxy
         self.app = app
         self.releases = Releases(state_dir, app)
         self.prune = Prune(engine, proxy, state_dir, app.project, frozenset())
-        self.timeouts = {"drain_timeout": drain_timeout, "stop_timeout": stop_timeout}
+        self.timeouts = timeouts
 
     def find(self) -> Remains:
         containers = self.engine.containers(self.app.project, self.app.name, self.app.network)
@@ -98,12 +105,14 @@ class Removal:
     def remove(self, found: Remains) -> Removed:
         """Removes what was found. Containers go behind the route, since requests come as long as there is one, and
         images last, when nothing is known any more to need them."""
-        timeouts = {name: self._timeout(name, found.releases) for name in self.timeouts}
+        drain = self._timeout("drain_timeout", found.releases, TIMEOUT)
+        streams = self._timeout("stream_drain_timeout", found.releases, drain)
+        stop_timeout = self._timeout("stop_timeout", found.releases, TIMEOUT)
         if found.routed:
             self.proxy.forget([self.app.backend])
-        drained = self._drain(found, timeouts["drain_timeout"])
+        drained = self._drain(found, DrainTimeouts(drain, streams))
         ReleaseHook(self.engine, self.app).remove()
-        stopped = in_parallel(lambda c: stop(self.engine, c, timeouts["stop_timeout"]), found.containers)
+        stopped = in_parallel(lambda c: stop(self.engine, c, stop_timeout), found.containers)
         in_parallel(lambda c: self.engine.remove(c.id), found.containers)
         if found.recorded:
             self.releases.discard()
@@ -116,19 +125,19 @@ class Removal:
                 warnings.append(f"{exc}. Once nothing uses it: luma prune")
         return Removed(drained, tuple(stopped), tuple(images), warnings)
 
-    def _timeout(self, name: str, releases: t.Sequence[Release]) -> float:
-        given = self.timeouts[name]
+    def _timeout(self, name: str, releases: t.Sequence[Release], default: float) -> float:
+        given = self.timeouts.get(name)
         recorded = releases[-1].spec.get(name) if releases else None
-        return next((float(each) for each in (given, recorded) if each is not None), TIMEOUT)
+        return next((float(each) for each in (given, recorded) if each is not None), default)
 
-    def _drain(self, found: Remains, timeout: float) -> Retired:
+    def _drain(self, found: Remains, timeouts: DrainTimeouts) -> Retired:
         """Waits for the requests in flight. The proxy's current worker knows the app no more; those that it replaced
         finish what they have begun, also for a run that died behind this step."""
         haproxy = self.proxy.haproxy
         if not any(c.running for c in found.containers) or not haproxy.is_reachable():
             return Retired()
-        requests, _idle = haproxy.old_sessions(self.app.backend)
-        return wait_for_drain(haproxy, self.app, timeout) if found.routed or requests else Retired()
+        addresses = {c.address for c in found.containers if c.address}
+        return wait_for_drain(haproxy, self.app, addresses, timeouts)
 
     def _recorded(self) -> list[Release]:
         """A record that is damaged is removed as any other."""

@@ -37,6 +37,11 @@ options:
       - How long requests in flight may take, in seconds.
       - Without it, what the newest release on record had, or else 30.
     type: float
+  stream_drain_timeout:
+    description:
+      - How long answers that have begun may go on, in seconds.
+      - Without it, what the newest release on record had, or else as long as O(drain_timeout).
+    type: float
   stop_timeout:
     description:
       - How long containers have between their stop signal and SIGKILL, in seconds.
@@ -101,6 +106,10 @@ sessions_cut:
   description: How many of them were still in flight after O(drain_timeout), and were cut.
   type: int
   returned: success
+streams_closed:
+  description: How many of them were closed before, since O(stream_drain_timeout) was over.
+  type: int
+  returned: success
 killed:
   description: The containers that were still running after O(stop_timeout).
   type: list
@@ -118,8 +127,10 @@ report:
 """
 
 import typing as t
+from dataclasses import replace
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.luma.deploy.plugins.module_utils._drain import report as drain_report
 from ansible_collections.luma.deploy.plugins.module_utils._engine import Engine
 from ansible_collections.luma.deploy.plugins.module_utils._lock import RUN_OPTION, Held
 from ansible_collections.luma.deploy.plugins.module_utils._module import (
@@ -129,7 +140,7 @@ from ansible_collections.luma.deploy.plugins.module_utils._module import (
     run_held,
 )
 from ansible_collections.luma.deploy.plugins.module_utils._proxy import Proxy, ProxySettings
-from ansible_collections.luma.deploy.plugins.module_utils._removal import Remains, Removal, Removed
+from ansible_collections.luma.deploy.plugins.module_utils._removal import TIMEOUTS, Remains, Removal, Removed
 
 
 def remove(module: AnsibleModule, engine: Engine, _held: Held) -> dict[str, t.Any]:
@@ -139,8 +150,7 @@ def remove(module: AnsibleModule, engine: Engine, _held: Held) -> dict[str, t.An
         Proxy(engine, ProxySettings(), proxy_folder(params)),
         app_of(params),
         params["state_dir"],
-        params["drain_timeout"],
-        params["stop_timeout"],
+        {name: params[name] for name in TIMEOUTS},
     )
     found = removal.find()
     done = Removed(images=found.images)
@@ -161,6 +171,7 @@ def remove(module: AnsibleModule, engine: Engine, _held: Held) -> dict[str, t.An
         running=sum(c.running for c in found.containers),
         sessions=done.drained.sessions,
         sessions_cut=done.drained.cut,
+        streams_closed=done.drained.streams,
         killed=[container.name for container in done.stopped if container.killed],
         diff={"before": before, "after": {kind: [] for kind in before}},
         report=[] if module.check_mode else report(params["app"], found, done),
@@ -170,17 +181,10 @@ def remove(module: AnsibleModule, engine: Engine, _held: Held) -> dict[str, t.An
 def report(app: str, found: Remains, done: Removed) -> list[str]:
     if not found.any:
         return [f"Nothing to remove: there is nothing of {app}"]
-    lines, drained = [], done.drained
+    lines = []
     if found.hosts:
         lines.append(f"luma-proxy no longer routes {', '.join(found.hosts)}")
-    if drained.sessions:
-        finished = drained.sessions - drained.cut
-        lines.append(f"Drained {app}: {finished} request(s) in flight finished in {drained.drain_seconds:.1f} s")
-    if drained.cut:
-        lines.append(f"⚠️ {drained.cut} session(s) were still open after drain_timeout and were cut")
-    killed = [container.name for container in done.stopped if container.killed]
-    if killed:
-        lines.append("⚠️ {} ignored the stop signal and was killed after stop_timeout".format(", ".join(killed)))
+    lines += drain_report(app, replace(done.drained, containers=done.stopped))
     what = ", ".join([*found.container_names, *in_words(found, done)])
     return [*lines, f"Removed {what}"] if what else lines
 
@@ -198,8 +202,7 @@ def main() -> None:
             run=RUN_OPTION,
             project={"type": "str", "required": True},
             app={"type": "str", "required": True},
-            drain_timeout={"type": "float"},
-            stop_timeout={"type": "float"},
+            **{name: {"type": "float"} for name in TIMEOUTS},
         ),
         supports_check_mode=True,
     )

@@ -39,6 +39,7 @@ def app_to_remove(
         "hosts": list(dict.fromkeys(only)) or app.get("hosts") or list(everywhere) or [LOCALHOST],
         "in_luma_yml": app.get("hosts", []),
         "drain_timeout": app.get("drain_timeout"),
+        "stream_drain_timeout": app.get("stream_drain_timeout"),
         "stop_timeout": app.get("stop_timeout"),
         # What is left on a host that is down would serve again once it is up.
         "deploy": {"max_unavailable_hosts": 0},

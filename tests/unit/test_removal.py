@@ -14,7 +14,7 @@ from ansible.errors import AnsibleError, AnsiblePromptInterrupt, AnsiblePromptNo
 from ansible.utils.display import Display
 from ansible_collections.luma.deploy.plugins.action.removal import ActionModule
 from ansible_collections.luma.deploy.plugins.module_utils import _removal
-from ansible_collections.luma.deploy.plugins.module_utils._drain import Retired, Stopped
+from ansible_collections.luma.deploy.plugins.module_utils._drain import DrainTimeouts, Retired, Stopped
 from ansible_collections.luma.deploy.plugins.module_utils._engine import Container
 from ansible_collections.luma.deploy.plugins.module_utils._proxy_config import Route
 from ansible_collections.luma.deploy.plugins.module_utils._releases import Release, Releases
@@ -177,14 +177,14 @@ def test_apps_that_luma_yml_does_not_name_are_told_with_what_to_type() -> None:
 class Site:
     """A green that serves, with a route and a record; ``events`` are what was done, in order."""
 
-    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch, old_requests: int = 0) -> None:
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.events: list[str] = []
         engine = FakeEngine(Host(), folder)
         engine.host.add("green", 1, serving=True)
         engine.list_containers = lambda labels=(): []  # type: ignore[method-assign]
         engine.client = SimpleNamespace(images=list)  # type: ignore[assignment]
         self.engine, self.routes = engine, Routes(folder)
-        haproxy = SimpleNamespace(is_reachable=lambda: True, old_sessions=lambda _backend: (old_requests, 3))
+        haproxy = SimpleNamespace(is_reachable=lambda: True)
         self.proxy: Any = SimpleNamespace(routes=self.routes, haproxy=haproxy, forget=self.forget)
         self.folder = folder
         monkeypatch.setattr(_removal, "wait_for_drain", self.drain)
@@ -198,7 +198,7 @@ class Site:
         Releases(str(self.folder), APP).add(Release("r1", "a", "i", "c", "2026-01-01T00:00:00", "me", spec))
 
     def remove(self, **timeouts: float) -> None:
-        removal = Removal(self.engine, self.proxy, APP, str(self.folder), **timeouts)
+        removal = Removal(self.engine, self.proxy, APP, str(self.folder), timeouts)
         found = removal.find()
         assert found.any
         removal.remove(found)
@@ -209,8 +209,8 @@ class Site:
         for backend in backends:
             self.routes.remove(backend)
 
-    def drain(self, _proxy: Any, _app: Any, timeout: float) -> Retired:
-        self.events.append(f"drain {timeout:g}")
+    def drain(self, _proxy: Any, _app: Any, _addresses: Any, timeouts: DrainTimeouts) -> Retired:
+        self.events.append(f"drain {timeouts.requests:g} {timeouts.streams:g}")
         return Retired()
 
     def stop(self, _engine: Any, container: Container, timeout: float) -> Stopped:
@@ -226,21 +226,15 @@ def test_nobody_new_is_let_to_it_before_it_is_drained_and_stopped(
     site.record(drain_timeout=60, stop_timeout=5)
     site.remove(stop_timeout=7)
     # What luma.yml says counts, then what the newest release had.
-    assert site.events == ["unroute", "drain 60", "stop 7"]
+    assert site.events == ["unroute", "drain 60 60", "stop 7"]
 
 
 def test_a_run_after_one_that_died_waits_for_what_is_still_in_flight(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    site = Site(tmp_path, monkeypatch, old_requests=1)
-    site.remove()
-    assert site.events == ["drain 30", "stop 30"]
-
-
-def test_idle_connections_of_others_are_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     site = Site(tmp_path, monkeypatch)
     site.remove()
-    assert site.events == ["stop 30"]
+    assert site.events == ["drain 30 30", "stop 30"]
 
 
 def test_a_record_that_is_damaged_goes_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
