@@ -19,6 +19,8 @@ RUN_DIR = "/run/luma"
 #: The ports inside the container: above 1024, so that it needs no capability.
 HTTP_PORT = 8080
 HTTPS_PORT = 8443
+#: The socket, in the runtime folder, that connections by IPv6 come to.
+VISITORS_SOCKET = "visitors.sock"
 
 
 #: A slot of every backend that has no container: see ``HOLD``. No app's slot is called so: those end with a number.
@@ -138,6 +140,8 @@ frontend http
 .else
     bind :{http_port}
 .endif
+    # Visitors who come by IPv6, with their addresses (`_proxy_ipv6`).
+    bind unix@{run}/{visitors} mode 600 accept-proxy
 {rules}    # A worker that a reload has replaced knows the old color only. What an idle connection brings it, it hands
     # to the worker that replaced it. Where the whole proxy ends, there is none.
     use_backend successor if {{ stopping }} !{{ var(proc.ending) -m found }}
@@ -255,6 +259,7 @@ def render_config(routes: t.Sequence[Route]) -> str:
     base = BASE.format(
         run=RUN_DIR,
         http_port=HTTP_PORT,
+        visitors=VISITORS_SOCKET,
         tlv=BACKEND_TLV,
         # All apps of a host share the frontend: nobody's connections end earlier than asked for.
         keep_alive=milliseconds(max((route.keep_alive for route in routes), default=Route.keep_alive)),
