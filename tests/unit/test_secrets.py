@@ -12,6 +12,7 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.parsing.vault import VaultLib, VaultSecret
 from ansible_collections.luma.deploy.plugins.plugin_utils._secrets import (
     Decrypt,
+    SecretsFile,
     environment_secrets,
     registry_password,
     vault_of,
@@ -104,13 +105,57 @@ def test_secrets_are_lines(tmp_path: Path) -> None:
 
 
 def test_a_line_that_is_no_secret_is_an_error_without_its_value(tmp_path: Path) -> None:
-    write_secrets(tmp_path, "A=1\ns3cret\nexport B=s3cret\nA=2\n")
+    write_secrets(tmp_path, "A=1\ns3cret\nB C=s3cret\nexport A=2\n")
     assert mistakes(tmp_path, "apps: {blog: {image: x, replicas: 0}}") == [
         "luma.yml:1:35: apps.blog.replicas: has to be a whole number, 1 or more",
         ".luma/secrets:2:1: has to be KEY=VALUE, or a comment that begins with #",
         ".luma/secrets:3:1: has to be KEY=VALUE, or a comment that begins with #",
         ".luma/secrets:4:1: A is there twice",
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ('A="-----BEGIN KEY-----\nab/c+d==\n\n  # no comment\n-----END KEY-----\n"\n', None),
+        ("A='one \n\ttwo\\n'  \n", "one \n\ttwo\\n"),
+        ('export A="one\\ntwo\\t\\"three\\" \\\\n \\d"', 'one\ntwo\t"three" \\n \\d'),
+        ('A="one\n\\"two\\"\n"', 'one\n"two"\n'),
+        ("A='one\\ntwo'", "one\\ntwo"),
+        ("\ufeffexport\tA=1", "1"),
+        # These were values before there were any of several lines, and stay what they were.
+        ('A="{"a": "b"}"', '{"a": "b"}'),
+        ('A="one" # two', '"one" # two'),
+        ("A='it''s", "'it''s"),
+        ("A=it's #1 \\n", "it's #1 \\n"),
+    ],
+)
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_a_quoted_value_may_have_several_lines(tmp_path: Path, text: str, value: str | None, newline: str) -> None:
+    file = write_secrets(tmp_path, "")
+    file.write_text(f"{text}\nB=2\n", newline=newline)
+    secrets = SecretsFile.beside(str(tmp_path / "luma.yml"))
+    assert secrets.mistakes == ()
+    assert secrets.values == {"A": text[3:-2] if value is None else value, "B": "2"}
+
+
+@pytest.mark.parametrize(
+    ("text", "begins", "closed"),
+    [
+        ('A="s3cret\nB=2\nC=3', 1, "never closed"),
+        ("A=1\nB='s3cret\n", 2, "never closed"),
+        ('A="s3cret\\"\n', 1, "never closed"),
+        ('A="s3cret\nB="s3cret"\nC', 1, "closed in line 2, where more follows"),
+    ],
+)
+def test_a_quote_that_is_not_closed_is_an_error_where_it_begins(
+    tmp_path: Path, text: str, begins: int, closed: str
+) -> None:
+    write_secrets(tmp_path, text)
+    mistake = SecretsFile.beside(str(tmp_path / "luma.yml")).mistakes[0]
+    assert f"secrets:{begins}:1: the " in mistake
+    assert f" that the value begins with is {closed}. Close it" in mistake
+    assert "s3cret" not in mistake
 
 
 @pytest.mark.parametrize(("mode", "warned"), [(0o600, False), (0o640, True), (0o604, True)])
