@@ -9,7 +9,7 @@ They are looked up where they are used, and never part of what luma.yml is turne
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -130,6 +130,19 @@ def vault_of(loader: DataLoader) -> Decrypt:
     return decrypt
 
 
+def environment_of(kind: str, read: Mapping[str, Any], entry: Mapping[str, Any]) -> dict[str, Any]:
+    """The environment of an app or a service of ``read``, what a luma.yml says: ``plain`` and ``secret``. An app has
+    what is common to all apps, and its own in its place, key by key."""
+    own: dict[str, Any] = entry["environment"]
+    if kind != "apps":
+        return own
+    common = read["environment"]
+    return {
+        "plain": {key: value for key, value in common["plain"].items() if key not in own["secret"]} | own["plain"],
+        "secret": [*(name for name in common["secret"] if name not in own["plain"]), *own["secret"]],
+    }
+
+
 def environment_secrets(
     file: str, kind: Literal["apps", "services"], name: str, decrypt: Decrypt = no_vault
 ) -> dict[str, str]:
@@ -137,31 +150,31 @@ def environment_secrets(
     those of ``environment.plain`` that come from the environment or a vault.
 
     ``decrypt`` is `vault_of` the calling plugin's loader. Raises `InvalidFile` where a secret is missing."""
-    entry = _entry(file, kind, name, decrypt)["environment"]
-    found = {key: value.text for key, value in entry["plain"].items() if value.secret}
+    environment = environment_of(kind, *_read(file, kind, name, decrypt))
+    found = {key: value.text for key, value in environment["plain"].items() if value.secret}
     secrets = SecretsFile.beside(file)
-    missing = [key for key in entry["secret"] if key not in secrets.values]
+    missing = [key for key in environment["secret"] if key not in secrets.values]
     if missing:
         raise InvalidFile(f"{secrets.path}: there is no {', '.join(missing)} in it")
-    return found | {key: secrets.values[key] for key in entry["secret"]}
+    return found | {key: secrets.values[key] for key in environment["secret"]}
 
 
 def registry_password(
     file: str, kind: Literal["apps", "services"], name: str, decrypt: Decrypt = no_vault
 ) -> str | None:
     """The password for the registry of an app or a service; None where there is none."""
-    registry = _entry(file, kind, name, decrypt)["registry"]
+    _luma_yml, entry = _read(file, kind, name, decrypt)
+    registry = entry["registry"]
     secret = registry["password_secret"] if registry else REGISTRY_PASSWORD
     return SecretsFile.beside(file).values.get(secret)
 
 
-def _entry(file: str, kind: str, name: str, decrypt: Decrypt) -> dict[str, Any]:
-    """One entry of luma.yml, read by itself: the vault strings of others are left alone."""
+def _read(file: str, kind: str, name: str, decrypt: Decrypt) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What luma.yml says, and one entry of it; other entries are left out, and their vault strings alone."""
     reader = Reader(file, decrypt, only=f"{kind}.{name}")
-    entries = reader.read(LUMA_YML)[kind]
+    read = reader.read(LUMA_YML)
     if reader.mistakes:
         raise InvalidFile("\n".join(reader.lines()))
-    if name not in entries:
+    if name not in read[kind]:
         raise InvalidFile(f"{file}: there is no {name} in {kind}")
-    entry: dict[str, Any] = entries[name]
-    return entry
+    return read, read[kind][name]

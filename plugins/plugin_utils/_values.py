@@ -118,6 +118,13 @@ def server(value: Scalar) -> str:
     return value.text
 
 
+def jump_hosts(value: Scalar) -> str:
+    """As in ``ssh -J``. It becomes a word of ssh's command line."""
+    if not re.fullmatch(r"(ssh://)?[\w.@:\[\]%-]+(,(ssh://)?[\w.@:\[\]%-]+)*", value.text) or value.text[0] == "-":
+        raise ValueError("has to be the host to go through, such as me@bastion.example:2222, or several as in a,b")
+    return value.text
+
+
 def is_address(text: str) -> bool:
     try:
         ipaddress.ip_address(text)

@@ -319,6 +319,39 @@ def test_a_file_that_is_wrong_as_a_whole(tmp_path: Path, text: str, expected: st
     assert expected in "\n".join(mistakes(tmp_path, text))
 
 
+def test_keys_that_begin_with_x_are_the_users_own(tmp_path: Path) -> None:
+    """A home for anchors, where compose has one; not on a level where every key of luma.yml is known."""
+    text = """
+x-common: &common
+  image: x
+  x-more: {environment: "${NOT_SET}"}
+apps:
+  blog: {<<: *common, replicas: 2}
+services:
+  db: {<<: *common, x-y: [1]}
+"""
+    project = read(tmp_path, text)
+    assert (project["apps"]["blog"]["image"], project["services"]["db"]["image"]) == ("x", "x")
+    assert "unknown key" in "".join(mistakes(tmp_path, "x: {}\n" + text))
+    assert "unknown key" in "".join(mistakes(tmp_path, "apps: {blog: {image: x, proxy: {x-y: 1}}}"))
+
+
+def test_what_is_built_or_routed_is_no_service(tmp_path: Path) -> None:
+    text = "services:\n  web: {build: {context: .}, proxy: {hosts: [a.b]}}\n"
+    assert mistakes(tmp_path, text) == [
+        "luma.yml:2:9: services.web.build: a service is not built: move the entry from services to apps",
+        "luma.yml:2:30: services.web.proxy: a service is not routed: move the entry from services to apps",
+    ]
+
+
+def test_behind_a_jump_host_a_name_need_not_resolve_here(tmp_path: Path) -> None:
+    text = "ssh: {proxy_jump: '%s'}\napps: {a: {image: x, servers: [web1.internal]}}\n"
+    project = read(tmp_path, text % "bastion.example,me@[2001:db8::1]:22", inventory=Inventory())
+    assert project["apps"]["a"]["hosts"] == ["web1.internal"]
+    for value in ("a b", "-oProxyCommand=x", "a;b", "$(x)"):
+        assert "ssh.proxy_jump: has to be" in "".join(mistakes(tmp_path, text % value, Inventory()))
+
+
 def test_a_missing_file_is_an_error_that_says_where_it_was_looked_for(tmp_path: Path) -> None:
     with pytest.raises(InvalidFile, match="No such file or directory"):
         load(str(tmp_path / "luma.yml"))

@@ -165,6 +165,61 @@ def test_a_file_that_others_can_read_is_warned_of(tmp_path: Path, mode: int, war
     assert warnings == ([f"{file} can be read by others than its owner: chmod 600 {file}"] if warned else [])
 
 
+def test_secrets_of_the_typescript_luma_are_told_what_to_use_instead(tmp_path: Path) -> None:
+    of_hosts = ("SSH_KEY_203_0_113_7", "SSH_PASSWORD_LOCALHOST", "SSH_KEY_APP")
+    names = ("DEFAULT_SSH_KEY_PATH", "DEFAULT_SSH_PASSWORD", *of_hosts)
+    file = write_secrets(tmp_path, "".join(f"{name}=s3cret\n" for name in names))
+    apps = "apps: {blog: {image: x, servers: [203.0.113.7, localhost], environment: {secret: [DEFAULT_SSH_PASSWORD]}}}"
+    assert read(tmp_path, apps)["warnings"] == [
+        f"{file}: DEFAULT_SSH_KEY_PATH is not used: name the key in luma.yml, as ssh.key_file",
+        f"{file}: SSH_KEY_203_0_113_7 is not used: name the key in ~/.ssh/config, as IdentityFile of 203.0.113.7",
+        f"{file}: SSH_PASSWORD_LOCALHOST is not used: log in to localhost with a key (ssh-copy-id), or give "
+        "ansible_password in an inventory (luma -i)",
+    ]
+
+
+COMMON = """
+name: shop
+environment:
+  plain: {A: common, B: common, C: "${TOKEN}"}
+  secret: [D, E]
+apps:
+  blog:
+    image: x
+    environment:
+      plain: [B=own, D=own]
+      secret: [A, F]
+  api: {image: x}
+services:
+  db: {image: x}
+"""
+
+
+def test_an_environment_is_common_to_all_apps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What an app has of its own wins, whether either of them is secret."""
+    monkeypatch.setenv("TOKEN", "t0ken")
+    write_secrets(tmp_path, "".join(f"{name}=secret {name}\n" for name in "ADEF"))
+    project = read(tmp_path, COMMON)
+    blog, api, db = project["apps"]["blog"], project["apps"]["api"], project["services"]["db"]
+    assert (blog["environment"], blog["secrets"]) == ({"B": "own", "D": "own"}, ["A", "C", "E", "F"])
+    assert (api["environment"], api["secrets"]) == ({"A": "common", "B": "common"}, ["C", "D", "E"])
+    assert (db["environment"], db["secrets"]) == ({}, [])
+    file = str(tmp_path / "luma.yml")
+    values = {"A": "secret A", "C": "t0ken", "E": "secret E", "F": "secret F"}
+    assert environment_secrets(file, "apps", "blog") == values
+    assert environment_secrets(file, "apps", "api") == {"C": "t0ken", "D": "secret D", "E": "secret E"}
+    assert environment_secrets(file, "services", "db") == {}
+
+
+def test_a_mistake_in_the_common_environment_is_told_once(tmp_path: Path) -> None:
+    text = "environment: {plain: {B: 1}, secret: [A, B]}\napps: {a: {image: x}, b: {image: x}}"
+    assert mistakes(tmp_path, text) == [
+        "luma.yml:1:39: environment.secret[0]: the secret A is missing: add a line A=... to .luma/secrets",
+        "luma.yml:1:42: environment.secret[1]: B is in plain as well",
+        "luma.yml:1:42: environment.secret[1]: the secret B is missing: add a line B=... to .luma/secrets",
+    ]
+
+
 def test_a_name_is_plain_or_secret(tmp_path: Path) -> None:
     write_secrets(tmp_path, "A=1\n")
     assert mistakes(tmp_path, "apps: {blog: {image: x, environment: {plain: {A: 2}, secret: [A]}}}") == [
