@@ -25,7 +25,9 @@ from ansible_collections.luma.deploy.plugins.module_utils._engine import (
 )
 from ansible_collections.luma.deploy.plugins.module_utils._errors import LumaError
 from ansible_collections.luma.deploy.plugins.module_utils._lock import Held
+from ansible_collections.luma.deploy.plugins.module_utils._mounts import Mounts
 
+WITHOUT_MOUNTS = Mounts()
 ROLE = "release-hook"
 #: The label of the app whose hook it is.
 LABEL_HOOK_OF = "luma.hook-of"
@@ -45,7 +47,7 @@ class Hook:
     command: t.Sequence[str]
     release: str
     environment: t.Mapping[str, str] = field(default_factory=dict)
-    volumes: t.Sequence[str] = ()
+    mounts: Mounts = WITHOUT_MOUNTS
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,7 @@ class ReleaseHook:
         return self.engine.container(self.name, self.app.network)
 
     def _start(self, hook: Hook) -> None:
+        hook.mounts.place()
         # A container has its image's labels, too, and one that luma has built names the app.
         labels = {**self.owner, LABEL_RELEASE: hook.release, LABEL_APP: ""}
         self.engine.create(
@@ -115,7 +118,7 @@ class ReleaseHook:
             labels,
             command=hook.command,
             environment=dict(hook.environment, LUMA_RELEASE=hook.release),
-            host={"binds": list(hook.volumes)},
+            host=hook.mounts.host,
         )
         self.engine.start(self.name)
 

@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.luma.deploy.plugins.module_utils._proxy_config import example_of
 from ansible_collections.luma.deploy.plugins.plugin_utils._image_names import home_of
+from ansible_collections.luma.deploy.plugins.plugin_utils._mounts import Content, path_beside
 from ansible_collections.luma.deploy.plugins.plugin_utils._schema import LUMA_YML, REGISTRY_PASSWORD
 from ansible_collections.luma.deploy.plugins.plugin_utils._secrets import Decrypt, SecretsFile, environment_of, no_vault
 from ansible_collections.luma.deploy.plugins.plugin_utils._servers import LOCALHOST, Inventory
@@ -151,7 +151,7 @@ class Project:
             "environment": {key: value.text for key, value in plain.items() if not value.secret},
             # The names of the variables whose values are secret: given as secrets, or from the environment or a vault.
             "secrets": sorted({*filled_in, *environment["secret"]}),
-            "volumes": [self._volume(volume) for volume in entry["volumes"]],
+            "files": self._files(path, entry),
         }
 
     def _home(self, path: str, entry: dict[str, Any], built: bool) -> tuple[str, dict[str, str | None] | None]:
@@ -190,13 +190,25 @@ class Project:
         args = {name: value.text for name, value in build["args"].items()}
         return build | {"folder": str(self.folder), "context": context, "args": args}
 
-    def _volume(self, volume: str) -> str:
-        """A relative host path is relative to luma.yml; a word without a slash is a volume's name."""
-        source, separator, rest = volume.partition(":")
-        return self._path(source) + separator + rest if separator and source.startswith((".", "~")) else volume
+    def _files(self, path: str, entry: dict[str, Any]) -> list[dict[str, str]]:
+        """The files that hosts get, each with the digest of what it has now."""
+        mounted = [volume.split(":")[1] for volume in entry["volumes"] if ":" in volume]
+        files = []
+        for index, (given, target, access) in enumerate(entry["files"]):
+            place, source = f"{path}.files[{index}]", self._path(given)
+            if target in mounted:
+                self.reader.refuse(place, f"{target} is mounted already")
+            mounted.append(target)
+            try:
+                digest = Content.read(source, access).digest
+            except ValueError as exc:
+                self.reader.refuse(place, str(exc))
+            else:
+                files.append({"source": source, "target": target, "access": access, "digest": digest})
+        return files
 
     def _path(self, path: str) -> str:
-        return os.path.normpath(self.folder / Path(path).expanduser())
+        return path_beside(self.folder, path)
 
     def _has(self, path: str) -> bool:
         return path in self.reader.places

@@ -97,6 +97,7 @@ APP = Section(
         "environment": ENVIRONMENT,
         "ports": Values(values.published_port),
         "volumes": Values(values.string),
+        "files": Values(values.sent_file),
         "health_check": HEALTH_CHECK,
         "proxy": ROUTE,
         # What is absent here is as it is for all apps.
@@ -117,6 +118,7 @@ SERVICE = Section(
         "environment": ENVIRONMENT,
         "ports": Values(values.published_port),
         "volumes": Values(values.string),
+        "files": Values(values.sent_file),
         "stop_timeout": Value(values.duration, 30.0),
     },
     extensible=True,

@@ -145,6 +145,16 @@ def published_port(value: Scalar) -> str:
     return value.text
 
 
+def sent_file(value: Scalar) -> tuple[str, str, str]:
+    """A file or folder beside luma.yml, its path in the container, and ``ro`` or ``rw``."""
+    found = re.fullmatch(r"([^:]+):(/[^:]*[^:/])(?::(ro|rw))?", value.text)
+    if not found:
+        raise ValueError(
+            f"{value.written} is not a file to send such as ./my.cnf:/etc/mysql/my.cnf, or with :rw behind"
+        )
+    return found[1], found[2], found[3] or "ro"
+
+
 def image(value: Scalar) -> str:
     """A reference as Docker's engine takes it."""
     registry, name = r"[A-Za-z0-9.-]+(?::\d+)?/", r"[a-z0-9]+(?:(?:[._/]|__|-+)[a-z0-9]+)*"

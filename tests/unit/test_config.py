@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,7 @@ def test_the_smallest_file_has_all_defaults(tmp_path: Path) -> None:
         "secrets": [],
         "ports": [],
         "volumes": [],
+        "files": [],
         "health_check": {
             "path": "/up",
             "port": 3000,
@@ -103,6 +105,7 @@ def test_a_service_has_all_defaults(tmp_path: Path) -> None:
             "secrets": [],
             "ports": ["5432:5432"],
             "volumes": [],
+            "files": [],
             "stop_timeout": 30.0,
         }
     }
@@ -151,9 +154,44 @@ def test_an_app_without_port_and_check_leaves_it_to_the_image(tmp_path: Path) ->
     assert not {"path", "command"} & app(tmp_path, "replicas: 1")["health_check"].keys()
 
 
-def test_a_relative_volume_is_relative_to_the_file(tmp_path: Path) -> None:
-    volumes = app(tmp_path, "volumes: ['./data:/data', 'cache:/cache', '/srv:/srv:ro']")["volumes"]
-    assert volumes == [f"{tmp_path}/data:/data", "cache:/cache", "/srv:/srv:ro"]
+def test_a_file_to_send_has_the_digest_of_what_it_has_now(tmp_path: Path) -> None:
+    def files(text: str) -> Any:
+        (tmp_path / "my.cnf").write_text(text)
+        return app(tmp_path, "files: [./my.cnf:/etc/my.cnf, ./my.cnf:/etc/other:rw]\nvolumes: ['./data:/data']")[
+            "files"
+        ]
+
+    read_only, writable = files("one")
+    source = str(tmp_path / "my.cnf")
+    assert read_only == {"source": source, "target": "/etc/my.cnf", "access": "ro", "digest": read_only["digest"]}
+    assert (writable["target"], writable["access"]) == ("/etc/other", "rw")
+    assert len({each["digest"] for each in (*files("one"), *files("two"))}) == 4
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ("[./gone:/x]", "apps.blog.files[0]: there is no {0}/gone"),
+        ("[./here]", "apps.blog.files[0]: ./here is not a file to send such as ./my.cnf:/etc/mysql/my.cnf"),
+        ("[./here:x]", "is not a file to send"),
+        ("[./here:/x:z]", "is not a file to send"),
+        ("[./here:/data]", "/data is mounted already"),
+        ("[./here:/x, ./here:/x]", "apps.blog.files[1]: /x is mounted already"),
+        ("[./large:/x]", "{0}/large is larger than 1 MB, the most that files: sends. Put it into the image"),
+        ("[./special:/x]", "{0}/special is neither a file nor a folder"),
+        ("[./folder:/x]", "{0}/folder/link is neither a file nor a folder"),
+    ],
+)
+def test_a_file_that_cannot_be_sent(tmp_path: Path, files: str, expected: str) -> None:
+    (tmp_path / "here").touch()
+    (tmp_path / "large").write_bytes(bytes(1_000_000))
+    os.mkfifo(tmp_path / "special")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "link").symlink_to(tmp_path)
+    text = f"apps: {{blog: {{image: x, volumes: ['/srv:/data'], files: {files}}}}}"
+    with pytest.raises(InvalidFile) as caught:
+        read(tmp_path, text)
+    assert expected.format(tmp_path) in str(caught.value)
 
 
 def test_an_app_overrides_what_is_for_all_key_by_key(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ NEW = {
     *("build.prepare", "drain_timeout", "stream_drain_timeout", "stop_timeout"),
     *("proxy.http_port", "proxy.https_port", "proxy.bind", "proxy.keep_alive", "proxy.proxy_protocol"),
     *("proxy.stream_timeout", "proxy.hold"),
-    *("ssh.become", "ssh.proxy_jump"),
+    *("ssh.become", "ssh.proxy_jump", "files"),
 }
 
 

@@ -25,6 +25,7 @@ from ansible_collections.luma.deploy.plugins.module_utils._engine import (
 )
 from ansible_collections.luma.deploy.plugins.module_utils._errors import LumaError
 from ansible_collections.luma.deploy.plugins.module_utils._images import Registry
+from ansible_collections.luma.deploy.plugins.module_utils._mounts import HostFile, Mounts
 from ansible_collections.luma.deploy.plugins.module_utils._services import (
     Outcome,
     Service,
@@ -421,7 +422,7 @@ def test_the_hash_is_that_of_all_that_only_a_new_container_can_change() -> None:
         {"command": ("a",)},
         {"environment": {}},
         {"ports": ("1",)},
-        {"volumes": ("a:/b",)},
+        {"mounts": Mounts(("a:/b",))},
         {"stop_timeout": 1},
     ]
     assert len({OLD.config_hash, *(replace(OLD, **other).config_hash for other in others)}) == 6
@@ -472,7 +473,12 @@ def mounts(**volumes: str) -> dict[str, Any]:
 def test_anonymous_volumes_are_carried_over(
     before: dict[str, str], configured: list[str], binds: list[str], left: list[tuple[str, str]]
 ) -> None:
-    assert inherited_volumes(mounts(**before), configured) == (binds, left)
+    assert inherited_volumes(mounts(**before), Mounts(tuple(configured))) == (binds, left)
+
+
+def test_a_file_takes_the_place_of_an_anonymous_volume() -> None:
+    file = HostFile(Path("/var/lib/luma/files/shop/db/d1/my.cnf"), "/data", "ro", "d1")
+    assert inherited_volumes(mounts(data=ANONYMOUS), Mounts(files=(file,))) == ([], [("/data", ANONYMOUS)])
 
 
 def test_differences_are_named_and_of_the_environment_only_the_names() -> None:
@@ -484,13 +490,13 @@ def test_differences_are_named_and_of_the_environment_only_the_names() -> None:
     image = {"Id": "sha256:1", "Config": {"Cmd": ["serve"], "Env": ["PATH=/bin"]}}
     same = Service("shop", "db", "x", environment={"A": "secret1", "GONE": "secret2"}, ports=("1:1",))
     assert differences(description, image, same) == ()
-    other = Service(
-        "shop", "db", "x", ("serve", "-v"), {"A": "secret3"}, ports=("1",), volumes=("a:/b",), stop_timeout=5
-    )
+    changed = Mounts(("a:/b",), (HostFile(Path("/d1/my.cnf"), "/etc/my.cnf", "ro", "d1"),))
+    other = Service("shop", "db", "x", ("serve", "-v"), {"A": "secret3"}, ("1",), changed, stop_timeout=5)
     assert differences(description, image, other) == (
         "command",
         "ports",
         "volumes",
+        "files",
         "stop_timeout",
         "environment.A",
         "environment.GONE",
