@@ -111,37 +111,40 @@ def files_of(
 
 @dataclass(frozen=True)
 class Mounts:
-    """What a container mounts. ``volumes`` as in ``docker run -v``, with absolute paths; ``relative``: what was
-    relative to a home, as it was given, with the path that it means."""
+    """What a container mounts. ``given``: volumes as in ``docker run -v``; ``relative``: the sources among them that
+    are relative to a home, each with the path that it means on this host."""
 
-    volumes: tuple[str, ...] = ()
+    given: tuple[str, ...] = ()
     files: tuple[HostFile, ...] = ()
     relative: tuple[tuple[str, str], ...] = ()
 
     @classmethod
     def of(cls, volumes: t.Iterable[str], files: tuple[HostFile, ...] = (), user: str | None = None) -> Mounts:
         """With relative paths in ``volumes`` from the home of ``user``, who is logged in to the host."""
-        resolved, relative = [], []
-        for volume in volumes:
-            source, colon, rest = volume.partition(":")
-            if colon and source.startswith((".", "~")):
-                path = _path_at_home(source, user)
-                relative.append((source, path))
-                volume = f"{path}:{rest}"
-            resolved.append(volume)
-        return cls(tuple(resolved), files, tuple(relative))
+        given = tuple(volumes)
+        sources = [volume.partition(":")[0] for volume in given if ":" in volume]
+        relative = [(source, _path_at_home(source, user)) for source in sources if source.startswith((".", "~"))]
+        return cls(given, files, tuple(relative))
+
+    @property
+    def volumes(self) -> list[str]:
+        """The volumes as the engine takes them, with absolute paths."""
+        paths = dict(self.relative)
+        parts = [volume.partition(":") for volume in self.given]
+        return [paths.get(source, source) + colon + rest for source, colon, rest in parts]
 
     @property
     def config(self) -> dict[str, t.Any]:
-        """Its part of a configuration's hash, which is what it was before there were files."""
+        """Its part of a configuration's hash, which is what it was before there were files. Homes have no part in it:
+        a release is the same on all hosts."""
         files = {"files": [file.config for file in self.files]} if self.files else {}
-        return dict({"volumes": self.volumes}, **files)
+        return dict({"volumes": self.given}, **files)
 
     @property
     def host(self) -> dict[str, t.Any]:
         """Its part of the engine's host configuration."""
         mounts = {"mounts": [file.mount for file in self.files]} if self.files else {}
-        return dict({"binds": list(self.volumes)}, **mounts)
+        return dict({"binds": self.volumes}, **mounts)
 
     def refuse_missing(self, name: str) -> None:
         """Raises `LumaError` for what the host lacks. Docker would make an empty folder of it, and a database would

@@ -110,22 +110,23 @@ def test_a_relative_volume_is_relative_to_luma_yml_here_and_to_a_home_elsewhere(
     above, home = tmp_path.parent, Path.home()
     assert here == [f"{tmp_path}/data:/data", f"{above}/a b:/b:ro", f"{home}/c:/c", *rest]
     assert Mounts.of(here) == Mounts(tuple(here))
+    assert Mounts.of(here).volumes == here
     there = with_mounts({"volumes": given}, luma_file, action("ssh"))["volumes"]
     above = Path(ME.pw_dir).parent
     at_home = [f"{ME.pw_dir}/data", os.path.normpath(above / "a b"), f"{ME.pw_dir}/c"]
     mounts = Mounts.of(there, user=ME.pw_name)
-    assert list(mounts.volumes) == [f"{at_home[0]}:/data", f"{at_home[1]}:/b:ro", f"{at_home[2]}:/c", *rest]
+    assert mounts.volumes == [f"{at_home[0]}:/data", f"{at_home[1]}:/b:ro", f"{at_home[2]}:/c", *rest]
     assert mounts.relative == (("./data", at_home[0]), ("../a b", at_home[1]), ("~/c", at_home[2]))
 
 
 def test_the_home_is_that_of_who_became_root(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SUDO_USER", "daemon")
     daemon = pwd.getpwnam("daemon").pw_dir
-    assert Mounts.of(["./x:/x"]).volumes == (f"{daemon}/x:/x",)
-    assert Mounts.of(["./x:/x", f"~{ME.pw_name}/y:/y"], user="games").volumes == (
-        f"{pwd.getpwnam('games').pw_dir}/x:/x",
-        f"{ME.pw_dir}/y:/y",
-    )
+    own, games = Mounts.of(["./x:/x"]), Mounts.of(["./x:/x"], user="games")
+    assert (own.volumes, games.volumes) == ([f"{daemon}/x:/x"], [f"{pwd.getpwnam('games').pw_dir}/x:/x"])
+    assert Mounts.of([f"~{ME.pw_name}/y:/y"], user="games").volumes == [f"{ME.pw_dir}/y:/y"]
+    # The hosts of an app have to agree on what its releases are.
+    assert Wanted("x", mounts=own).config_hash == Wanted("x", mounts=games).config_hash
     with pytest.raises(LumaError, match="no user nobody-of-this-name"):
         Mounts.of(["./x:/x"], user="nobody-of-this-name")
 
