@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.luma.deploy.plugins.plugin_utils import _servers
 from ansible_collections.luma.deploy.plugins.plugin_utils._config import load
 from ansible_collections.luma.deploy.plugins.plugin_utils._servers import Inventory
 from ansible_collections.luma.deploy.plugins.plugin_utils._yaml import InvalidFile
@@ -388,6 +389,14 @@ def test_behind_a_jump_host_a_name_need_not_resolve_here(tmp_path: Path) -> None
     assert project["apps"]["a"]["hosts"] == ["web1.internal"]
     for value in ("a b", "-oProxyCommand=x", "a;b", "$(x)"):
         assert "ssh.proxy_jump: has to be" in "".join(mistakes(tmp_path, text % value, Inventory()))
+
+
+def test_ssh_names_no_user_where_only_it_knows_who_is_logged_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "config").write_text("Host web*\n User deploy\n")
+    monkeypatch.setattr(_servers, "SSH_CONFIGURATION", (tmp_path / "config", tmp_path / "gone"))
+    assert _servers.configured_users(["web1", "db1", "::1", "{{ a }}"]) == {"web1": "deploy"}
 
 
 def test_a_missing_file_is_an_error_that_says_where_it_was_looked_for(tmp_path: Path) -> None:

@@ -409,6 +409,22 @@ def test_the_name_of_a_new_container_is_refused_before_anything_is_changed(names
         bring_all_up(module, FakeEngine(changes_left=0), services)
 
 
+def test_a_service_whose_data_is_not_there_is_refused_before_any_is_changed() -> None:
+    """One that runs as it has to be is not asked for it, and neither is one that is not replaced."""
+    data = Mounts.of(["./not-there:/data"], user="root")
+    cache, db = Service("shop", "cache", "valkey:8"), replace(NEW, mounts=data)
+    engine = FakeEngine()
+    with pytest.raises(LumaError, match=r"db mounts ./not-there, which on this host is /root/not-there"):
+        bring_up(engine, "shop", [cache, db])
+    assert engine.made == {}
+    bring_up(engine, "shop", [OLD])
+    with pytest.raises(LumaError, match=r"db mounts ./not-there"):
+        bring_up(engine, "shop", [db])
+    bring_up(engine, "shop", [db], replacing=False)
+    bring_up(engine, "shop", [replace(db, mounts=replace(data, relative=()))])
+    bring_up(engine, "shop", [db])
+
+
 def test_services_that_are_not_named_are_told() -> None:
     engine = FakeEngine()
     bring_up(engine, "shop", [OLD, Service("shop", "cache", "valkey:8")])
