@@ -182,8 +182,9 @@ unless {{ var(txn.backend) -m found }}
 """
 
 # An app may close a connection that it holds for idle (gunicorn after 2 s, Node after 5 s) in the moment in which a
-# request is sent on it, and nobody can tell whether that was processed. So a connection is used again only in the 20 ms
-# in which it was made, which is where many requests come; its name in the pool is that time.
+# request is sent on it, and nobody can tell whether that was processed. So a connection is used again only in the 50 ms
+# in which it was made, which is where many requests come; its name in the pool is that time. The pool takes new ones
+# while it has old ones, up to pool-low-conn (srv_add_to_idle_list in HAProxy's server.c), and ends these soon.
 BACKEND = """
 backend {backend}
     balance leastconn
@@ -199,7 +200,8 @@ backend {backend}
     default-server check inter 30s fastinter 200ms downinter 200ms rise 1 fall 2
     default-server observe layer4 error-limit 1 on-error fastinter
     default-server resolvers docker resolve-prefer ipv4 init-addr last,none
-    server-template {app} {slots} {endpoint} maxconn 50000 pool-purge-delay 100ms pool-conn-name date(0,ms),div(20)
+    default-server pool-conn-name date(0,ms),div(50) pool-low-conn 128 pool-purge-delay 50ms
+    server-template {app} {slots} {endpoint} maxconn 50000
 {hold_slot}"""
 
 # Where no slot is up, requests are queued until one is, and none is refused: HAProxy queues only where a server is up

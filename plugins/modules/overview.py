@@ -91,6 +91,10 @@ apps:
     green:
       description: How many green containers run.
       type: int
+orphans:
+  description: What M(luma.deploy.app_info) returned under this name, by the host's name. For O(of=apps).
+  type: dict
+  returned: for O(of=apps)
 services:
   description:
     - The services, each with its C(host), its C(state) (V(RUNNING), V(STOPPED) or V(UNKNOWN)), a C(hint), and where it

@@ -21,7 +21,7 @@ from typing import Any
 
 import pytest
 
-from tests.host import APP_IMAGE, PROXY_IMAGE
+from tests.host import APP_IMAGE, PROXY_IMAGE, docker
 from tests.integration.conftest import Site
 
 ROOT = Path(__file__).parents[2]
@@ -143,9 +143,14 @@ def test_a_project_from_init_to_a_deployment(project: Path, proxy_options: dict[
     assert (made["app"], made["color"], len(made["containers"])) == ("web", "blue", 2)
     assert "diff" not in made
     assert "report" not in made
+    # An app that was taken out of luma.yml.
+    labels = ["--label", f"luma.project={project.name}", "--label", "luma.app=old", "--label", "luma.color=blue"]
+    docker("create", "--name", f"{project.name}-old-blue", *labels, APP_IMAGE)
     again = luma(project, "deploy", "--plan")
     assert again.returncode == 0
-    assert again.stdout == "[localhost] Nothing would change: web\nNothing would change.\n"
+    warning, *nothing = again.stdout.splitlines()
+    assert warning.startswith("⚠️ old has stopped containers on localhost, but luma.yml has no such app.")
+    assert nothing == ["[localhost] Nothing would change: web", "Nothing would change."]
 
 
 def test_a_deployment_that_fails_gives_1_also_with_ansibles_own_output(project: Path) -> None:
