@@ -173,6 +173,7 @@ GLOBAL_OPTIONS = (
     argument("-v", "--verbose", action="count", default=0),
     argument("--json", action="store_true"),
     argument("--ask-vault-pass", action="store_true"),
+    argument("-K", "--ask-become-pass", action="store_true"),
     argument("--vault-password-file", metavar="FILE"),
     argument("-h", "--help", action="store_true"),
     argument("--version", action="store_true"),
@@ -186,7 +187,7 @@ usage: luma COMMAND [APP...] [OPTION...]           more on one: luma COMMAND --h
   -i, --inventory INVENTORY  an Ansible inventory to use beside it; may be repeated
   -v, --verbose              show what Ansible shows; more with -vv and -vvv
   --json                     print one JSON document and nothing else
-  -h, --help, --version; as with ansible-playbook: --ask-vault-pass, --vault-password-file FILE
+  -h, --help, --version; Ansible's: -K, --ask-become-pass, --ask-vault-pass, --vault-password-file
 
 example: luma deploy blog --probe
 exit code: 0 done, 1 failed, 2 wrong input, 3 a host is out of reach, 4 locked, 130 Ctrl-C"""
@@ -307,6 +308,8 @@ def ansible_arguments(request: Request) -> list[str]:
         arguments += ["-i", inventory]
     if options.ask_vault_pass:
         arguments.append("--ask-vault-pass")
+    if options.ask_become_pass:
+        arguments.append("--ask-become-pass")
     if options.vault_password_file:
         arguments += ["--vault-password-file", options.vault_password_file]
     if request.plan:

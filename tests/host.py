@@ -88,7 +88,7 @@ def remove_project(project: str) -> None:
     remove_network(f"{project}-network")
     for route in (PROXY_FOLDER / "routes").glob(f"{project}:*.json"):
         route.unlink()
-    for kind in ("releases", "services", "locks"):
+    for kind in ("releases", "services", "locks", "files"):
         shutil.rmtree(STATE / kind / project, ignore_errors=True)
     kept = docker("images", "--format", "{{.Repository}}:{{.Tag}}", f"luma/{project}/*").split()
     if kept:

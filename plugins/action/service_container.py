@@ -1,17 +1,18 @@
 # Copyright (c) 2026, the luma authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Gives the module of the same name what only the controller has: secret values, and images that the host lacks."""
+"""Gives the module of the same name what only the controller has: secret values, files, and missing images."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from ansible_collections.luma.deploy.plugins.plugin_utils._images import WithImage
+from ansible_collections.luma.deploy.plugins.plugin_utils._mounts import remote_user, with_mounts
 from ansible_collections.luma.deploy.plugins.plugin_utils._secret_arguments import with_secrets
 
 #: What the module takes of a service as `project` returns it, beside the names of its secrets.
-OPTIONS = ("name", "image", "command", "environment", "ports", "volumes", "stop_timeout", "registry")
+OPTIONS = ("name", "image", "command", "environment", "ports", "volumes", "files", "stop_timeout", "registry")
 
 
 class ActionModule(WithImage):
@@ -21,6 +22,8 @@ class ActionModule(WithImage):
         luma_file = arguments.pop("luma_file", None)
         if luma_file:
             arguments["services"] = [self._with_secrets(spec, luma_file) for spec in arguments["services"]]
+        arguments["services"] = [with_mounts(spec, luma_file, self) for spec in arguments["services"]]
+        arguments["remote_user"] = remote_user(self)
         return result | self.run_module(arguments, task_vars or {})
 
     def _with_secrets(self, spec: dict[str, Any], luma_file: str) -> dict[str, Any]:

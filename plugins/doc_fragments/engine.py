@@ -293,6 +293,57 @@ options:
     default: []
 """
 
+    MOUNTS = r"""
+options:
+  volumes:
+    description:
+      - Volumes as in C(docker run -v).
+      - A relative host path, and V(~), is relative to the home of the user that Ansible logs in to the host as, also
+        where that becomes root. What it means has to exist, or nothing is changed. On the controller itself, that is
+        with the connection P(ansible.builtin.local#connection) and O(luma_file), it is relative to the folder of that
+        file instead, and Docker makes it where it is missing.
+    type: list
+    elements: str
+    default: []
+  files:
+    description:
+      - Files, or small folders, of the controller that the containers get. Another content is another configuration.
+      - A host keeps each content below C(files) in O(state_dir), which nobody but root can enter, as long as a
+        container or a release on record needs it, see M(luma.deploy.prune).
+      - They belong to root and all of a container's users can read them. Programs stay programs.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      source:
+        description: The path on the controller. It may be up to one megabyte.
+        type: str
+        required: true
+      target:
+        description: The path in the containers.
+        type: str
+        required: true
+      access:
+        description:
+          - Whether the containers can only read it (V(ro)), or all of their users can write it, too (V(rw)). What they
+            write stays until there is another content.
+        type: str
+        choices: [ro, rw]
+        default: ro
+      digest:
+        description:
+          - The digest of the content that is meant, see RV(luma.deploy.project#module:apps). Where the controller has
+            another one by now, as in a rollback, the host has to have it.
+          - Without it, the content that the controller has is meant.
+        type: str
+      content:
+        description: The content, which the action on the controller fills in.
+        type: str
+  remote_user:
+    description: The user that Ansible logs in to the host as, which the action on the controller fills in.
+    type: str
+"""
+
     QUERY = r"""
 attributes:
   check_mode:

@@ -16,7 +16,10 @@ description:
   - A server may be a host or a group of another inventory, which has to come before this one
     (C(-i hosts.yml -i luma.yml)), an address, or a name that resolves.
   - An app without servers goes to all hosts of the inventory, and to this machine where there are none.
-  - What C(ssh) says in luma.yml become variables of the group C(all), so that any other variable overrides it.
+  - What C(ssh) says in luma.yml become variables of the group C(all), so that any other variable overrides it. But
+    C(ssh.become) becomes a variable of each host that is not this machine.
+  - A host for which neither luma.yml nor an inventory nor Ansible's configuration names a user gets the one that ssh's
+    configuration has for it, and else V(root).
   - V(localhost) connects locally, unless another inventory says otherwise.
   - A character that the name of a group cannot have becomes V(_), as in Ansible's own inventory plugins. A group that
     the inventory has already is left as it is.
@@ -63,7 +66,7 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.inventory import BaseInventoryPlugin
 from ansible_collections.luma.deploy.plugins.plugin_utils._config import load
 from ansible_collections.luma.deploy.plugins.plugin_utils._secrets import vault_of
-from ansible_collections.luma.deploy.plugins.plugin_utils._servers import LOCALHOST, Inventory
+from ansible_collections.luma.deploy.plugins.plugin_utils._servers import LOCALHOST, Inventory, configured_users
 from ansible_collections.luma.deploy.plugins.plugin_utils._yaml import InvalidFile
 
 INVALID_INPUT = 2
@@ -73,6 +76,8 @@ OWN_NAMES = {"luma.yml", "luma.yaml"}
 INVENTORY_KEYS = {"all", "plugin", "ungrouped"}
 GROUP_KEYS = {"hosts", "children", "vars"}
 SSH_VARIABLES = {"username": "ansible_user", "port": "ansible_port", "key_file": "ansible_ssh_private_key_file"}
+USERS = {"ansible_user", "ansible_ssh_user"}
+DEFAULT_USER = "root"
 
 
 class InventoryModule(BaseInventoryPlugin):
@@ -92,11 +97,12 @@ class InventoryModule(BaseInventoryPlugin):
         except InvalidFile as exc:
             self._reject(str(exc))
             return
-        self._default("all", {SSH_VARIABLES[key]: value for key, value in project["ssh"].items() if value})
-        for entry in (*project["apps"].values(), *project["services"].values()):
+        entries = (*project["apps"].values(), *project["services"].values())
+        for entry in entries:
             for host in entry["hosts"]:
                 self.inventory.add_host(host)
             self._add_group(entry["name"], entry["hosts"], known)
+        self._reach_over_ssh(project["ssh"], {host for entry in entries for host in entry["hosts"]})
         if LOCALHOST in self.inventory.hosts:
             # As Ansible's own localhost, which is there where an inventory has none.
             self._default(LOCALHOST, {"ansible_connection": "local", "ansible_python_interpreter": sys.executable})
@@ -107,10 +113,30 @@ class InventoryModule(BaseInventoryPlugin):
             self.display.display(mistakes, color=constants.COLOR_ERROR, stderr=True)
             raise SystemExit(INVALID_INPUT)
 
+    def _reach_over_ssh(self, ssh: dict[str, Any], hosts: set[str]) -> None:
+        """Says how the hosts are reached, where the inventory does not."""
+        self._default("all", {variable: ssh[key] for key, variable in SSH_VARIABLES.items() if ssh[key]})
+        if ssh["proxy_jump"]:
+            self._default("all", {"ansible_ssh_common_args": f"-o ProxyJump={ssh['proxy_jump']}"})
+        given = {host: self._variables(host) for host in sorted(hosts - {LOCALHOST})}
+        remote = [host for host, known in given.items() if known.get("ansible_connection") != "local"]
+        for host in remote if ssh["become"] else ():
+            self._default(host, {"ansible_become": True})
+        if constants.DEFAULT_REMOTE_USER:
+            return
+        silent = {host: given[host].get("ansible_host", host) for host in remote if not USERS & given[host].keys()}
+        users = configured_users(list(dict.fromkeys(silent.values())))
+        for host, address in silent.items():
+            self._default(host, {"ansible_user": users.get(address, DEFAULT_USER)})
+
+    def _variables(self, host: str) -> dict[str, Any]:
+        # As long as sources are read, its groups are no children of all.
+        return {**self.inventory.groups["all"].get_vars(), **variables_of(self.inventory.hosts[host])}
+
     def _default(self, name: str, variables: dict[str, Any]) -> None:
         """Sets variables of a host or a group that are not there yet."""
         owner: Any = self.inventory.hosts.get(name) or self.inventory.groups[name]
-        there = variables_of(owner) if name in self.inventory.hosts else owner.get_vars()
+        there = self._variables(name) if name in self.inventory.hosts else owner.get_vars()
         for variable, value in variables.items():
             if variable not in there:
                 self.inventory.set_variable(name, variable, value)

@@ -40,11 +40,13 @@ from ansible_collections.luma.deploy.plugins.module_utils._health import (
     wait_until_healthy,
 )
 from ansible_collections.luma.deploy.plugins.module_utils._lock import Held
+from ansible_collections.luma.deploy.plugins.module_utils._mounts import Mounts
 from ansible_collections.luma.deploy.plugins.module_utils._names import names_of_colors
 from ansible_collections.luma.deploy.plugins.module_utils._switch import Switch
 
 STAYS_RUNNING = HealthCheck("running")
 WITHOUT_LOCK = Held()
+WITHOUT_MOUNTS = Mounts()
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ class Wanted:
     command: tuple[str, ...] = ()
     environment: t.Mapping[str, str] = field(default_factory=dict)
     ports: tuple[str, ...] = ()
-    volumes: tuple[str, ...] = ()
+    mounts: Mounts = WITHOUT_MOUNTS
     check: HealthCheck = STAYS_RUNNING
     stop_timeout: float = 30.0
 
@@ -71,7 +73,7 @@ class Wanted:
                 "command": self.command,
                 "environment": dict(self.environment),
                 "ports": self.ports,
-                "volumes": self.volumes,
+                **self.mounts.config,
             }
         )
 
@@ -128,6 +130,7 @@ class Preparation:
             # Raises where somebody has one that luma did not make.
             self._names()
             self._refuse_taken_ports(view)
+            self.wanted.mounts.refuse_missing(self.app.name)
 
     def run(self, force: bool = False, check_mode: bool = False) -> Prepared:
         """Finds the color that is to serve, or makes it. What `refuse` refuses must have been asked before."""
@@ -214,6 +217,7 @@ class Preparation:
     def _make(self, view: View, color: str, release: str) -> Prepared:
         began = time.monotonic()
         deadline = began + self.deploy_timeout
+        self.wanted.mounts.place()
         self.engine.ensure_network(self.app.network, {LABEL_PROJECT: self.app.project})
         self._clear(view, color)
         cleared = time.monotonic()
@@ -272,7 +276,7 @@ class Preparation:
             command=wanted.command,
             environment=dict(wanted.environment, LUMA_COLOR=color, LUMA_RELEASE=release),
             ports=[tuple(port.split("/")) for port in published],
-            host={"binds": list(wanted.volumes), "port_bindings": published},
+            host={**wanted.mounts.host, "port_bindings": published},
         )
 
     def _wait(self, names: t.Sequence[str], deadline: float) -> list[Verdict]:

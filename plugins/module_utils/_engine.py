@@ -165,6 +165,11 @@ class Engine:
         try:
             client = docker.APIClient(base_url=docker_host, version="auto", timeout=timeout)
         except (docker.errors.DockerException, requests.exceptions.RequestException) as exc:
+            if "PermissionError" in explanation(exc):
+                raise LumaError(
+                    f"The Docker engine at {docker_host} does not let this user in. Nothing was changed. luma needs "
+                    "root on each host: log in as root, or set ssh.become to true in luma.yml."
+                ) from exc
             raise LumaError(
                 f"No Docker engine answers at {docker_host}: {explanation(exc)}. Nothing was changed. Start it "
                 "(systemctl start docker), or install it with the playbook luma.deploy.setup."

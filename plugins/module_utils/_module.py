@@ -16,6 +16,7 @@ from ansible_collections.luma.deploy.plugins.module_utils._errors import LumaErr
 from ansible_collections.luma.deploy.plugins.module_utils._haproxy import Haproxy
 from ansible_collections.luma.deploy.plugins.module_utils._health import HealthCheck
 from ansible_collections.luma.deploy.plugins.module_utils._lock import Held, Lock
+from ansible_collections.luma.deploy.plugins.module_utils._mounts import Mounts, files_of
 from ansible_collections.luma.deploy.plugins.module_utils._state import STATE_OPTION
 from ansible_collections.luma.deploy.plugins.module_utils._task import finish
 
@@ -86,6 +87,12 @@ def run_held(module: AnsibleModule, main: t.Callable[[AnsibleModule, Engine, Hel
 
 def app_of(params: t.Mapping[str, t.Any]) -> App:
     return App(params["project"], params["app"])
+
+
+def mounts_of(params: t.Mapping[str, t.Any]) -> Mounts:
+    """What the containers of an app mount."""
+    files = files_of(params["state_dir"], params["project"], params["app"], params["files"])
+    return Mounts.of(params["volumes"], files, params["remote_user"])
 
 
 def proxy_folder(params: t.Mapping[str, t.Any]) -> Path:

@@ -14,13 +14,21 @@ import contextlib
 import shutil
 import typing as t
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from ansible_collections.luma.deploy.plugins.module_utils._colors import App, View
 from ansible_collections.luma.deploy.plugins.module_utils._engine import LABEL_APP, LABEL_PROJECT, Container, Engine
 from ansible_collections.luma.deploy.plugins.module_utils._errors import LumaError
+from ansible_collections.luma.deploy.plugins.module_utils._mounts import files_folder
 from ansible_collections.luma.deploy.plugins.module_utils._proxy import Proxy
 from ansible_collections.luma.deploy.plugins.module_utils._release_hook import stopped_hooks
-from ansible_collections.luma.deploy.plugins.module_utils._releases import Releases, kept_repository, recorded_apps
+from ansible_collections.luma.deploy.plugins.module_utils._releases import (
+    Release,
+    Releases,
+    kept_repository,
+    recorded_apps,
+)
+from ansible_collections.luma.deploy.plugins.module_utils._state import exclusive
 
 #: The names that keep images, see `_releases.kept_image`.
 KEPT = "luma/"
@@ -37,16 +45,17 @@ with contextlib.suppress(ImportError):
 @dataclass(frozen=True)
 class Leftovers:
     """What is to be removed: stopped containers (the id of each by its name), backends, apps whose record is to go,
-    names of images, and ids of images without a name."""
+    files that were sent, names of images, and ids of images without a name."""
 
     containers: t.Mapping[str, str] = field(default_factory=dict)
     routes: tuple[str, ...] = ()
     records: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
     images: tuple[str, ...] = ()
 
     @property
     def any(self) -> bool:
-        return bool(self.containers or self.routes or self.records or self.images)
+        return bool(self.containers or self.routes or self.records or self.files or self.images)
 
 
 class Prune:
@@ -72,6 +81,7 @@ class Prune:
             containers=stopped,
             routes=tuple(backend for app, backend in routed.items() if app not in self.apps | present),
             records=tuple(sorted(gone)),
+            files=tuple(self._files(stopped.values(), gone)),
             images=tuple(sorted(self._images(stopped.values(), gone))),
         )
 
@@ -83,10 +93,11 @@ class Prune:
             self.proxy.forget(leftovers.routes)
         for app in leftovers.records:
             Releases(self.state_dir, App(self.project, app)).discard()
+        files = self._remove_files(leftovers.files)
         images = sorted(set(leftovers.images).intersection(self._images()))
         for name in images:
             self.engine.call("remove image " + name, self.engine.client.remove_image, name)
-        return replace(leftovers, containers=removed, images=tuple(images))
+        return replace(leftovers, containers=removed, files=files, images=tuple(images))
 
     def _remove_stopped(self, name: str, id_: str) -> bool:
         """Whether it was removed: the engine refuses where it was started meanwhile, or somebody else removes it."""
@@ -106,6 +117,35 @@ class Prune:
         view = View.take(self.engine, None, app)
         idle = [c for c in view.containers if view.active and c.color not in ("", view.active)]
         return [c for c in idle if c.status in ("exited", "dead")]
+
+    def forget_files(self, app: App) -> None:
+        """Removes the files that were sent for an app, but for those that something needs."""
+        self._remove_files([path for path in self._files() if Path(path).parent.name == app.name])
+
+    def _remove_files(self, files: t.Collection[str]) -> tuple[str, ...]:
+        if not files:
+            return ()
+        # A deployment of services has no lock but this one.
+        with exclusive(Path(self.state_dir, "services", self.project)):
+            left = tuple(path for path in self._files() if path in files)
+            for path in left:
+                shutil.rmtree(path)
+        return left
+
+    def _files(self, removed: t.Collection[str] = (), gone: t.Collection[str] = ()) -> t.Iterator[str]:
+        """The folders of files that no container mounts, without those of these ids, and no release on record has."""
+        sent = sorted(files_folder(self.state_dir, self.project).glob("*/*"))
+        if not sent:
+            return
+        rows = self.engine.list_containers([f"{LABEL_PROJECT}={self.project}"])
+        mounts = [mount for row in rows if row["Id"] not in removed for mount in row["Mounts"]]
+        mounted = {Path(mount["Source"]).parent for mount in mounts if mount.get("Source")}
+        recorded = {
+            (app, file["digest"]) for app, release in self._releases(gone) for file in release.spec.get("files", ())
+        }
+        for folder in sent:
+            if folder not in mounted and (folder.parent.name, folder.name) not in recorded:
+                yield str(folder)
 
     def images_of(self, app: App, removed: t.Collection[str] = ()) -> list[str]:
         """What belongs to one app, and nothing needs once the containers of these ids and its record are gone. Of an
@@ -155,8 +195,13 @@ class Prune:
 
     def _images_on_record(self, gone: t.Collection[str]) -> set[str]:
         """Raises `LumaError` where a record is damaged: its images are not known."""
-        apps = [app for app in recorded_apps(self.state_dir, self.project) if app not in gone]
-        return {release.image_id for app in apps for release in Releases(self.state_dir, App(self.project, app)).read()}
+        return {release.image_id for _app, release in self._releases(gone)}
+
+    def _releases(self, gone: t.Collection[str]) -> t.Iterator[tuple[str, Release]]:
+        """The releases on record, each with its app's name, without those of these apps."""
+        for app in recorded_apps(self.state_dir, self.project):
+            if app not in gone:
+                yield from ((app, release) for release in Releases(self.state_dir, App(self.project, app)).read())
 
 
 def _names_of(image: t.Mapping[str, t.Any]) -> list[str]:

@@ -24,9 +24,11 @@ from ansible_collections.luma.deploy.plugins.module_utils._engine import (
 )
 from ansible_collections.luma.deploy.plugins.module_utils._errors import LumaError
 from ansible_collections.luma.deploy.plugins.module_utils._lock import Held
+from ansible_collections.luma.deploy.plugins.module_utils._mounts import Mounts
 from ansible_collections.luma.deploy.plugins.module_utils._names import prefix_of
 from ansible_collections.luma.deploy.plugins.module_utils._state import exclusive
 
+WITHOUT_MOUNTS = Mounts()
 ROLE = "release-hook"
 #: The label of the app whose hook it is.
 LABEL_HOOK_OF = "luma.hook-of"
@@ -46,7 +48,7 @@ class Hook:
     command: t.Sequence[str]
     release: str
     environment: t.Mapping[str, str] = field(default_factory=dict)
-    volumes: t.Sequence[str] = ()
+    mounts: Mounts = WITHOUT_MOUNTS
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,7 @@ class ReleaseHook:
 
     def _start(self, hook: Hook) -> str:
         """Returns the container's name."""
+        hook.mounts.place()
         with exclusive(self.engine.detached.folder):
             name = self._free_name()
             self._create(name, hook)
@@ -128,7 +131,7 @@ class ReleaseHook:
             labels,
             command=hook.command,
             environment=dict(hook.environment, LUMA_RELEASE=hook.release),
-            host={"binds": list(hook.volumes)},
+            host=hook.mounts.host,
         )
 
     def _wait(self, name: str, held: Held) -> Container:

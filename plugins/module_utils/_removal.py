@@ -9,6 +9,7 @@ Each step does only what is left to do, so that the run after one that died fini
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 from dataclasses import dataclass, field
 
@@ -117,6 +118,9 @@ class Removal:
         if found.recorded:
             self.releases.discard()
         images, warnings = [], []
+        # If another app's record is damaged, nobody knows which it needs.
+        with contextlib.suppress(LumaError):
+            self.prune.forget_files(self.app)
         for name in self._images():
             try:
                 self.engine.call("remove image " + name, self.engine.client.remove_image, name)

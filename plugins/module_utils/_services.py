@@ -46,9 +46,12 @@ from ansible_collections.luma.deploy.plugins.module_utils._health import (
     wait_until_healthy,
 )
 from ansible_collections.luma.deploy.plugins.module_utils._images import Registry
+from ansible_collections.luma.deploy.plugins.module_utils._mounts import Mounts
 
 #: How Docker calls a volume that nobody has named.
 ANONYMOUS = re.compile(r"[0-9a-f]{64}")
+
+WITHOUT_MOUNTS = Mounts()
 
 #: What the name of a container that replaces another one ends with.
 NEW = "-new"
@@ -65,7 +68,7 @@ class Service:
     command: tuple[str, ...] = ()
     environment: t.Mapping[str, str] = field(default_factory=dict)
     ports: tuple[str, ...] = ()
-    volumes: tuple[str, ...] = ()
+    mounts: Mounts = WITHOUT_MOUNTS
     stop_timeout: float = 30.0
     registry: Registry | None = None
 
@@ -90,7 +93,7 @@ class Service:
                 "command": self.command,
                 "environment": dict(self.environment),
                 "ports": self.ports,
-                "volumes": self.volumes,
+                **self.mounts.config,
                 "stop_timeout": self.stop_timeout,
             }
         )
@@ -122,6 +125,11 @@ def bring_up(
     network_name = project + "-network"
     found = engine.services(project, network_name)
     in_parallel(lambda service: _refuse_foreign_names(engine, service, network_name), services)
+    for service in services:
+        current = [c for c in found if c.labels[LABEL_SERVICE] == service.name]
+        # What runs has its mounts already.
+        if not current or (replacing and all(c.config_hash != service.config_hash for c in current)):
+            service.mounts.refuse_missing(service.name)
 
     def image(service: Service) -> dict[str, t.Any] | None:
         exists = any(c.labels[LABEL_SERVICE] == service.name for c in found)
@@ -271,7 +279,7 @@ class Upkeep:
         if self.check_mode:
             return
         name = self.service.container_name
-        self._make(name, self.service.volumes)
+        self._make(name, self.service.mounts.volumes)
         try:
             self.engine.start(name)
             self._require(self._wait(name))
@@ -289,7 +297,7 @@ class Upkeep:
         self._did("replaced")
         if self.check_mode:
             return
-        binds, left = inherited_volumes(self.engine.description(old.id), self.service.volumes)
+        binds, left = inherited_volumes(self.engine.description(old.id), self.service.mounts)
         self._make(self.service.new_name, binds, old.fixed_address)
         began = time.monotonic()
         try:
@@ -328,6 +336,7 @@ class Upkeep:
         an ``address`` it gets a free one."""
         service = self.service
         published = port_bindings(service.ports)
+        service.mounts.place()
         with self.engine.free_addresses(service.project, self.network) as addresses:
             self.engine.create(
                 name,
@@ -340,7 +349,7 @@ class Upkeep:
                 environment=dict(service.environment),
                 stop_timeout=round(service.stop_timeout),
                 ports=[tuple(port.split("/")) for port in published],
-                host={"binds": list(binds), "port_bindings": published},
+                host={**service.mounts.host, "binds": list(binds), "port_bindings": published},
             )
 
     def _discard(self, name: str, volumes: bool = True) -> None:
@@ -365,20 +374,19 @@ class Upkeep:
             raise LumaError(f"Service {self.service.name} failed. {failure_text(failure)}", failures=[failure])
 
 
-def inherited_volumes(
-    description: t.Mapping[str, t.Any], volumes: t.Sequence[str]
-) -> tuple[list[str], list[tuple[str, str]]]:
-    """What the container that follows the described one has to mount: the configured ``volumes``, and the anonymous
-    ones of its predecessor where nothing else is configured. Also those that are thereby left, as path and name."""
+def inherited_volumes(description: t.Mapping[str, t.Any], mounts: Mounts) -> tuple[list[str], list[tuple[str, str]]]:
+    """The volumes of the container that follows the described one: the configured ones, and the anonymous ones of its
+    predecessor where nothing else is configured. Also those that are thereby left, as path and name."""
     anonymous = {
         mount["Destination"]: mount["Name"]
         for mount in description["Mounts"]
         if mount["Type"] == "volume" and ANONYMOUS.fullmatch(mount["Name"])
     }
     # A volume without a source (docker run -v /data) is an anonymous one, too.
-    configured = {posixpath.normpath(volume.split(":")[1]) for volume in volumes if ":" in volume}
+    targets = [volume.split(":")[1] for volume in mounts.volumes if ":" in volume]
+    configured = {posixpath.normpath(target) for target in [*targets, *(file.target for file in mounts.files)]}
     carried = {path: name for path, name in anonymous.items() if path not in configured}
-    binds = [volume for volume in volumes if posixpath.normpath(volume) not in carried]
+    binds = [volume for volume in mounts.volumes if posixpath.normpath(volume) not in carried]
     binds.extend(f"{name}:{path}" for path, name in sorted(carried.items()))
     return binds, sorted(item for item in anonymous.items() if item[0] in configured)
 
@@ -395,13 +403,15 @@ def differences(
         "command": config["Cmd"] or [],
         "ports": host["PortBindings"] or {},
         "volumes": [bind for bind in host["Binds"] or () if not ANONYMOUS.fullmatch(bind.partition(":")[0])],
+        "files": [(mount["Source"], mount["Target"]) for mount in host.get("Mounts") or ()],
         "stop_timeout": config.get("StopTimeout"),
     }
     after = {
         "image": image["Id"] if image else "",
         "command": list(service.command) or defaults.get("Cmd") or [],
         "ports": port_bindings(service.ports),
-        "volumes": [volume for volume in service.volumes if ":" in volume],
+        "volumes": [volume for volume in service.mounts.volumes if ":" in volume],
+        "files": [(file.mount["Source"], file.target) for file in service.mounts.files],
         "stop_timeout": round(service.stop_timeout),
     }
     environment = dict(_variables(defaults), **service.environment)

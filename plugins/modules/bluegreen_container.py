@@ -35,6 +35,7 @@ extends_documentation_fragment:
   - luma.deploy.engine.proxy
   - luma.deploy.engine.registry
   - luma.deploy.engine.secrets
+  - luma.deploy.engine.mounts
 options:
   state:
     description:
@@ -81,11 +82,6 @@ options:
     description:
       - Published ports as in C(docker run -p). The host's port has to be left out or be a range, since a fixed one
         belongs to one container at a time.
-    type: list
-    elements: str
-    default: []
-  volumes:
-    description: Volumes as in C(docker run -v).
     type: list
     elements: str
     default: []
@@ -355,10 +351,12 @@ from ansible_collections.luma.deploy.plugins.module_utils._module import (
     HEALTH_OPTIONS,
     app_of,
     health_check_of,
+    mounts_of,
     proxy_folder,
     proxy_of,
     run_held,
 )
+from ansible_collections.luma.deploy.plugins.module_utils._mounts import MOUNT_OPTIONS, REMOTE_USER_OPTION
 from ansible_collections.luma.deploy.plugins.module_utils._orphans import ORPHAN_OPTIONS, orphans_for
 from ansible_collections.luma.deploy.plugins.module_utils._proxy import Reconciled
 from ansible_collections.luma.deploy.plugins.module_utils._release_hook import ReleaseHook
@@ -418,7 +416,7 @@ def preparation_of(module: AnsibleModule, engine: Engine, secrets: t.Mapping[str
         command=tuple(params["command"]),
         environment=dict({key: str(value) for key, value in params["environment"].items()}, **secrets),
         ports=tuple(params["ports"]),
-        volumes=tuple(params["volumes"]),
+        mounts=mounts_of(params),
         check=check,
         stop_timeout=params["stop_timeout"],
     )
@@ -526,6 +524,8 @@ def main() -> None:
             **PROXY_OPTIONS,
             **REGISTRY_OPTIONS,
             **SECRET_OPTIONS,
+            **MOUNT_OPTIONS,
+            **REMOTE_USER_OPTION,
             state={"type": "str", "choices": ["present", "absent"], "default": "present"},
             color={"type": "str", "choices": list(COLORS)},
             image={"type": "str"},
@@ -535,7 +535,6 @@ def main() -> None:
             command={"type": "list", "elements": "str", "default": []},
             environment={"type": "dict", "default": {}},
             ports={"type": "list", "elements": "str", "default": []},
-            volumes={"type": "list", "elements": "str", "default": []},
             force={"type": "bool", "default": False},
             **ORPHAN_OPTIONS,
             record=RECORD_OPTION,

@@ -14,8 +14,8 @@ author:
   - The luma authors (@luma-deploy)
 description:
   - Removes the project's stopped containers of colors that are not active; the routes and the records of apps that
-    luma.yml no longer names and that have no container; and the images that no container and none of the releases on
-    record needs.
+    luma.yml no longer names and that have no container; and the images and the sent files that no container and none of
+    the releases on record needs.
   - Nothing is removed while a run of luma holds the lock of one of the project's apps, see
     M(luma.deploy.deploy_lock), and gives signs of life. A run that begins meanwhile waits.
   - Only what luma made is removed, containers by the label C(luma.project), and of images the names that luma gave.
@@ -71,6 +71,12 @@ records:
   type: list
   elements: str
   returned: success
+files:
+  description: The folders of files that were sent (C(files) in luma.yml) and that were removed.
+  type: list
+  elements: str
+  returned: success
+  sample: [/var/lib/luma/files/shop/blog/9c04e7b1a2f53d61]
 images:
   description: The names of images that were removed, or the ids of those without a name.
   type: list
@@ -142,7 +148,13 @@ def report(leftovers: Leftovers, freed: float | None, check_mode: bool) -> list[
     if not leftovers.any:
         return ["Nothing to remove"]
     verb = "Would remove" if check_mode else "Removed"
-    kinds = {"container": "containers", "route": "routes", "record of releases of": "records", "image": "images"}
+    kinds = {
+        "container": "containers",
+        "route": "routes",
+        "record of releases of": "records",
+        "files in": "files",
+        "image": "images",
+    }
     lines = [f"{verb} {kind} {name}" for kind, names in kinds.items() for name in getattr(leftovers, names)]
     return lines if freed is None else [*lines, f"{freed:.1f} MB more are free"]
 

@@ -25,6 +25,7 @@ extends_documentation_fragment:
   - luma.deploy.engine.run
   - luma.deploy.engine.registry
   - luma.deploy.engine.secrets
+  - luma.deploy.engine.mounts
 options:
   project:
     description: The project's name. Its network, RV(ignore:NAME)-network, is made where it is missing.
@@ -62,11 +63,6 @@ options:
     description: Environment variables that are no secret. E(LUMA_RELEASE) is added.
     type: dict
     default: {}
-  volumes:
-    description: Volumes as in C(docker run -v).
-    type: list
-    elements: str
-    default: []
 attributes:
   check_mode:
     support: full
@@ -153,7 +149,13 @@ from ansible_collections.luma.deploy.plugins.module_utils._hidden import (
 )
 from ansible_collections.luma.deploy.plugins.module_utils._images import REGISTRY_OPTIONS
 from ansible_collections.luma.deploy.plugins.module_utils._lock import RUN_OPTION, Held
-from ansible_collections.luma.deploy.plugins.module_utils._module import ENGINE_OPTIONS, app_of, run_held
+from ansible_collections.luma.deploy.plugins.module_utils._module import (
+    ENGINE_OPTIONS,
+    app_of,
+    mounts_of,
+    run_held,
+)
+from ansible_collections.luma.deploy.plugins.module_utils._mounts import MOUNT_OPTIONS, REMOTE_USER_OPTION
 from ansible_collections.luma.deploy.plugins.module_utils._release_hook import Ended, Hook, ReleaseHook
 
 
@@ -178,7 +180,7 @@ def what_to_run(params: t.Mapping[str, t.Any], secrets: t.Mapping[str, str], eng
         command=params["command"],
         release=params["release"] or short_id(image["Id"]),
         environment=dict({key: str(value) for key, value in params["environment"].items()}, **secrets),
-        volumes=params["volumes"],
+        mounts=mounts_of(params),
     )
 
 
@@ -203,6 +205,8 @@ def main() -> None:
             ENGINE_OPTIONS,
             **REGISTRY_OPTIONS,
             **SECRET_OPTIONS,
+            **MOUNT_OPTIONS,
+            **REMOTE_USER_OPTION,
             run=RUN_OPTION,
             project={"type": "str", "required": True},
             app={"type": "str", "required": True},
@@ -212,7 +216,6 @@ def main() -> None:
             pull={"type": "bool", "default": True},
             release={"type": "str"},
             environment={"type": "dict", "default": {}},
-            volumes={"type": "list", "elements": "str", "default": []},
         ),
         supports_check_mode=True,
     )

@@ -69,10 +69,35 @@ options:
         elements: str
         default: []
       volumes:
-        description: Volumes as in C(docker run -v).
+        description: Volumes, see O(luma.deploy.bluegreen_container#module:volumes).
         type: list
         elements: str
         default: []
+      files:
+        description: Files that the container gets, see O(luma.deploy.bluegreen_container#module:files).
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          source:
+            description: The path on the controller. It may be up to one megabyte.
+            type: str
+            required: true
+          target:
+            description: The path in the container.
+            type: str
+            required: true
+          access:
+            description: Whether the container can only read it (V(ro)) or write it, too (V(rw)).
+            type: str
+            choices: [ro, rw]
+            default: ro
+          digest:
+            description: The digest of the content that is meant; that of the content that is there without it.
+            type: str
+          content:
+            description: The content, which the action on the controller fills in.
+            type: str
       stop_timeout:
         description: How long the container has between its stop signal and SIGKILL, in seconds.
         type: float
@@ -95,6 +120,9 @@ options:
     type: list
     elements: str
     default: []
+  remote_user:
+    description: The user that Ansible logs in to the host as, which the action on the controller fills in.
+    type: str
   replace:
     description:
       - Whether a service that differs is replaced.
@@ -215,6 +243,12 @@ from ansible_collections.luma.deploy.plugins.module_utils._hidden import (
 )
 from ansible_collections.luma.deploy.plugins.module_utils._images import REGISTRY_OPTIONS
 from ansible_collections.luma.deploy.plugins.module_utils._module import ENGINE_OPTIONS, run
+from ansible_collections.luma.deploy.plugins.module_utils._mounts import (
+    MOUNT_OPTIONS,
+    REMOTE_USER_OPTION,
+    Mounts,
+    files_of,
+)
 from ansible_collections.luma.deploy.plugins.module_utils._services import (
     Outcome,
     Service,
@@ -240,6 +274,7 @@ def service_of(
     params: t.Mapping[str, t.Any], options: dict[str, t.Any], secrets: t.Mapping[str, t.Mapping[str, str]]
 ) -> Service:
     environment = {key: str(value) for key, value in options["environment"].items()}
+    files = files_of(params["state_dir"], params["project"], options["name"], options["files"])
     return Service(
         project=params["project"],
         name=options["name"],
@@ -247,7 +282,7 @@ def service_of(
         command=tuple(options["command"]),
         environment={**environment, **secrets[options["name"]]},
         ports=tuple(options["ports"]),
-        volumes=tuple(options["volumes"]),
+        mounts=Mounts.of(options["volumes"], files, params["remote_user"]),
         stop_timeout=options["stop_timeout"],
         registry=take_registry(options),
     )
@@ -335,12 +370,13 @@ def main() -> None:
                     "environment": {"type": "dict", "default": {}},
                     "secrets": SECRET_OPTIONS["secrets"],
                     "ports": {"type": "list", "elements": "str", "default": []},
-                    "volumes": {"type": "list", "elements": "str", "default": []},
+                    **MOUNT_OPTIONS,
                     "stop_timeout": {"type": "float", "default": 30},
                     "registry": REGISTRY_OPTIONS["registry"],
                 },
             },
             other_services={"type": "list", "elements": "str", "default": []},
+            **REMOTE_USER_OPTION,
             replace={"type": "bool", "default": True},
             luma_file={"type": "path"},
         ),

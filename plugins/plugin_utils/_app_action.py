@@ -9,16 +9,19 @@ from typing import Any
 
 from ansible_collections.luma.deploy.plugins.plugin_utils._images import WithImage
 from ansible_collections.luma.deploy.plugins.plugin_utils._interruptible import Interruptible
+from ansible_collections.luma.deploy.plugins.plugin_utils._mounts import remote_user, with_mounts
 from ansible_collections.luma.deploy.plugins.plugin_utils._secret_arguments import with_secrets
 
 
 class AppAction(Interruptible, WithImage):
-    """Gives the module what only the controller has: secret values, images that the host lacks, and the user's wish to
-    end."""
+    """Gives the module what only the controller has: secret values, files, images that the host lacks, and the user's
+    wish to end."""
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
         given = self._task.args
-        arguments = with_secrets(given, given.get("luma_file"), "apps", given.get("app", ""), self._loader)
+        luma_file = given.get("luma_file")
+        arguments = with_secrets(given, luma_file, "apps", given.get("app", ""), self._loader)
+        arguments = with_mounts(arguments, luma_file, self) | {"remote_user": remote_user(self)}
         with self.interruptible(task_vars or {}):
             return result | self.run_module(arguments, task_vars or {})

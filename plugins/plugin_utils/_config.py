@@ -5,21 +5,32 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.luma.deploy.plugins.module_utils._proxy_config import example_of
 from ansible_collections.luma.deploy.plugins.plugin_utils._image_names import home_of
+from ansible_collections.luma.deploy.plugins.plugin_utils._mounts import Content, path_beside
 from ansible_collections.luma.deploy.plugins.plugin_utils._schema import LUMA_YML, REGISTRY_PASSWORD
-from ansible_collections.luma.deploy.plugins.plugin_utils._secrets import Decrypt, SecretsFile, no_vault
+from ansible_collections.luma.deploy.plugins.plugin_utils._secrets import Decrypt, SecretsFile, environment_of, no_vault
 from ansible_collections.luma.deploy.plugins.plugin_utils._servers import LOCALHOST, Inventory
 from ansible_collections.luma.deploy.plugins.plugin_utils._yaml import InvalidFile, Reader
 
 ROUTE_KEYS = ("hosts", "app_port", "response_timeout", "stream_timeout", "hold", "forward_headers")
 #: What `proxy` says of every route, and not of the proxy's container.
 ROUTE_KEYS_OF_PROXY = ("keep_alive",)
+
+#: Secrets that the TypeScript luma used by itself, with what is to be used instead.
+FORMER_SECRETS = {
+    "DEFAULT_SSH_KEY_PATH": "name the key in luma.yml, as ssh.key_file",
+    "DEFAULT_SSH_PASSWORD": "log in with a key (ssh-copy-id), or give ansible_password in an inventory (luma -i)",
+}
+#: The same for those of one host, whose name follows.
+FORMER_SECRETS_OF_A_HOST = {
+    "SSH_KEY_": "name the key in ~/.ssh/config, as IdentityFile of {0}",
+    "SSH_PASSWORD_": "log in to {0} with a key (ssh-copy-id), or give ansible_password in an inventory (luma -i)",
+}
 
 
 def load(
@@ -50,7 +61,7 @@ def load(
         "ssh": project.ssh(),
         "apps": apps,
         "services": services,
-        "warnings": list(project.secrets.warnings),
+        "warnings": [*project.secrets.warnings, *project.former_secrets()],
     }
 
 
@@ -102,7 +113,7 @@ class Project:
 
     def service(self, name: str, service: dict[str, Any]) -> dict[str, Any]:
         path = f"services.{name}"
-        if not service["image"] and not self._has(f"{path}.image"):
+        if not service["image"] and not self._has(f"{path}.image") and not self._has(f"{path}.build"):
             self.reader.refuse(path, "has no image")
         return service | self._common(path, name, service | {"image": service["image"] or name}, built=False)
 
@@ -110,18 +121,40 @@ class Project:
         ssh: dict[str, Any] = self.read["ssh"]
         return ssh | {"key_file": ssh["key_file"] and self._path(ssh["key_file"])}
 
+    def former_secrets(self) -> list[str]:
+        """Warnings of secrets with which the TypeScript luma reached hosts, and which nothing here reads."""
+        entries = [*self.read["apps"].values(), *self.read["services"].values()]
+        environments = [self.read["environment"], *(entry["environment"] for entry in entries)]
+        used = {name for environment in environments for name in environment["secret"]}
+        hosts = {server.replace(".", "_").upper(): server for entry in entries for server in entry["servers"]}
+        former = FORMER_SECRETS | {
+            f"{prefix}{name}": instead.format(host)
+            for name, host in hosts.items()
+            for prefix, instead in FORMER_SECRETS_OF_A_HOST.items()
+        }
+        return [
+            f"{self.secrets.path}: {name} is not used: {instead}"
+            for name, instead in former.items()
+            if name in self.secrets.values and name not in used
+        ]
+
     def _common(self, path: str, name: str, entry: dict[str, Any], built: bool) -> dict[str, Any]:
         """What apps and services have in common."""
         image, registry = self._home(path, entry, built)
-        plain = entry["environment"]["plain"]
+        self._check_secrets(f"{path}.environment", entry["environment"])
+        kind, _dot, _name = path.partition(".")
+        environment = environment_of(kind, self.read, entry)
+        plain = environment["plain"]
+        filled_in = [key for key, value in plain.items() if value.secret]
         return {
             "project": self.name,
             "name": name,
             "image": image,
             "registry": registry,
             "environment": {key: value.text for key, value in plain.items() if not value.secret},
-            "secrets": self._secret_names(path, entry),
-            "volumes": [self._volume(volume) for volume in entry["volumes"]],
+            # The names of the variables whose values are secret: given as secrets, or from the environment or a vault.
+            "secrets": sorted({*filled_in, *environment["secret"]}),
+            "files": self._files(path, entry),
         }
 
     def _home(self, path: str, entry: dict[str, Any], built: bool) -> tuple[str, dict[str, str | None] | None]:
@@ -139,17 +172,13 @@ class Project:
             self.reader.refuse(f"{path}.registry", "has a password, but no username")
         return image, registry
 
-    def _secret_names(self, path: str, entry: dict[str, Any]) -> list[str]:
-        """The names of the variables whose values are secret: given as secrets, or from the environment or a vault."""
-        environment = entry["environment"]
+    def _check_secrets(self, path: str, environment: dict[str, Any]) -> None:
         for index, name in enumerate(environment["secret"]):
-            place = f"{path}.environment.secret[{index}]"
+            place = f"{path}.secret[{index}]"
             if name not in self.secrets.values:
                 self.reader.refuse(place, f"the secret {name} is missing: {self._add(name)}")
             if name in environment["plain"]:
                 self.reader.refuse(place, f"{name} is in plain as well")
-        filled_in = [name for name, value in environment["plain"].items() if value.secret]
-        return sorted({*filled_in, *environment["secret"]})
 
     def _add(self, secret: str) -> str:
         return f"add a line {secret}=... to {self.secrets.path}"
@@ -164,13 +193,25 @@ class Project:
         args = {name: value.text for name, value in build["args"].items()}
         return build | {"folder": str(self.folder), "context": context, "args": args}
 
-    def _volume(self, volume: str) -> str:
-        """A relative host path is relative to luma.yml; a word without a slash is a volume's name."""
-        source, separator, rest = volume.partition(":")
-        return self._path(source) + separator + rest if separator and source.startswith((".", "~")) else volume
+    def _files(self, path: str, entry: dict[str, Any]) -> list[dict[str, str]]:
+        """The files that hosts get, each with the digest of what it has now."""
+        mounted = [volume.split(":")[1] for volume in entry["volumes"] if ":" in volume]
+        files = []
+        for index, (given, target, access) in enumerate(entry["files"]):
+            place, source = f"{path}.files[{index}]", self._path(given)
+            if target in mounted:
+                self.reader.refuse(place, f"{target} is mounted already")
+            mounted.append(target)
+            try:
+                digest = Content.read(source, access).digest
+            except ValueError as exc:
+                self.reader.refuse(place, str(exc))
+            else:
+                files.append({"source": source, "target": target, "access": access, "digest": digest})
+        return files
 
     def _path(self, path: str) -> str:
-        return os.path.normpath(self.folder / Path(path).expanduser())
+        return path_beside(self.folder, path)
 
     def _has(self, path: str) -> bool:
         return path in self.reader.places
@@ -179,6 +220,7 @@ class Project:
 
     def check(self, may_be_empty: bool) -> None:
         apps, services = self.read["apps"], self.read["services"]
+        self._check_secrets("environment", self.read["environment"])
         if not apps and not services and not may_be_empty and not self.reader.mistakes:
             self.reader.refuse("", "there is no app in it; the smallest one is: apps: {blog: {image: my-blog}}")
         self._refuse_shared_hosts(apps)
@@ -225,7 +267,7 @@ class Project:
         hosts: dict[str, None] = {}
         for index, server in enumerate(servers):
             try:
-                hosts |= dict.fromkeys(inventory.resolve(server))
+                hosts |= dict.fromkeys(inventory.resolve(server, bool(self.read["ssh"]["proxy_jump"])))
             except ValueError as exc:
                 self.reader.refuse(f"{path}[{index}]", str(exc))
         return list(hosts)

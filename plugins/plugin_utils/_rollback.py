@@ -99,7 +99,8 @@ def spec_of(release: Release, app: Mapping[str, Any]) -> dict[str, Any]:
     today = {key: app[key] for key in ("hosts", "servers", "deploy") if key in app}
     today["hooks"] = app["hooks"] | {"release": None}
     kept = {"image": release["kept_image"], "release": release["release"], "build": None}
-    return {**app, **release["spec"], **today, **kept}
+    # A release that was recorded before there was such a key has none.
+    return {**app, "files": [], **release["spec"], **today, **kept}
 
 
 def in_words(release: Release, app: str) -> str:

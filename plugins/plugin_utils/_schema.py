@@ -97,6 +97,7 @@ APP = Section(
         "environment": ENVIRONMENT,
         "ports": Values(values.published_port),
         "volumes": Values(values.string),
+        "files": Values(values.sent_file),
         "health_check": HEALTH_CHECK,
         "proxy": ROUTE,
         # What is absent here is as it is for all apps.
@@ -105,7 +106,8 @@ APP = Section(
         "drain_timeout": Value(values.duration, 30.0),
         "stream_drain_timeout": Value(values.duration),
         "stop_timeout": Value(values.duration, 30.0),
-    }
+    },
+    extensible=True,
 )
 SERVICE = Section(
     {
@@ -116,20 +118,30 @@ SERVICE = Section(
         "environment": ENVIRONMENT,
         "ports": Values(values.published_port),
         "volumes": Values(values.string),
+        "files": Values(values.sent_file),
         "stop_timeout": Value(values.duration, 30.0),
-    }
+    },
+    extensible=True,
+    elsewhere={
+        "build": "a service is not built: move the entry from services to apps",
+        "proxy": "a service is not routed: move the entry from services to apps",
+    },
 )
 LUMA_YML = Section(
     {
         "name": Value(values.project_name),
         "apps": Named(APP, values.check_app_name),
         "services": Named(SERVICE, values.check_service_name),
+        # For all apps, key by key below their own.
+        "environment": ENVIRONMENT,
         "ssh": Section(
             {
                 "username": Value(values.string),
                 # ssh itself takes 22, unless its own configuration says otherwise.
                 "port": Value(values.port),
                 "key_file": Value(values.string),
+                "proxy_jump": Value(values.jump_hosts),
+                "become": Value(values.boolean, False),
             }
         ),
         "docker": Section(
@@ -151,5 +163,6 @@ LUMA_YML = Section(
         "deploy": Section(DEPLOY),
         "hooks": HOOKS,
         "proxy_options": Section({"lets_encrypt_email": Value(values.string)}),
-    }
+    },
+    extensible=True,
 )

@@ -8,7 +8,8 @@ They are looked up where they are used, and never part of what luma.yml is turne
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -20,11 +21,16 @@ from ansible_collections.luma.deploy.plugins.plugin_utils._yaml import InvalidFi
 
 Decrypt = Callable[[str], str]
 OPEN_TO_OTHERS = 0o077
+QUOTES = ("'", '"')
+#: What a backslash makes of these in double quotes; in front of any other character it is a backslash.
+ESCAPES = {"n": "\n", "r": "\r", "t": "\t", '"': '"', "\\": "\\"}
+NOT_CLOSED = "Close it at the end of the value; put quotes of the other kind around a value that has this one in it."
 
 
 @dataclass(frozen=True)
 class SecretsFile:
-    """``.luma/secrets``: KEY=VALUE lines. ``mistakes`` and ``warnings`` are lines for the user."""
+    """``.luma/secrets``: KEY=VALUE lines; a quoted value may have several. ``mistakes`` and ``warnings`` are lines for
+    the user."""
 
     path: Path
     values: dict[str, str]
@@ -36,7 +42,7 @@ class SecretsFile:
         """The secrets of this luma.yml; none where there is no such file."""
         path = Path(luma_yml).parent / ".luma" / "secrets"
         try:
-            text, mode = path.read_text(encoding="utf-8"), path.stat().st_mode
+            text, mode = path.read_text(encoding="utf-8-sig"), path.stat().st_mode
         except FileNotFoundError:
             return cls(path, {})
         except (OSError, UnicodeDecodeError) as exc:
@@ -48,22 +54,57 @@ class SecretsFile:
 
 def _parse(path: Path, text: str) -> tuple[dict[str, str], tuple[str, ...]]:
     values, mistakes = {}, []
-    for number, line in enumerate(text.splitlines(), 1):
+    lines = enumerate(text.split("\n"), 1)
+    for number, line in lines:
         key, separator, value = (part.strip() for part in line.partition("="))
         if not key + separator or key.startswith("#"):
             continue
-        if not separator or not key or " " in key:
-            mistakes.append(f"{path}:{number}:1: has to be KEY=VALUE, or a comment that begins with #")
-        elif key in values:
-            mistakes.append(f"{path}:{number}:1: {key} is there twice")
-        else:
+        key = re.sub(r"^export\s+", "", key)
+        try:
+            if not separator or not key or " " in key:
+                raise ValueError("has to be KEY=VALUE, or a comment that begins with #")
+            if value[:1] in QUOTES and _is_open(value):
+                # Not trimmed: what is between quotes is as it is written.
+                value = _over_several_lines(line.partition("=")[2].lstrip(), lines)
+            if key in values:
+                raise ValueError(f"{key} is there twice")
             values[key] = _unquoted(value)
+        except ValueError as exc:
+            mistakes.append(f"{path}:{number}:1: {exc}")
     return values, tuple(mistakes)
 
 
+def _is_open(value: str) -> bool:
+    """Whether the quote that a value begins with has no second one in its line."""
+    return _end_of_quote(value, value[0], 1) < 0
+
+
+def _end_of_quote(text: str, quote: str, begin: int = 0) -> int:
+    """Where the first quote is, from ``begin`` on; -1 without one. A backslash escapes only double quotes."""
+    pattern = r'(?:[^"\\]|\\.)*"' if quote == '"' else "[^']*'"
+    found = re.compile(pattern, re.DOTALL).match(text, begin)
+    return found.end() - 1 if found else -1
+
+
+def _over_several_lines(first: str, following: Iterator[tuple[int, str]]) -> str:
+    """A quoted value with the lines up to the one that closes the quote. Raises `ValueError` where none does."""
+    quote, lines = first[0], [first]
+    for number, line in following:
+        end = _end_of_quote(line, quote)
+        if end >= 0 and line[end + 1 :].strip():
+            raise ValueError(
+                f"the {quote} that the value begins with is closed in line {number}, where more follows. " + NOT_CLOSED
+            )
+        lines.append(line)
+        if end >= 0:
+            return "\n".join(lines).rstrip()
+    raise ValueError(f"the {quote} that the value begins with is never closed. " + NOT_CLOSED)
+
+
 def _unquoted(value: str) -> str:
-    if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
-        return value[1:-1]
+    if len(value) > 1 and value[0] == value[-1] and value[0] in QUOTES:
+        inner = value[1:-1]
+        return re.sub(r"\\([nrt\"\\])", lambda found: ESCAPES[found[1]], inner) if value[0] == '"' else inner
     return value
 
 
@@ -89,6 +130,19 @@ def vault_of(loader: DataLoader) -> Decrypt:
     return decrypt
 
 
+def environment_of(kind: str, read: Mapping[str, Any], entry: Mapping[str, Any]) -> dict[str, Any]:
+    """The environment of an app or a service of ``read``, what a luma.yml says: ``plain`` and ``secret``. An app has
+    what is common to all apps, and its own in its place, key by key."""
+    own: dict[str, Any] = entry["environment"]
+    if kind != "apps":
+        return own
+    common = read["environment"]
+    return {
+        "plain": {key: value for key, value in common["plain"].items() if key not in own["secret"]} | own["plain"],
+        "secret": [*(name for name in common["secret"] if name not in own["plain"]), *own["secret"]],
+    }
+
+
 def environment_secrets(
     file: str, kind: Literal["apps", "services"], name: str, decrypt: Decrypt = no_vault
 ) -> dict[str, str]:
@@ -96,31 +150,31 @@ def environment_secrets(
     those of ``environment.plain`` that come from the environment or a vault.
 
     ``decrypt`` is `vault_of` the calling plugin's loader. Raises `InvalidFile` where a secret is missing."""
-    entry = _entry(file, kind, name, decrypt)["environment"]
-    found = {key: value.text for key, value in entry["plain"].items() if value.secret}
+    environment = environment_of(kind, *_read(file, kind, name, decrypt))
+    found = {key: value.text for key, value in environment["plain"].items() if value.secret}
     secrets = SecretsFile.beside(file)
-    missing = [key for key in entry["secret"] if key not in secrets.values]
+    missing = [key for key in environment["secret"] if key not in secrets.values]
     if missing:
         raise InvalidFile(f"{secrets.path}: there is no {', '.join(missing)} in it")
-    return found | {key: secrets.values[key] for key in entry["secret"]}
+    return found | {key: secrets.values[key] for key in environment["secret"]}
 
 
 def registry_password(
     file: str, kind: Literal["apps", "services"], name: str, decrypt: Decrypt = no_vault
 ) -> str | None:
     """The password for the registry of an app or a service; None where there is none."""
-    registry = _entry(file, kind, name, decrypt)["registry"]
+    _luma_yml, entry = _read(file, kind, name, decrypt)
+    registry = entry["registry"]
     secret = registry["password_secret"] if registry else REGISTRY_PASSWORD
     return SecretsFile.beside(file).values.get(secret)
 
 
-def _entry(file: str, kind: str, name: str, decrypt: Decrypt) -> dict[str, Any]:
-    """One entry of luma.yml, read by itself: the vault strings of others are left alone."""
+def _read(file: str, kind: str, name: str, decrypt: Decrypt) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What luma.yml says, and one entry of it; other entries are left out, and their vault strings alone."""
     reader = Reader(file, decrypt, only=f"{kind}.{name}")
-    entries = reader.read(LUMA_YML)[kind]
+    read = reader.read(LUMA_YML)
     if reader.mistakes:
         raise InvalidFile("\n".join(reader.lines()))
-    if name not in entries:
+    if name not in read[kind]:
         raise InvalidFile(f"{file}: there is no {name} in {kind}")
-    entry: dict[str, Any] = entries[name]
-    return entry
+    return read, read[kind][name]

@@ -8,12 +8,18 @@ from __future__ import annotations
 import difflib
 import socket
 import subprocess
+import tempfile
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from ansible_collections.luma.deploy.plugins.plugin_utils._values import is_address
 
 LOCALHOST = "localhost"
+#: What ssh reads of itself, the user's own first.
+SSH_CONFIGURATION = ("~/.ssh/config", "/etc/ssh/ssh_config")
+#: A user that nobody's configuration names.
+NOBODY = "luma-has-no-such-user"
 
 
 @dataclass(frozen=True)
@@ -23,13 +29,15 @@ class Inventory:
     hosts: Sequence[str] = ()
     groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
-    def resolve(self, server: str) -> list[str]:
-        """The hosts that a server of luma.yml stands for. Raises ValueError where there is none."""
+    def resolve(self, server: str, elsewhere: bool = False) -> list[str]:
+        """The hosts that a server of luma.yml stands for. Raises ValueError where there is none.
+
+        ``elsewhere``: names are resolved by another host, through which ssh goes."""
         if server in self.groups and server not in self.hosts:
             if not self.groups[server]:
                 raise ValueError(f"the inventory's group {server} has no hosts")
             return list(self.groups[server])
-        if server in self.hosts or server == LOCALHOST or is_address(server) or has_address(server):
+        if server in self.hosts or server == LOCALHOST or is_address(server) or elsewhere or has_address(server):
             return [server]
         near = difflib.get_close_matches(server, [*self.hosts, *self.groups], n=1)
         hint = f"; did you mean {near[0]}?" if near else ""
@@ -50,15 +58,33 @@ def _resolves(name: str) -> bool:
 
 def _resolves_for_ssh(name: str) -> bool:
     """Whether ssh's configuration gives the name another one that resolves, or a way through another host."""
-    try:
-        # -G prints what applies to the name, and connects to nothing.
-        done = subprocess.run(
-            ["ssh", "-G", name], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
-        )
-    except OSError:
-        return False
-    settings = dict(line.partition(" ")[::2] for line in done.stdout.splitlines())
+    settings = _ssh_settings(name)
     if {"proxyjump", "proxycommand"} & settings.keys():
         return True
     other = settings.get("hostname", name)
     return other != name and _resolves(other)
+
+
+def configured_users(names: Sequence[str]) -> dict[str, str]:
+    """The user that ssh's configuration gives to each of these hosts; without those to which it gives none.
+
+    ssh itself tells the local user for them. The first value that it finds counts, so it is asked with a last one
+    behind its configuration."""
+    with tempfile.NamedTemporaryFile("w", prefix="luma-ssh-") as file:
+        file.write("".join(f"Include {name}\n" for name in SSH_CONFIGURATION) + f"Host *\nUser {NOBODY}\n")
+        file.flush()
+        with ThreadPoolExecutor(max_workers=4) as pool:
+            found = pool.map(lambda name: _ssh_settings(name, "-F", file.name).get("user", NOBODY), names)
+            return {name: user for name, user in zip(names, found, strict=True) if user != NOBODY}
+
+
+def _ssh_settings(name: str, *options: str) -> dict[str, str]:
+    """What ssh's configuration says of a host; empty without ssh."""
+    try:
+        # -G prints what applies to the name, and connects to nothing.
+        done = subprocess.run(
+            ["ssh", "-G", *options, "--", name], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        )
+    except OSError:
+        return {}
+    return dict(line.partition(" ")[::2] for line in done.stdout.splitlines())

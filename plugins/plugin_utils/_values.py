@@ -118,6 +118,13 @@ def server(value: Scalar) -> str:
     return value.text
 
 
+def jump_hosts(value: Scalar) -> str:
+    """As in ``ssh -J``. It becomes a word of ssh's command line."""
+    if not re.fullmatch(r"(ssh://)?[\w.@:\[\]%-]+(,(ssh://)?[\w.@:\[\]%-]+)*", value.text) or value.text[0] == "-":
+        raise ValueError("has to be the host to go through, such as me@bastion.example:2222, or several as in a,b")
+    return value.text
+
+
 def is_address(text: str) -> bool:
     try:
         ipaddress.ip_address(text)
@@ -136,6 +143,16 @@ def published_port(value: Scalar) -> str:
     if not re.fullmatch(r"(?:(?:[\d.]+|\[[0-9a-fA-F:]+\]):)?(?:\d*(?:-\d+)?:)?\d+(?:/(?:tcp|udp|sctp))?", value.text):
         raise ValueError(f'{value.written} is not a published port such as "3000", "8080:3000" or "8080-8083:3000/tcp"')
     return value.text
+
+
+def sent_file(value: Scalar) -> tuple[str, str, str]:
+    """A file or folder beside luma.yml, its path in the container, and ``ro`` or ``rw``."""
+    found = re.fullmatch(r"([^:]+):(/[^:]*[^:/])(?::(ro|rw))?", value.text)
+    if not found:
+        raise ValueError(
+            f"{value.written} is not a file to send such as ./my.cnf:/etc/mysql/my.cnf, or with :rw behind"
+        )
+    return found[1], found[2], found[3] or "ro"
 
 
 def image(value: Scalar) -> str:

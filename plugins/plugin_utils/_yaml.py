@@ -20,6 +20,8 @@ from typing import Any
 import yaml
 
 VAULT_TAG = "!vault"
+#: What keys begin with that are the user's own, such as a home for YAML's anchors.
+EXTENSION = "x-"
 VARIABLE = re.compile(r"\$(\$?)\{([^}]*)\}")
 
 
@@ -74,11 +76,15 @@ class Pairs:
 
 @dataclass(frozen=True)
 class Section:
-    """A map with known keys. ``optional``: None where it is absent, instead of its defaults."""
+    """A map with known keys. ``optional``: None where it is absent, instead of its defaults. ``extensible``: keys that
+    begin with ``x-`` are the user's own, and not looked at. ``elsewhere``: keys that belong to another place, with what
+    to say of them."""
 
     keys: Mapping[str, Schema]
     optional: bool = False
     aliases: tuple[str, ...] = ()
+    extensible: bool = False
+    elsewhere: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -160,7 +166,9 @@ class Reader:
             inner = _join(path, name)
             key = _known(name, section)
             if key is None:
-                self._mistake(key_node.start_mark, inner, f"unknown key{_suggestion(name, section)}")
+                if not (section.extensible and name.startswith(EXTENSION)):
+                    self.places[inner] = key_node.start_mark
+                    self._mistake(key_node.start_mark, inner, _not_known(name, section))
                 continue
             if key in seen:
                 self._mistake(key_node.start_mark, inner, f"{key} is there already, under its other name")
@@ -375,7 +383,9 @@ def _known(name: str, section: Section) -> str | None:
     return None
 
 
-def _suggestion(name: str, section: Section) -> str:
+def _not_known(name: str, section: Section) -> str:
+    if name in section.elsewhere:
+        return section.elsewhere[name]
     names = [name for key, schema in section.keys.items() for name in (key, *schema.aliases)]
     near = difflib.get_close_matches(name, names, n=1)
-    return f"; did you mean {near[0]}?" if near else f"; known here: {', '.join(section.keys)}"
+    return "unknown key" + (f"; did you mean {near[0]}?" if near else f"; known here: {', '.join(section.keys)}")

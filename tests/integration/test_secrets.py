@@ -22,6 +22,8 @@ from tests.testbed.servers import Server, remove_leftovers, temporary_server
 
 TOKEN = "postgres://blog:Sup3rS3cret@db/blog"
 API_KEY = "k-93f1a7c5e2-from-the-environment"
+KEY = "-----BEGIN PRIVATE KEY-----\nc2VjcmV0IG9mIHNldmVyYWwgbGluZXM=\n-----END PRIVATE KEY-----\n"
+IN_A_FILE = "password=an0ther-s3cret-in-a-file"
 # What is short, or the app's name, must not be searched for in a result, or containers lose theirs.
 PIN, NAME = "7", "remote"
 
@@ -46,7 +48,8 @@ def project(server: Server, tmp_path: Path) -> Project:
     }
     project = Project(server, tmp_path / "project", "secrets", environment)
     project.folder.mkdir()
-    project.write_secrets(TOKEN=TOKEN, PIN=PIN, NAME=NAME)
+    project.write_secrets(TOKEN=TOKEN, KEY=f'"{KEY}"', PIN=PIN, NAME=NAME)
+    (project.folder / "app.conf").write_text(IN_A_FILE)
     # All facts and registered results of all hosts, after the deployment.
     show = {"hosts": "all,localhost", "gather_facts": False, "tasks": [{"debug": {"var": "hostvars"}}]}
     plays = [{"import_playbook": str(ROOT / "playbooks" / "deploy.yml")}, show]
@@ -55,8 +58,9 @@ def project(server: Server, tmp_path: Path) -> Project:
 
 
 def write_app(project: Project, **app: object) -> None:
-    environment = {"plain": {"API_KEY": "${TEST_API_KEY}", "PLAIN": "x"}, "secret": ["TOKEN", "PIN", "NAME"]}
-    project.write_app(image=APP_IMAGE, environment=environment, **app)
+    environment = {"plain": {"API_KEY": "${TEST_API_KEY}", "PLAIN": "x"}, "secret": ["TOKEN", "KEY", "PIN", "NAME"]}
+    mounts = {"volumes": ["./data:/data"], "files": ["./app.conf:/etc/app.conf"]}
+    project.write_app(image=APP_IMAGE, environment=environment, **mounts, **app)
 
 
 @contextlib.contextmanager
@@ -94,24 +98,40 @@ def files_on(server: Server, text: str) -> str:
     )
 
 
+def test_an_empty_folder_does_not_take_the_place_of_data(project: Project, server: Server) -> None:
+    """A relative path is one of the server's, which may have the data of the tool that was there before."""
+    write_app(project)
+    refused = project.deploy()
+    assert refused.code != 0
+    # The app's name is hidden: it is the value of a secret, too.
+    assert "mounts ./data, which on this host is /root/data" in refused.output
+    assert "mkdir -p /root/data" in refused.output
+    assert server.run("docker ps --all --quiet") == ""
+    server.run("mkdir /root/data && echo kept >/root/data/file")
+
+
 def test_secrets_are_in_the_environment_and_nowhere_else(project: Project, server: Server) -> None:
     write_app(project)
+    server.run("mkdir -p /root/data && echo kept >/root/data/file")
     with arguments_of_processes() as arguments:
         run = project.deploy("-vvv", "--diff", playbook=project.folder / "all.yml")
     assert run.code == 0, run.output + run.errors
     (container,) = json.loads(server.run("docker inspect remote-blue"))
-    expected = {f"TOKEN={TOKEN}", f"PIN={PIN}", f"NAME={NAME}", f"API_KEY={API_KEY}", "PLAIN=x"}
+    expected = {f"TOKEN={TOKEN}", f"KEY={KEY}", f"PIN={PIN}", f"NAME={NAME}", f"API_KEY={API_KEY}", "PLAIN=x"}
     assert expected <= set(container["Config"]["Env"])
     assert any(b"ansible-playbook" in line for line in arguments)
-    for secret in (TOKEN, API_KEY):
+    assert server.run("docker exec remote-blue cat /etc/app.conf /data/file") == f"{IN_A_FILE}kept\n"
+    for secret in (TOKEN, KEY.splitlines()[1], API_KEY, IN_A_FILE):
         assert secret not in run.output + run.errors
         assert not [line for line in arguments if secret.encode() in line]
-        assert set(files_with(project.folder.parent, secret)) <= {"project/.luma/secrets"}
-        assert files_on(server, secret) == ""
+        assert set(files_with(project.folder.parent, secret)) <= {"project/.luma/secrets", "project/app.conf"}
+        assert [Path(file).parents[2] for file in files_on(server, secret).split()] == (
+            [Path("/var/lib/luma/files/secrets")] if secret == IN_A_FILE else []
+        )
     assert '"name": "remote-blue"' in run.output
 
     assert project.deploy("--check", "--diff").output.count("changed=0") == 2
-    project.write_secrets(TOKEN=TOKEN, PIN="8", NAME=NAME)
+    project.write_secrets(TOKEN=TOKEN, KEY="1", PIN="8", NAME=NAME)
     assert '"configuration": "' in project.deploy("--check", "--diff").output
 
     write_app(project, command=["sh", "-c", "env; exit 3"])

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.luma.deploy.plugins.plugin_utils._mounts import Content
 
 from tests.host import APP_IMAGE, LUMA, docker, free_port
 from tests.integration.conftest import ROOT, Failed, Site, run_module
@@ -43,7 +44,8 @@ def _no_volume_stays(site: Site) -> Iterator[None]:
     for name, mounts in containers:
         docker("rm", "--force", name)
         for mount in mounts:
-            docker("volume", "rm", mount["Name"])
+            if mount["Type"] == "volume":
+                docker("volume", "rm", mount["Name"])
 
 
 def up(site: Site, *services: dict[str, Any], check: bool = False, **options: Any) -> dict[str, Any]:
@@ -101,7 +103,7 @@ def test_a_service_is_created_once_kept_and_started_again(site: Site) -> None:
     assert (identity(site), serves(site)) == (found["Id"], True)
 
 
-def test_a_change_replaces_it_in_place_and_keeps_the_data(site: Site) -> None:
+def test_a_change_replaces_it_in_place_and_keeps_the_data(site: Site, tmp_path: Path) -> None:
     named = f"{site.project}-data"
     port = free_port()
     old = {"volumes": [f"{named}:/named"], "ports": [f"127.0.0.1:{port}:3000"]}
@@ -125,9 +127,14 @@ def test_a_change_replaces_it_in_place_and_keeps_the_data(site: Site) -> None:
     assert docker("exec", container(site), "ls", "/named", "/anonymous").split() == ["/anonymous:", "b", "/named:", "a"]
     assert done["services"][0]["away"] > 0
 
-    # Once more: what was carried over is carried over again, and another image is a change.
-    again = up(site, {**new, "image": APP_IMAGE})
-    assert again["services"][0]["changes"] == ["image"]
+    # Once more: what was carried over is carried over again, and another image and a file are a change.
+    file = tmp_path / "my.cnf"
+    file.write_text("sent")
+    content = Content.read(str(file), "ro")
+    given = {"source": str(file), "target": "/etc/my.cnf", "digest": content.digest, "content": content.archive}
+    again = up(site, {**new, "image": APP_IMAGE, "files": [given]})
+    assert again["services"][0]["changes"] == ["image", "files"]
+    assert docker("exec", container(site), "cat", "/etc/my.cnf") == "sent"
     assert docker("exec", container(site), "ls", "/anonymous") == "b"
 
 

@@ -84,8 +84,9 @@ def test_options_of_every_command_stand_anywhere(monkeypatch: pytest.MonkeyPatch
     assert asked("-c a/b.yml deploy").variables["luma_file"] == f"{Path.cwd()}/a/b.yml"
     assert asked("deploy x -c /a/b.yml").variables["luma_file"] == "/a/b.yml"
     assert ansible("-i one deploy -i two -vv") == ["-i", "one", "-i", "two", "-v", "-v"]
-    assert ansible("deploy --ask-vault-pass --vault-password-file=f") == [
+    assert ansible("deploy -K --ask-vault-pass --vault-password-file=f") == [
         "--ask-vault-pass",
+        "--ask-become-pass",
         "--vault-password-file",
         "f",
     ]

@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.luma.deploy.plugins.plugin_utils import _servers
 from ansible_collections.luma.deploy.plugins.plugin_utils._config import load
 from ansible_collections.luma.deploy.plugins.plugin_utils._servers import Inventory
 from ansible_collections.luma.deploy.plugins.plugin_utils._yaml import InvalidFile
@@ -50,6 +52,7 @@ def test_the_smallest_file_has_all_defaults(tmp_path: Path) -> None:
         "secrets": [],
         "ports": [],
         "volumes": [],
+        "files": [],
         "health_check": {
             "path": "/up",
             "port": 3000,
@@ -103,6 +106,7 @@ def test_a_service_has_all_defaults(tmp_path: Path) -> None:
             "secrets": [],
             "ports": ["5432:5432"],
             "volumes": [],
+            "files": [],
             "stop_timeout": 30.0,
         }
     }
@@ -151,9 +155,44 @@ def test_an_app_without_port_and_check_leaves_it_to_the_image(tmp_path: Path) ->
     assert not {"path", "command"} & app(tmp_path, "replicas: 1")["health_check"].keys()
 
 
-def test_a_relative_volume_is_relative_to_the_file(tmp_path: Path) -> None:
-    volumes = app(tmp_path, "volumes: ['./data:/data', 'cache:/cache', '/srv:/srv:ro']")["volumes"]
-    assert volumes == [f"{tmp_path}/data:/data", "cache:/cache", "/srv:/srv:ro"]
+def test_a_file_to_send_has_the_digest_of_what_it_has_now(tmp_path: Path) -> None:
+    def files(text: str) -> Any:
+        (tmp_path / "my.cnf").write_text(text)
+        return app(tmp_path, "files: [./my.cnf:/etc/my.cnf, ./my.cnf:/etc/other:rw]\nvolumes: ['./data:/data']")[
+            "files"
+        ]
+
+    read_only, writable = files("one")
+    source = str(tmp_path / "my.cnf")
+    assert read_only == {"source": source, "target": "/etc/my.cnf", "access": "ro", "digest": read_only["digest"]}
+    assert (writable["target"], writable["access"]) == ("/etc/other", "rw")
+    assert len({each["digest"] for each in (*files("one"), *files("two"))}) == 4
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ("[./gone:/x]", "apps.blog.files[0]: there is no {0}/gone"),
+        ("[./here]", "apps.blog.files[0]: ./here is not a file to send such as ./my.cnf:/etc/mysql/my.cnf"),
+        ("[./here:x]", "is not a file to send"),
+        ("[./here:/x:z]", "is not a file to send"),
+        ("[./here:/data]", "/data is mounted already"),
+        ("[./here:/x, ./here:/x]", "apps.blog.files[1]: /x is mounted already"),
+        ("[./large:/x]", "{0}/large is larger than 1 MB, the most that files: sends. Put it into the image"),
+        ("[./special:/x]", "{0}/special is neither a file nor a folder"),
+        ("[./folder:/x]", "{0}/folder/link is neither a file nor a folder"),
+    ],
+)
+def test_a_file_that_cannot_be_sent(tmp_path: Path, files: str, expected: str) -> None:
+    (tmp_path / "here").touch()
+    (tmp_path / "large").write_bytes(bytes(1_000_000))
+    os.mkfifo(tmp_path / "special")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "link").symlink_to(tmp_path)
+    text = f"apps: {{blog: {{image: x, volumes: ['/srv:/data'], files: {files}}}}}"
+    with pytest.raises(InvalidFile) as caught:
+        read(tmp_path, text)
+    assert expected.format(tmp_path) in str(caught.value)
 
 
 def test_an_app_overrides_what_is_for_all_key_by_key(tmp_path: Path) -> None:
@@ -321,6 +360,47 @@ def test_ports_as_docker_takes_them(tmp_path: Path, port: str) -> None:
 )
 def test_a_file_that_is_wrong_as_a_whole(tmp_path: Path, text: str, expected: str) -> None:
     assert expected in "\n".join(mistakes(tmp_path, text))
+
+
+def test_keys_that_begin_with_x_are_the_users_own(tmp_path: Path) -> None:
+    """A home for anchors, where compose has one; not on a level where every key of luma.yml is known."""
+    text = """
+x-common: &common
+  image: x
+  x-more: {environment: "${NOT_SET}"}
+apps:
+  blog: {<<: *common, replicas: 2}
+services:
+  db: {<<: *common, x-y: [1]}
+"""
+    project = read(tmp_path, text)
+    assert (project["apps"]["blog"]["image"], project["services"]["db"]["image"]) == ("x", "x")
+    assert "unknown key" in "".join(mistakes(tmp_path, "x: {}\n" + text))
+    assert "unknown key" in "".join(mistakes(tmp_path, "apps: {blog: {image: x, proxy: {x-y: 1}}}"))
+
+
+def test_what_is_built_or_routed_is_no_service(tmp_path: Path) -> None:
+    text = "services:\n  web: {build: {context: .}, proxy: {hosts: [a.b]}}\n"
+    assert mistakes(tmp_path, text) == [
+        "luma.yml:2:9: services.web.build: a service is not built: move the entry from services to apps",
+        "luma.yml:2:30: services.web.proxy: a service is not routed: move the entry from services to apps",
+    ]
+
+
+def test_behind_a_jump_host_a_name_need_not_resolve_here(tmp_path: Path) -> None:
+    text = "ssh: {proxy_jump: '%s'}\napps: {a: {image: x, servers: [web1.internal]}}\n"
+    project = read(tmp_path, text % "bastion.example,me@[2001:db8::1]:22", inventory=Inventory())
+    assert project["apps"]["a"]["hosts"] == ["web1.internal"]
+    for value in ("a b", "-oProxyCommand=x", "a;b", "$(x)"):
+        assert "ssh.proxy_jump: has to be" in "".join(mistakes(tmp_path, text % value, Inventory()))
+
+
+def test_ssh_names_no_user_where_only_it_knows_who_is_logged_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "config").write_text("Host web*\n User deploy\n")
+    monkeypatch.setattr(_servers, "SSH_CONFIGURATION", (tmp_path / "config", tmp_path / "gone"))
+    assert _servers.configured_users(["web1", "db1", "::1", "{{ a }}"]) == {"web1": "deploy"}
 
 
 def test_a_missing_file_is_an_error_that_says_where_it_was_looked_for(tmp_path: Path) -> None:

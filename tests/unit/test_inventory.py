@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -54,8 +55,9 @@ def ansible(folder: Path, *command: str, **environment: str) -> subprocess.Compl
     )
 
 
-def inventory(folder: Path, *sources: str) -> dict[str, Any]:
-    done = ansible(folder, "ansible-inventory", "--list", *(f"--inventory={source}" for source in sources))
+def inventory(folder: Path, *sources: str, **environment: str) -> dict[str, Any]:
+    given = [f"--inventory={source}" for source in sources]
+    done = ansible(folder, "ansible-inventory", "--list", *given, **environment)
     assert (done.returncode, done.stderr) == (0, "")
     result: dict[str, Any] = json.loads(done.stdout)
     return result
@@ -91,6 +93,32 @@ def test_the_other_inventorys_variables_win_when_it_comes_last(tmp_path: Path) -
     found = inventory(tmp_path, "luma.yml", "hosts.yml")
     assert connection(found, "203.0.113.7")[:2] == ["own", 23]
     assert connection(found, "db1")[:2] == ["deploy", 23]
+
+
+def test_root_is_the_user_where_nobody_names_one(tmp_path: Path) -> None:
+    """ssh's configuration counts, too, by the name that ssh is given."""
+    (tmp_path / "ssh_config").write_text("Host web1\n User deploy\nMatch host 127.0.0.9\n User dba\n")
+    (tmp_path / "luma.yml").write_text(re.sub("ssh: .*", "", LUMA_YML).replace("localhost", "[web, 203.0.113.8]"))
+    (tmp_path / "hosts.yml").write_text(HOSTS_YML.replace("vars: {ansible_user: admin}", ""))
+    # ssh itself, with this file in place of the one in a home, which no variable can move.
+    own = 'sed "s|~/.ssh/config|$0_config|" "$3" >"$0.$$"; exec /usr/bin/ssh -G -F "$0.$$" -- "$5"'
+    (tmp_path / "ssh").write_text(f'#!/bin/sh\ncase "$2" in -F) {own};; *) exec /usr/bin/ssh "$@";; esac\n')
+    (tmp_path / "ssh").chmod(0o755)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    found = inventory(tmp_path, "hosts.yml", "luma.yml", PATH=path)
+    hosts = ("web1", "web2", "203.0.113.7", "203.0.113.8", "db1")
+    assert [connection(found, host)[0] for host in hosts] == ["deploy", "root", "own", "root", "dba"]
+    given = inventory(tmp_path, "hosts.yml", "luma.yml", PATH=path, ANSIBLE_REMOTE_USER="me")
+    assert [connection(given, host)[0] for host in hosts] == [None, None, "own", None, None]
+
+
+def test_a_user_can_become_root_and_go_through_another_host(tmp_path: Path) -> None:
+    ssh = "ssh: {become: true, proxy_jump: 'me@bastion:2222'}\napps: {blog: {image: x, servers: [inner, localhost]}}"
+    (tmp_path / "luma.yml").write_text(ssh)
+    found = inventory(tmp_path, "luma.yml")["_meta"]["hostvars"]
+    assert found["inner"]["ansible_become"] is True
+    assert "-o ProxyJump=me@bastion:2222" in str(found["inner"]["ansible_ssh_common_args"])
+    assert "ansible_become" not in found["localhost"]
 
 
 def test_an_invalid_file_ends_the_run_with_all_its_mistakes(tmp_path: Path) -> None:

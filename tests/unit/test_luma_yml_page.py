@@ -59,6 +59,8 @@ for each in EXAMPLES:
 def test_every_example_is_valid(example: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / ".luma").mkdir()
     (tmp_path / ".luma" / "secrets").write_text(SECRETS[0])
+    for name in re.findall(r"\./([\w.]+):/etc|\./([\w.]+):/var", example):
+        (tmp_path / "".join(name)).touch()
     for name in re.findall(r"(?<!\$)\$\{(\w+)\}", example):
         monkeypatch.setenv(name, "2")
     file = tmp_path / "luma.yml"

@@ -19,6 +19,7 @@ from ansible_collections.luma.deploy.plugins.module_utils._engine import LABEL_A
 from ansible_collections.luma.deploy.plugins.module_utils._proxy import Proxy, ProxySettings
 from ansible_collections.luma.deploy.plugins.module_utils._prune import LABEL_REPOSITORY, Leftovers, Prune
 from ansible_collections.luma.deploy.plugins.module_utils._release_hook import ROLE
+from ansible_collections.luma.deploy.plugins.module_utils._releases import Release, Releases
 from docker.errors import APIError
 from requests import Response
 
@@ -36,6 +37,7 @@ class Site(FakeEngine):
 
     def __init__(self, folder: Path, images: Sequence[dict[str, Any]] = ()) -> None:
         super().__init__(Host(), folder)
+        self.folder = folder
         self.host.add("green", 1, serving=True)
         self.host.add("blue", 1, serving=False)
         self._change("blog-blue", id="id-of-blue", status="exited", running=False)
@@ -72,6 +74,7 @@ class Site(FakeEngine):
                 "ImageID": c.image_id,
                 "State": c.status,
                 "Labels": {**BUILT, **c.labels},
+                "Mounts": [{"Source": str(self.folder / "files/shop/blog" / c.color / "my.cnf")}, {"Type": "volume"}],
             }
             for c in self.host.containers.values()
         ]
@@ -187,3 +190,22 @@ def test_a_container_that_a_deployment_starts_meanwhile_stays_with_its_image(con
     assert site.prune.remove(found) == Leftovers()
     assert site.host.containers["blog-blue"].running
     assert site.removed_images == []
+
+
+def test_files_that_no_container_mounts_and_no_release_has_are_removed(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    folder = tmp_path / "files" / "shop"
+    for name in ("blog/green", "blog/blue", "blog/recorded", "blog/old", "gone/recorded", "db/old"):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "my.cnf").touch()
+    spec = {"files": [{"digest": "recorded"}]}
+    for app in ("blog", "gone"):
+        Releases(str(tmp_path), App("shop", app)).add(Release("r1", "x", "i1", "c1", "2026", "me", spec))
+    leftovers = site.prune.remove(site.prune.find())
+    removed = ["blog/blue", "blog/old", "db/old", "gone/recorded"]
+    assert list(leftovers.files) == [str(folder / name) for name in removed]
+    assert sorted(path.parent.relative_to(folder).as_posix() for path in folder.rglob("my.cnf")) == [
+        "blog/green",
+        "blog/recorded",
+    ]
+    assert site.prune.find().files == ()

@@ -242,3 +242,13 @@ def test_a_record_that_is_damaged_goes_as_well(tmp_path: Path, monkeypatch: pyte
     site.record()
     Releases(str(tmp_path), APP).file.write_text("{")
     site.remove()
+
+
+def test_its_files_go_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    site = Site(tmp_path, monkeypatch)
+    for name in ("blog", "other"):
+        (tmp_path / "files" / "shop" / name / "d1" / "tls").mkdir(parents=True)
+    site.record()
+    site.remove()
+    assert [path.name for path in (tmp_path / "files").glob("*/*/*")] == ["d1"]
+    assert (tmp_path / "files" / "shop" / "other" / "d1" / "tls").exists()

@@ -12,6 +12,7 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.parsing.vault import VaultLib, VaultSecret
 from ansible_collections.luma.deploy.plugins.plugin_utils._secrets import (
     Decrypt,
+    SecretsFile,
     environment_secrets,
     registry_password,
     vault_of,
@@ -104,7 +105,7 @@ def test_secrets_are_lines(tmp_path: Path) -> None:
 
 
 def test_a_line_that_is_no_secret_is_an_error_without_its_value(tmp_path: Path) -> None:
-    write_secrets(tmp_path, "A=1\ns3cret\nexport B=s3cret\nA=2\n")
+    write_secrets(tmp_path, "A=1\ns3cret\nB C=s3cret\nexport A=2\n")
     assert mistakes(tmp_path, "apps: {blog: {image: x, replicas: 0}}") == [
         "luma.yml:1:35: apps.blog.replicas: has to be a whole number, 1 or more",
         ".luma/secrets:2:1: has to be KEY=VALUE, or a comment that begins with #",
@@ -113,11 +114,110 @@ def test_a_line_that_is_no_secret_is_an_error_without_its_value(tmp_path: Path) 
     ]
 
 
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ('A="-----BEGIN KEY-----\nab/c+d==\n\n  # no comment\n-----END KEY-----\n"\n', None),
+        ("A='one \n\ttwo\\n'  \n", "one \n\ttwo\\n"),
+        ('export A="one\\ntwo\\t\\"three\\" \\\\n \\d"', 'one\ntwo\t"three" \\n \\d'),
+        ('A="one\n\\"two\\"\n"', 'one\n"two"\n'),
+        ("A='one\\ntwo'", "one\\ntwo"),
+        ("\ufeffexport\tA=1", "1"),
+        # These were values before there were any of several lines, and stay what they were.
+        ('A="{"a": "b"}"', '{"a": "b"}'),
+        ('A="one" # two', '"one" # two'),
+        ("A='it''s", "'it''s"),
+        ("A=it's #1 \\n", "it's #1 \\n"),
+    ],
+)
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_a_quoted_value_may_have_several_lines(tmp_path: Path, text: str, value: str | None, newline: str) -> None:
+    file = write_secrets(tmp_path, "")
+    file.write_text(f"{text}\nB=2\n", newline=newline)
+    secrets = SecretsFile.beside(str(tmp_path / "luma.yml"))
+    assert secrets.mistakes == ()
+    assert secrets.values == {"A": text[3:-2] if value is None else value, "B": "2"}
+
+
+@pytest.mark.parametrize(
+    ("text", "begins", "closed"),
+    [
+        ('A="s3cret\nB=2\nC=3', 1, "never closed"),
+        ("A=1\nB='s3cret\n", 2, "never closed"),
+        ('A="s3cret\\"\n', 1, "never closed"),
+        ('A="s3cret\nB="s3cret"\nC', 1, "closed in line 2, where more follows"),
+    ],
+)
+def test_a_quote_that_is_not_closed_is_an_error_where_it_begins(
+    tmp_path: Path, text: str, begins: int, closed: str
+) -> None:
+    write_secrets(tmp_path, text)
+    mistake = SecretsFile.beside(str(tmp_path / "luma.yml")).mistakes[0]
+    assert f"secrets:{begins}:1: the " in mistake
+    assert f" that the value begins with is {closed}. Close it" in mistake
+    assert "s3cret" not in mistake
+
+
 @pytest.mark.parametrize(("mode", "warned"), [(0o600, False), (0o640, True), (0o604, True)])
 def test_a_file_that_others_can_read_is_warned_of(tmp_path: Path, mode: int, warned: bool) -> None:
     file = write_secrets(tmp_path, "A=1\n", mode)
     warnings = read(tmp_path, "apps: {blog: {image: x}}")["warnings"]
     assert warnings == ([f"{file} can be read by others than its owner: chmod 600 {file}"] if warned else [])
+
+
+def test_secrets_of_the_typescript_luma_are_told_what_to_use_instead(tmp_path: Path) -> None:
+    of_hosts = ("SSH_KEY_203_0_113_7", "SSH_PASSWORD_LOCALHOST", "SSH_KEY_APP")
+    names = ("DEFAULT_SSH_KEY_PATH", "DEFAULT_SSH_PASSWORD", *of_hosts)
+    file = write_secrets(tmp_path, "".join(f"{name}=s3cret\n" for name in names))
+    apps = "apps: {blog: {image: x, servers: [203.0.113.7, localhost], environment: {secret: [DEFAULT_SSH_PASSWORD]}}}"
+    assert read(tmp_path, apps)["warnings"] == [
+        f"{file}: DEFAULT_SSH_KEY_PATH is not used: name the key in luma.yml, as ssh.key_file",
+        f"{file}: SSH_KEY_203_0_113_7 is not used: name the key in ~/.ssh/config, as IdentityFile of 203.0.113.7",
+        f"{file}: SSH_PASSWORD_LOCALHOST is not used: log in to localhost with a key (ssh-copy-id), or give "
+        "ansible_password in an inventory (luma -i)",
+    ]
+
+
+COMMON = """
+name: shop
+environment:
+  plain: {A: common, B: common, C: "${TOKEN}"}
+  secret: [D, E]
+apps:
+  blog:
+    image: x
+    environment:
+      plain: [B=own, D=own]
+      secret: [A, F]
+  api: {image: x}
+services:
+  db: {image: x}
+"""
+
+
+def test_an_environment_is_common_to_all_apps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What an app has of its own wins, whether either of them is secret."""
+    monkeypatch.setenv("TOKEN", "t0ken")
+    write_secrets(tmp_path, "".join(f"{name}=secret {name}\n" for name in "ADEF"))
+    project = read(tmp_path, COMMON)
+    blog, api, db = project["apps"]["blog"], project["apps"]["api"], project["services"]["db"]
+    assert (blog["environment"], blog["secrets"]) == ({"B": "own", "D": "own"}, ["A", "C", "E", "F"])
+    assert (api["environment"], api["secrets"]) == ({"A": "common", "B": "common"}, ["C", "D", "E"])
+    assert (db["environment"], db["secrets"]) == ({}, [])
+    file = str(tmp_path / "luma.yml")
+    values = {"A": "secret A", "C": "t0ken", "E": "secret E", "F": "secret F"}
+    assert environment_secrets(file, "apps", "blog") == values
+    assert environment_secrets(file, "apps", "api") == {"C": "t0ken", "D": "secret D", "E": "secret E"}
+    assert environment_secrets(file, "services", "db") == {}
+
+
+def test_a_mistake_in_the_common_environment_is_told_once(tmp_path: Path) -> None:
+    text = "environment: {plain: {B: 1}, secret: [A, B]}\napps: {a: {image: x}, b: {image: x}}"
+    assert mistakes(tmp_path, text) == [
+        "luma.yml:1:39: environment.secret[0]: the secret A is missing: add a line A=... to .luma/secrets",
+        "luma.yml:1:42: environment.secret[1]: B is in plain as well",
+        "luma.yml:1:42: environment.secret[1]: the secret B is missing: add a line B=... to .luma/secrets",
+    ]
 
 
 def test_a_name_is_plain_or_secret(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ from ansible_collections.luma.deploy.plugins.module_utils._engine import (
 )
 from ansible_collections.luma.deploy.plugins.module_utils._errors import LumaError
 from ansible_collections.luma.deploy.plugins.module_utils._images import Registry
+from ansible_collections.luma.deploy.plugins.module_utils._mounts import HostFile, Mounts
 from ansible_collections.luma.deploy.plugins.module_utils._services import (
     Outcome,
     Service,
@@ -408,6 +409,22 @@ def test_the_name_of_a_new_container_is_refused_before_anything_is_changed(names
         bring_all_up(module, FakeEngine(changes_left=0), services)
 
 
+def test_a_service_whose_data_is_not_there_is_refused_before_any_is_changed() -> None:
+    """One that runs as it has to be is not asked for it, and neither is one that is not replaced."""
+    data = Mounts.of(["./not-there:/data"], user="root")
+    cache, db = Service("shop", "cache", "valkey:8"), replace(NEW, mounts=data)
+    engine = FakeEngine()
+    with pytest.raises(LumaError, match=r"db mounts ./not-there, which on this host is /root/not-there"):
+        bring_up(engine, "shop", [cache, db])
+    assert engine.made == {}
+    bring_up(engine, "shop", [OLD])
+    with pytest.raises(LumaError, match=r"db mounts ./not-there"):
+        bring_up(engine, "shop", [db])
+    bring_up(engine, "shop", [db], replacing=False)
+    bring_up(engine, "shop", [replace(db, mounts=replace(data, relative=()))])
+    bring_up(engine, "shop", [db])
+
+
 def test_services_that_are_not_named_are_told() -> None:
     engine = FakeEngine()
     bring_up(engine, "shop", [OLD, Service("shop", "cache", "valkey:8")])
@@ -421,7 +438,7 @@ def test_the_hash_is_that_of_all_that_only_a_new_container_can_change() -> None:
         {"command": ("a",)},
         {"environment": {}},
         {"ports": ("1",)},
-        {"volumes": ("a:/b",)},
+        {"mounts": Mounts(("a:/b",))},
         {"stop_timeout": 1},
     ]
     assert len({OLD.config_hash, *(replace(OLD, **other).config_hash for other in others)}) == 6
@@ -472,7 +489,12 @@ def mounts(**volumes: str) -> dict[str, Any]:
 def test_anonymous_volumes_are_carried_over(
     before: dict[str, str], configured: list[str], binds: list[str], left: list[tuple[str, str]]
 ) -> None:
-    assert inherited_volumes(mounts(**before), configured) == (binds, left)
+    assert inherited_volumes(mounts(**before), Mounts(tuple(configured))) == (binds, left)
+
+
+def test_a_file_takes_the_place_of_an_anonymous_volume() -> None:
+    file = HostFile(Path("/var/lib/luma/files/shop/db/d1/my.cnf"), "/data", "ro", "d1")
+    assert inherited_volumes(mounts(data=ANONYMOUS), Mounts(files=(file,))) == ([], [("/data", ANONYMOUS)])
 
 
 def test_differences_are_named_and_of_the_environment_only_the_names() -> None:
@@ -484,13 +506,13 @@ def test_differences_are_named_and_of_the_environment_only_the_names() -> None:
     image = {"Id": "sha256:1", "Config": {"Cmd": ["serve"], "Env": ["PATH=/bin"]}}
     same = Service("shop", "db", "x", environment={"A": "secret1", "GONE": "secret2"}, ports=("1:1",))
     assert differences(description, image, same) == ()
-    other = Service(
-        "shop", "db", "x", ("serve", "-v"), {"A": "secret3"}, ports=("1",), volumes=("a:/b",), stop_timeout=5
-    )
+    changed = Mounts(("a:/b",), (HostFile(Path("/d1/my.cnf"), "/etc/my.cnf", "ro", "d1"),))
+    other = Service("shop", "db", "x", ("serve", "-v"), {"A": "secret3"}, ("1",), changed, stop_timeout=5)
     assert differences(description, image, other) == (
         "command",
         "ports",
         "volumes",
+        "files",
         "stop_timeout",
         "environment.A",
         "environment.GONE",
