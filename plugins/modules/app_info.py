@@ -90,7 +90,7 @@ apps:
         saw:
           description: What the health check saw.
           type: str
-          sample: GET http://10.201.0.3:3000/up answered 200 OK
+          sample: GET http://10.201.0.3:3000/up with Host blog.com answered 200 OK
         release:
           description: Its release.
           type: str

@@ -233,5 +233,5 @@ def _health_check(app: dict[str, Any]) -> dict[str, Any]:
     if not check["command"] and (check["path"] or proxy):
         check["path"] = check["path"] or "/up"
         check["port"] = proxy["app_port"] if proxy else 80
-        check["host"] = proxy["hosts"][0] if proxy and proxy["hosts"] else "localhost"
+        check["host"] = check["host"] or (proxy["hosts"][0] if proxy and proxy["hosts"] else "localhost")
     return {key: value for key, value in check.items() if value is not None}
