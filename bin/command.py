@@ -9,6 +9,7 @@ import argparse
 import difflib
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -200,6 +201,7 @@ class Request:
 def read(arguments: Sequence[str]) -> Request | str:
     """What the arguments ask for; a text where that is to be printed. Raises `UsageError`."""
     words, after = split(arguments)
+    refuse_terminal(words)
     options, words = global_parser().parse_known_args(words)
     if options.version:
         return version()
@@ -231,6 +233,16 @@ def split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     words = list(arguments)
     end = words.index("--") if "--" in words else len(words)
     return words[:end], words[end + 1 :]
+
+
+def refuse_terminal(words: Sequence[str]) -> None:
+    """docker exec's ``-it`` would be read as an inventory t. ``-i`` alone may be luma's own option."""
+    asked = next((word for word in words if re.fullmatch(r"-it|-ti?|--tty|--interactive", word)), None)
+    if asked and "exec" in words:
+        raise UsageError(
+            f"luma exec has no terminal and no input yet: it does not take {asked}. On the app's host there is: "
+            "docker exec -it CONTAINER sh; luma status --verbose names the containers"
+        )
 
 
 def global_parser() -> Parser:

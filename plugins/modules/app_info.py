@@ -65,6 +65,10 @@ apps:
       description: The color that holds the alias, null where none does.
       type: str
       sample: green
+    last_release:
+      description: The newest release on record, null where none is, empty where the record cannot be read.
+      type: str
+      sample: 3f2a9c81d0b7
     containers:
       description: Its containers, of both colors.
       type: list
@@ -183,6 +187,7 @@ from ansible_collections.luma.deploy.plugins.module_utils._module import (
     proxy_folder,
     run,
 )
+from ansible_collections.luma.deploy.plugins.module_utils._releases import Releases
 
 
 def look(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:
@@ -195,7 +200,8 @@ def look(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:
 
         proxy = haproxy if spec.get("proxied") else None
         app, secrets = App(params["project"], spec["name"]), spec.get("secrets") or ()
-        return app_info(engine, proxy, app, check_of, params["details"], secrets)
+        found = app_info(engine, proxy, app, check_of, params["details"], secrets)
+        return dict(found, last_release=Releases(params["state_dir"], app).last())
 
     return {
         "changed": False,

@@ -82,15 +82,15 @@ class AppStatus:
         wanted = app["replicas"] * len(hosts)
         silent = [host for host in hosts if host not in looks]
         versions = {(container["image_id"], container["config_hash"]) for container in serving}
+        amiss = [line for host, look in looks.items() for line in _amiss(app, host, look)]
         if silent:
             status, hint = UNKNOWN, f"{', '.join(silent)} did not answer"
         elif not serving:
-            status, hint = STOPPED, "" if any(look["containers"] for look in looks.values()) else "never deployed"
+            status, hint = STOPPED, _why_stopped(app["name"], list(looks.values()))
         elif len(versions) > 1:
             status, hint = MIXED, "hosts or replicas run different versions"
-        elif len(healthy) < wanted:
-            unhealthy = [container["name"] for container in serving if not container["healthy"]]
-            status, hint = MIXED, f"{', '.join(unhealthy)} unhealthy" if unhealthy else ""
+        elif amiss or len(healthy) < wanted:
+            status, hint = MIXED, "; ".join(amiss)
         else:
             status, hint = RUNNING, ""
         return cls(
@@ -120,6 +120,37 @@ class AppStatus:
         if len(colors) == 1:
             return f"{colors.pop()} active"
         return ", ".join(f"{color or 'none'} active on {host}" for host, color in self.active.items())
+
+
+def _amiss(app: Mapping[str, Any], host: str, look: Mapping[str, Any]) -> list[str]:
+    """What is wrong with the active color on a host."""
+    active = [each for each in look["containers"] if look["active"] and each["color"] == look["active"]]
+    if not active:
+        return []
+    ill = [f"{each['name']} {_health(each)}" for each in active if not each["healthy"]]
+    made, wanted = len(active), app["replicas"]
+    if made == wanted:
+        return ill
+    replicas = f"{made} replica{'s' if made > 1 else ''}"
+    return [*ill, f"{host} has {replicas}, luma.yml says {wanted}: luma deploy {app['name']}"]
+
+
+def _why_stopped(name: str, looks: Sequence[Mapping[str, Any]]) -> str:
+    containers = [each for look in looks for each in look["containers"]]
+    if any(each["running"] for each in containers):
+        return f"no color gets the traffic: luma deploy {name}"
+    if containers:
+        return ""
+    known = {look["last_release"] for look in looks} - {None}
+    if not known:
+        return "never deployed"
+    # A record that cannot be read has an empty name.
+    of_release = f" of release {' and '.join(sorted(known))}" if all(known) else ""
+    return f"no container is left{of_release}: luma deploy {name}"
+
+
+def _health(container: Mapping[str, Any]) -> str:
+    return "healthy" if container["healthy"] else "unhealthy" if container["running"] else str(container["status"])
 
 
 def status(
@@ -167,11 +198,10 @@ def _host_details(app: str, host: str, found: Found) -> list[str]:
 
 
 def _container_row(container: Mapping[str, Any], active: str | None) -> list[str]:
-    health = "healthy" if container["healthy"] else "unhealthy" if container["running"] else container["status"]
     cpu, memory, sessions = (container.get(key) for key in ("cpu_percent", "memory_bytes", "sessions"))
     return [
         container["name"] + (" *" if container["color"] == active else ""),
-        health,
+        _health(container),
         container["release"],
         short_id(container["image_id"]),
         minute(container["since"]),
