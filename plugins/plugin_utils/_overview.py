@@ -1,7 +1,8 @@
 # Copyright (c) 2026, the luma authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What several hosts said, put together for people: the status of apps, releases, locks, the proxies, log lines.
+"""What several hosts said, put together: the status of apps, releases, locks, the proxies, log lines. Each function
+returns the lines for people (``report``), and the same as data, which `_result_shapes` describes.
 
 ``found`` is what a task returned on each host, by the host's name. A host that did not answer has a result that failed
 or was unreachable.
@@ -26,6 +27,25 @@ def answered(found: Found) -> dict[str, Mapping[str, Any]]:
 
 def did_not_answer(result: Mapping[str, Any]) -> bool:
     return bool(result.get("unreachable") or result.get("failed"))
+
+
+def of_app(name: str, result: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a host said of one app."""
+    return next((each for each in result.get("apps", ()) if each["name"] == name), {})
+
+
+def by_host(hosts: Sequence[str], found: Found, app: str = "") -> list[dict[str, Any]]:
+    """What each host said, of one app where it is named, and why one did not answer."""
+    entries = []
+    for host in hosts:
+        result = found.get(host, {"failed": True})
+        if did_not_answer(result):
+            entries.append({"host": host, "answered": False, "problem": result.get("msg") or "it did not answer"})
+        else:
+            entries.append(
+                {"problem": None, **(of_app(app, result) if app else result), "host": host, "answered": True}
+            )
+    return entries
 
 
 def table(rows: Sequence[Sequence[str]], indent: str) -> list[str]:
@@ -160,7 +180,7 @@ def status(
     lines, states = [], []
     for app in apps:
         state = AppStatus.of(app, found)
-        states.append(vars(state))
+        states.append(vars(state) | {"hosts": by_host(app["hosts"], found, app["name"])})
         lines += state.lines()
         if details:
             lines += [line for host in app["hosts"] for line in _host_details(app["name"], host, found)]
@@ -182,7 +202,7 @@ def _services(services: Sequence[Mapping[str, Any]], found: Found) -> list[dict[
             state, hint = RUNNING, f"{service['image']} on {host}"
         else:
             state, hint = STOPPED, f"{service.get('image', 'not created')} on {host}"
-        known.append({**service, "host": host, "state": state, "hint": hint})
+        known.append({**service, "host": host, "status": state, "hint": hint})
     return known
 
 
@@ -227,7 +247,7 @@ def _backend_in_words(backend: Mapping[str, Any]) -> str:
 
 
 def _service_line(service: Mapping[str, Any]) -> str:
-    return f"🧩 Service: {service['name']} {SIGNS[service['state']]} {service['state']} ({service['hint']})"
+    return f"🧩 Service: {service['name']} {SIGNS[service['status']]} {service['status']} ({service['hint']})"
 
 
 # --- releases -----------------------------------------------------------------------------------------------------
@@ -235,8 +255,9 @@ def _service_line(service: Mapping[str, Any]) -> str:
 
 def releases(apps: Sequence[Mapping[str, Any]], found: Found) -> dict[str, Any]:
     """A table for each app, or one for each host where they differ."""
-    lines = []
+    lines, known_apps = [], []
     for app in apps:
+        known_apps.append({"name": app["name"], "hosts": _newest_first(by_host(app["hosts"], found, app["name"]))})
         tables = {}
         for host, result in answered(found).items():
             known = next((each for each in result["apps"] if each["name"] == app["name"]), None)
@@ -246,7 +267,22 @@ def releases(apps: Sequence[Mapping[str, Any]], found: Found) -> dict[str, Any]:
         same = len({tuple((*row[:3], row[-1]) for row in rows) for rows in tables.values()}) == 1
         for host, rows in list(tables.items())[: 1 if same else None]:
             lines += [app["name"] if same else f"{app['name']} on {host}", *table(rows, "  ")]
-    return {"report": lines}
+    return {"apps": known_apps, "report": lines}
+
+
+def _newest_first(hosts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The releases of each host, with the number of replicas out of what was deployed; the rest of that is left out."""
+    return [
+        {
+            **host,
+            "problem": host["problem"] or None,
+            "releases": [
+                {**each, "replicas": each["spec"].get("replicas", 1), "spec": None}
+                for each in reversed(host.get("releases", ()))
+            ],
+        }
+        for host in hosts
+    ]
 
 
 def _release_rows(known: Mapping[str, Any]) -> list[list[str]]:
@@ -265,15 +301,15 @@ def _release_rows(known: Mapping[str, Any]) -> list[list[str]]:
 
 def locks(apps: Sequence[Mapping[str, Any]], found: Found) -> dict[str, Any]:
     """Who holds the lock of each app, host by host."""
-    lines = []
+    lines, looked_at = [], []
     for app in apps:
-        looks = {
-            host: next(each for each in result["apps"] if each["name"] == app["name"])
-            for host, result in answered(found).items()
-            if host in app["hosts"]
-        }
-        lines += [app["name"], *table([[host, _lock_in_words(look)] for host, look in looks.items()], "  ")]
-    return {"report": lines}
+        looks = by_host(app["hosts"], found, app["name"])
+        for look in looks:
+            look["locked"] = bool(look["holder"]) if look["answered"] else None
+        rows = [[look["host"], _lock_in_words(look)] for look in looks if look["answered"]]
+        lines += [app["name"], *table(rows, "  ")]
+        looked_at.append({"name": app["name"], "hosts": looks})
+    return {"apps": looked_at, "report": lines}
 
 
 def _lock_in_words(look: Mapping[str, Any]) -> str:
@@ -295,13 +331,13 @@ def audit(found: Found, lines: int) -> dict[str, Any]:
             run = tuple(str(line.get(name) or "-") for name in ("id", "app", "by", "command", "outcome"))
             runs.setdefault(run, []).append(host)
             times.setdefault(run, line["at"])
-    rows = [
-        [minute(times[run].partition("+")[0]), *run[1:], ", ".join(runs[run])]
-        for run in sorted(runs, key=lambda run: times[run])[-lines:]
-    ]
+    last = sorted(runs, key=lambda run: times[run])[-lines:]
+    rows = [[minute(times[run].partition("+")[0]), *run[1:], ", ".join(runs[run])] for run in last]
+    names = ("id", "app", "by", "command", "outcome")
+    told = [{**dict(zip(names, run, strict=True)), "at": times[run], "hosts": runs[run]} for run in last]
     if not rows:
-        return {"report": ["No run is on record"]}
-    return {"report": table([["WHEN", "APP", "WHO", "COMMAND", "OUTCOME", "HOSTS"], *rows], "")}
+        return {"runs": told, "report": ["No run is on record"]}
+    return {"runs": told, "report": table([["WHEN", "APP", "WHO", "COMMAND", "OUTCOME", "HOSTS"], *rows], "")}
 
 
 # --- proxies ------------------------------------------------------------------------------------------------------
@@ -322,7 +358,7 @@ def proxies(found: Found) -> dict[str, Any]:
         for route in proxy["routes"]:
             lines.append(f"  {route['project']} {route['app']}: {', '.join(route['hosts'])} → port {route['app_port']}")
             lines.append(f"    {_backend_in_words(route['backend'])}")
-    return {"report": lines}
+    return {"hosts": by_host(list(found), found), "report": lines}
 
 
 # --- logs ---------------------------------------------------------------------------------------------------------
@@ -332,7 +368,8 @@ def log_lines(found: Found) -> dict[str, Any]:
     """The log lines of all hosts, in the order of time."""
     lines = [(line["at"], host, line) for host, result in answered(found).items() for line in result["lines"]]
     lines.sort(key=lambda each: each[:2])
-    return {"report": [log_line(host, line) for _at, host, line in lines]}
+    told = [{**line, "host": host} for _at, host, line in lines]
+    return {"lines": told, "report": [log_line(host, line) for _at, host, line in lines]}
 
 
 def log_line(host: str, line: Mapping[str, str]) -> str:
