@@ -203,7 +203,9 @@ def failure_text(failure: t.Mapping[str, t.Any]) -> str:
     lines = ["{} did not become healthy.".format(failure["container"])]
     if failure["exit_code"] is not None:
         lines.append("It exited with code {}.".format(failure["exit_code"]))
-    lines.append("Last probe: {}.".format(failure["probe"]))
+    # That it ran, before it exited, explains nothing.
+    if failure["exit_code"] is None or failure["probe"] != "it is running":
+        lines.append("Last probe: {}.".format(failure["probe"]))
     lines.extend(failure["advice"])
     lines.append("Last {} log lines:".format(len(failure["logs"])) if failure["logs"] else "It logged nothing.")
     lines.extend("  " + line for line in failure["logs"])

@@ -29,6 +29,10 @@ def did_not_answer(result: Mapping[str, Any]) -> bool:
     return bool(result.get("unreachable") or result.get("failed"))
 
 
+def why_silent(result: Mapping[str, Any]) -> str:
+    return str(result.get("msg") or "it did not answer").removeprefix("Task failed: ")
+
+
 def of_app(name: str, result: Mapping[str, Any]) -> Mapping[str, Any]:
     """What a host said of one app."""
     return next((each for each in result.get("apps", ()) if each["name"] == name), {})
@@ -40,7 +44,7 @@ def by_host(hosts: Sequence[str], found: Found, app: str = "") -> list[dict[str,
     for host in hosts:
         result = found.get(host, {"failed": True})
         if did_not_answer(result):
-            entries.append({"host": host, "answered": False, "problem": result.get("msg") or "it did not answer"})
+            entries.append({"host": host, "answered": False, "problem": why_silent(result)})
         else:
             entries.append(
                 {"problem": None, **(of_app(app, result) if app else result), "host": host, "answered": True}
@@ -209,7 +213,7 @@ def _services(services: Sequence[Mapping[str, Any]], found: Found) -> list[dict[
 def _host_details(app: str, host: str, found: Found) -> list[str]:
     result = found.get(host, {})
     if did_not_answer(result):
-        return [f"   {host}: {result.get('msg', 'it did not answer')}"]
+        return [f"   {host}: {why_silent(result)}"]
     look = next(each for each in result["apps"] if each["name"] == app)
     rows = [["CONTAINER", "HEALTH", "RELEASE", "IMAGE", "SINCE", "RESTARTS", "CPU", "MEMORY", "SESSIONS"]]
     rows += [_container_row(container, look["active"]) for container in look["containers"]]

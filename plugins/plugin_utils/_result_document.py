@@ -66,7 +66,7 @@ def overview(outcomes: Outcomes, _is_plan: bool) -> dict[str, Any]:
     return dict(last(outcomes, "luma.deploy.overview"))
 
 
-def by_host(module: str) -> Callable[[Outcomes, bool], dict[str, Any]]:
+def on_each_host(module: str) -> Callable[[Outcomes, bool], dict[str, Any]]:
     """What one module returned on each host on which it did not fail."""
 
     def hosts(outcomes: Outcomes, _is_plan: bool) -> dict[str, Any]:
@@ -118,6 +118,6 @@ CONTENT: dict[str, Callable[[Outcomes, bool], dict[str, Any]]] = {
     "rollback": deployment,
     "exec": executed,
     "lock release": released_locks,
-    "proxy update": by_host("luma.deploy.proxy_update"),
-    "prune": by_host("luma.deploy.prune"),
+    "proxy update": on_each_host("luma.deploy.proxy_update"),
+    "prune": on_each_host("luma.deploy.prune"),
 }

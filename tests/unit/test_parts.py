@@ -114,6 +114,10 @@ def test_a_failed_replica_says_why(facts: dict[str, object], words: str) -> None
     assert words in failure_text({**FAILURE, **facts})
 
 
+def test_what_has_exited_is_not_said_to_run() -> None:
+    assert "running" not in failure_text({**FAILURE, "exit_code": 3, "probe": "it is running"})
+
+
 CHECK = HealthCheck("http", port=3000, path="/up?deep=1", host="blog.com", start_period=5)
 REFUSED = Probe(False, "Connection refused", refused=True)
 SILENT = Probe(False, "timed out")
