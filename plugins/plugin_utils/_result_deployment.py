@@ -55,13 +55,13 @@ def app(spec: Values, own: Sequence[Outcome], is_plan: bool) -> dict[str, Any]:
     barrier = last(own, BARRIER)
     parts = {name: Host(**fields) for name, fields in barrier.get("hosts", {}).items()}
     probes = barrier.get("probes", {})
-    entries = [
-        host(name, parts.get(name, Host()), [each for each in own if each.host == name], probes.get(name))
-        for name in spec["hosts"]
-    ]
+    of_host: dict[str, list[Outcome]] = {name: [] for name in spec["hosts"]}
+    for each in own:
+        of_host.setdefault(each.host, []).append(each)
+    entries = [host(name, parts.get(name, Host()), of_host[name], probes.get(name)) for name in spec["hosts"]]
     outcome = barrier.get("outcome") or None
     if is_plan and outcome == UNCHANGED:
-        entries = [planned(entry, spec, own) for entry in entries]
+        entries = [planned(entry, spec, of_host[entry["host"]]) for entry in entries]
         outcome = PLANNED if any(entry["outcome"] == PLANNED for entry in entries) else outcome
     return {
         "name": spec["name"],
@@ -75,7 +75,7 @@ def app(spec: Values, own: Sequence[Outcome], is_plan: bool) -> dict[str, Any]:
 
 def planned(entry: Values, spec: Values, own: Iterable[Outcome]) -> dict[str, Any]:
     """A host's entry in a plan: nothing was touched, but something may be changed."""
-    changes = any(each.changed for each in own if each.module == PREPARE and each.host == entry["host"])
+    changes = any(each.changed for each in own if each.module == PREPARE)
     return {**entry, **({"outcome": PLANNED, "replicas": spec["replicas"]} if changes else {})}
 
 
