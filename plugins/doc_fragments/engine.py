@@ -114,6 +114,21 @@ options:
         default: 0
 """
 
+    DRAIN = r"""
+options:
+  drain_timeout:
+    description: How long requests in flight on a color that has lost the traffic may take, in seconds.
+    type: float
+    default: 30
+  stream_drain_timeout:
+    description:
+      - How long answers that have begun may go on there, in seconds. These are event streams, downloads and websockets.
+        Those that are left then are closed, at most 100 in a second or all within 30 seconds, so that their clients do
+        not come back all at once.
+      - Without it, as long as O(drain_timeout).
+    type: float
+"""
+
     ROUTE = r"""
 options:
   route:
@@ -124,7 +139,9 @@ options:
     type: dict
     suboptions:
       hosts:
-        description: The host names whose requests the app gets.
+        description:
+          - The host names whose requests the app gets. V(*.blog.com) stands for all names one level below, V(*) for all
+            that no app of the host has. The more specific one wins.
         type: list
         elements: str
         required: true
@@ -137,10 +154,29 @@ options:
           - How long the app may be silent while it owes an answer, in seconds. After that the client gets a 504.
         type: float
         default: 30
+      stream_timeout:
+        description:
+          - How long an answer that has begun may be silent, such as an event stream, and a websocket, in seconds. After
+            that it is cut.
+        type: float
+        default: 3600
+      hold:
+        description:
+          - How long a request waits for a replica where none is up, in seconds, before the client gets a 503. At most
+            1000 requests wait. V(0) for no wait.
+        type: float
+        default: 10
+      keep_alive:
+        description:
+          - How long a client's connection may be idle before the proxy closes it, in seconds. All apps of a host share
+            the longest of theirs.
+          - A load balancer in front keeps its connections for a time of its own, and needs a longer one here.
+        type: float
+        default: 75
       forward_headers:
         description:
-          - Whether C(X-Forwarded-For), C(X-Forwarded-Proto) and C(X-Forwarded-Host) of the client are passed on, as
-            behind another proxy. Otherwise they are set anew.
+          - Whether C(X-Forwarded-*), C(X-Real-IP) and C(X-Request-Start) of the client are passed on, as behind another
+            proxy. Otherwise they are set anew.
         type: bool
         default: false
 """
@@ -168,6 +204,11 @@ options:
       bind:
         description: The host's address for both, all addresses where the proxy is made without it.
         type: str
+      proxy_protocol:
+        description:
+          - Whether every connection begins with a header of the PROXY protocol that tells the visitor's address, as a
+            TCP load balancer sends it. V(false) where the proxy is made without it.
+        type: bool
   replicas:
     description: How many containers the app has on this host. The proxy has room for both colors.
     type: int

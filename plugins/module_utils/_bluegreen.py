@@ -18,7 +18,7 @@ from ansible_collections.luma.deploy.plugins.module_utils._containers import (
     refuse_foreign,
     short_id,
 )
-from ansible_collections.luma.deploy.plugins.module_utils._drain import retire
+from ansible_collections.luma.deploy.plugins.module_utils._drain import DEFAULT_TIMEOUTS, DrainTimeouts, retire
 from ansible_collections.luma.deploy.plugins.module_utils._engine import (
     LABEL_APP,
     LABEL_COLOR,
@@ -96,8 +96,8 @@ class Prepared:
 
 class Preparation:
     """One run of the phase on one host. ``image_id``: the id of the wanted image there, empty where it is missing, as
-    it may be in check mode. Both times in seconds. ``held``: the lock under which it works; where that is lost while
-    replicas become healthy, they are removed."""
+    it may be in check mode. ``deploy_timeout`` in seconds. ``held``: the lock under which it works; where that is lost
+    while replicas become healthy, they are removed."""
 
     def __init__(
         self,
@@ -107,7 +107,7 @@ class Preparation:
         wanted: Wanted,
         image_id: str,
         deploy_timeout: float = 120.0,
-        drain_timeout: float = 30.0,
+        drain_timeouts: DrainTimeouts = DEFAULT_TIMEOUTS,
         held: Held = WITHOUT_LOCK,
     ) -> None:
         self.engine = engine
@@ -116,7 +116,7 @@ class Preparation:
         self.wanted = wanted
         self.image_id = image_id
         self.deploy_timeout = deploy_timeout
-        self.drain_timeout = drain_timeout
+        self.drain_timeouts = drain_timeouts
         self.held = held
         self._answers: dict[str, bool] = {}
 
@@ -256,7 +256,7 @@ class Preparation:
             return
         if view.active and view.holders(color):
             Switch(self.engine, self.proxy, self.app, view.active).run()
-        retire(self.engine, self.proxy, self.app, color, self.drain_timeout, self.wanted.stop_timeout)
+        retire(self.engine, self.proxy, self.app, color, self.drain_timeouts, self.wanted.stop_timeout)
 
     def _create(self, color: str, number: int, address: str, release: str) -> None:
         wanted = self.wanted

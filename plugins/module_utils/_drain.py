@@ -7,21 +7,49 @@ from __future__ import annotations
 
 import time
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ansible_collections.luma.deploy.plugins.module_utils._colors import App, View
 from ansible_collections.luma.deploy.plugins.module_utils._engine import Container, Engine, in_parallel
 from ansible_collections.luma.deploy.plugins.module_utils._errors import LumaError
-from ansible_collections.luma.deploy.plugins.module_utils._haproxy import Haproxy
+from ansible_collections.luma.deploy.plugins.module_utils._haproxy import Haproxy, Session, Slot
 
 POLL_SECONDS = 0.05
 #: How long the DNS is given to take the addresses of removed containers from their slots, in seconds.
 FREE_SECONDS = 2.0
-#: After which the proxy closes an idle connection, in seconds: ``timeout http-keep-alive`` of its configuration. Until
-#: then one that a reload has left with an old worker may bring a request to the color that is drained.
-IDLE_SECONDS = 20.0
+#: Streams that outlive their time are closed one after the other, so that their clients do not all come back at once:
+#: so many in a second, and in so many seconds at the most.
+CLOSED_PER_SECOND = 100
+CLOSING_SECONDS = 30.0
+#: How often is asked whether streams are left once `DrainTimeouts.requests` is over, in seconds.
+STREAMS_POLL_SECONDS = 1.0
 #: Exit code of a process that SIGKILL ended (128 + 9).
 KILLED = 137
+
+
+#: The options of the documentation fragment ``luma.deploy.engine.drain``.
+DRAIN_OPTIONS: dict[str, t.Any] = {
+    "drain_timeout": {"type": "float", "default": 30},
+    "stream_drain_timeout": {"type": "float"},
+}
+
+
+@dataclass(frozen=True)
+class DrainTimeouts:
+    """How long what is in flight may go on, in seconds: ``requests`` that wait for their answer, and ``streams``, whose
+    answer has begun: event streams, downloads, websockets."""
+
+    requests: float = 30.0
+    streams: float = 30.0
+
+    @classmethod
+    def of(cls, params: t.Mapping[str, t.Any]) -> DrainTimeouts:
+        """Those of a module's options; streams have as long as requests where nothing else is said."""
+        requests, streams = params["drain_timeout"], params["stream_drain_timeout"]
+        return cls(requests, requests if streams is None else streams)
+
+
+DEFAULT_TIMEOUTS = DrainTimeouts()
 
 
 @dataclass(frozen=True)
@@ -36,11 +64,13 @@ class Stopped:
 
 @dataclass(frozen=True)
 class Retired:
-    """What became of a color. ``sessions`` were in flight when the drain began, ``cut`` when it ended;
-    ``progress`` tells how the number fell, as pairs of seconds and sessions."""
+    """What became of a color. ``sessions`` were in flight when the drain began, ``cut`` when it ended; ``streams`` were
+    closed meanwhile, since their time was over. ``progress`` tells how the number fell, as pairs of seconds and
+    sessions."""
 
     sessions: int = 0
     cut: int = 0
+    streams: int = 0
     drain_seconds: float = 0.0
     progress: tuple[tuple[float, int], ...] = ()
     sessions_by_slot: t.Mapping[str, int] = field(default_factory=dict)
@@ -52,15 +82,15 @@ def retire(
     proxy: Haproxy | None,
     app: App,
     color: str,
-    drain_timeout: float,
+    timeouts: DrainTimeouts,
     stop_timeout: float,
     remove: bool = True,
 ) -> Retired:
-    """Drains, stops and removes a color, and frees the slots that it leaves; refuses the active one. Both times in
-    seconds."""
+    """Drains, stops and removes a color, and frees the slots that it leaves; refuses the active one. ``stop_timeout``
+    in seconds."""
     view = View.take(engine, proxy, app)
     refuse_active(view, color)
-    drained = wait_for_drain(proxy, app, drain_timeout) if proxy and view.slots else Retired()
+    drained = wait_for_drain(proxy, view, color, timeouts) if proxy and view.slots else Retired()
     stopped = in_parallel(lambda c: stop(engine, c, stop_timeout), view.of(color))
     if remove:
         in_parallel(lambda c: engine.remove(c.id), view.of(color))
@@ -68,14 +98,7 @@ def retire(
         with proxy.exclusive():
             free_slots(proxy, app, FREE_SECONDS)
             heal(proxy, View.take(engine, proxy, app))
-    return Retired(
-        sessions=drained.sessions,
-        cut=drained.cut,
-        drain_seconds=drained.drain_seconds,
-        progress=drained.progress,
-        sessions_by_slot=drained.sessions_by_slot,
-        containers=tuple(stopped),
-    )
+    return replace(drained, containers=tuple(stopped))
 
 
 def refuse_active(view: View, color: str) -> None:
@@ -86,28 +109,47 @@ def refuse_active(view: View, color: str) -> None:
         )
 
 
-def wait_for_drain(proxy: Haproxy, app: App, timeout: float) -> Retired:
-    """Waits until the proxy counts no session on the slots that get no new request, in the current worker and in
-    those that a reload replaced; at most ``timeout`` seconds, or `IDLE_SECONDS` for connections that are idle in the
-    latter."""
+def wait_for_drain(proxy: Haproxy, view: View, color: str, timeouts: DrainTimeouts) -> Retired:
+    """Waits until the proxy counts no session on a color that gets no new request. Streams that are left at the end of
+    their time are closed, one after the other; requests that are left at the end of theirs are not: the stop signal
+    tells the app of them."""
+    backend, addresses = view.app.backend, view.addresses(color)
     began = time.monotonic()
     progress: list[tuple[float, int]] = []
+    closed: int | None = None
     while True:
-        left = {slot.name: slot.sessions for slot in proxy.slots(app.backend) if slot.held and slot.sessions}
-        requests, idle = proxy.old_sessions(app.backend)
-        sessions = sum(left.values()) + requests + idle
+        slots = proxy.draining(backend, addresses)
+        sessions = sum(slot.sessions for each in slots.values() for slot in each)
         seconds = time.monotonic() - began
         if not progress or progress[-1][1] != sessions:
             progress.append((round(seconds, 2), sessions))
-        if not sessions or seconds >= (max(timeout, IDLE_SECONDS) if idle else timeout):
+        if sessions and closed is None and seconds >= timeouts.streams:
+            closed = close_streams(proxy, streams_on(proxy, backend, slots))
+            continue
+        over = seconds >= timeouts.requests
+        if not sessions or (over and (closed is not None or not streams_on(proxy, backend, slots))):
             return Retired(
                 sessions=max(count for _seconds, count in progress),
                 cut=sessions,
+                streams=closed or 0,
                 drain_seconds=seconds,
                 progress=tuple(progress),
-                sessions_by_slot=left,
+                sessions_by_slot={slot.name: slot.sessions for slot in slots[""]},
             )
-        time.sleep(POLL_SECONDS)
+        time.sleep(STREAMS_POLL_SECONDS if over else POLL_SECONDS)
+
+
+def streams_on(proxy: Haproxy, backend: str, slots: t.Mapping[str, t.Sequence[Slot]]) -> list[Session]:
+    return [session for session in proxy.sessions_of(backend, slots) if session.begun]
+
+
+def close_streams(proxy: Haproxy, streams: t.Sequence[Session]) -> int:
+    """Closes streams in a steady pace; returns how many there were."""
+    pause = min(1 / CLOSED_PER_SECOND, CLOSING_SECONDS / max(1, len(streams)))
+    for stream in streams:
+        proxy.shut_down(stream)
+        time.sleep(pause)
+    return len(streams)
 
 
 def stop(engine: Engine, container: Container, timeout: float) -> Stopped:

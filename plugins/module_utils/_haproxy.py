@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ansible_collections.luma.deploy.plugins.module_utils._errors import LumaError
+from ansible_collections.luma.deploy.plugins.module_utils._proxy_config import HOLD_SERVER
 
 # Bits of srv_admin_state (Management Guide, "show servers state"): forced maintenance, forced drain, and maintenance
 # because the name does not resolve, which is how a slot without an address looks.
@@ -30,6 +31,9 @@ FORCED_DRAIN = 0x08
 UNRESOLVED = 0x20
 
 OPERATIONAL_UP = 2
+
+#: Bit of the response's analysers in "show sess" (AN_RES_WAIT_HTTP, the same from 3.0 to 3.5): no answer has begun.
+WAITS_FOR_ANSWER = 0x00400000
 
 # Columns of "show stat" (section 9.1): answers by their status, and requests without one.
 ANSWERED = ("hrsp_1xx", "hrsp_2xx", "hrsp_3xx", "hrsp_4xx", "hrsp_5xx", "hrsp_other")
@@ -58,6 +62,18 @@ class Slot:
     @property
     def serving(self) -> bool:
         return bool(self.address) and self.up and not self.held
+
+
+@dataclass(frozen=True)
+class Session:
+    """A request in flight, or a tunnel, in one worker (its process id; empty for the current one). ``begun``: its
+    answer has begun, so that it is a stream, a download or a websocket."""
+
+    worker: str
+    id: str
+    backend: str
+    slot: str
+    begun: bool
 
 
 class Haproxy:
@@ -143,10 +159,11 @@ class Haproxy:
 
     # --- slots --------------------------------------------------------------------------------------------------
 
-    def slots(self, backend: str) -> list[Slot]:
-        """The slots of a backend, in their order; an empty list where the proxy has no such backend."""
-        states = parse_states(self.run("show servers state " + backend))
-        counters = {row["svname"]: row for row in parse_stat(self.run(f"show stat {backend} 4 -1"))}
+    def slots(self, backend: str, worker: str = "") -> list[Slot]:
+        """The slots of a backend in one worker, the current one by default, in their order; an empty list where it has
+        no such backend."""
+        states = parse_states(self.run_on(worker, "show servers state " + backend))
+        counters = {row["svname"]: row for row in parse_stat(self.run_on(worker, f"show stat {backend} 4 -1"))}
 
         def count(slot: str, *columns: str) -> int:
             return sum(int(counters.get(slot, {}).get(column) or 0) for column in columns)
@@ -164,6 +181,7 @@ class Haproxy:
                 errors=count(row["srv_name"], "hrsp_5xx", *UNANSWERED),
             )
             for row in states
+            if row["srv_name"] != HOLD_SERVER
         ]
 
     def set_states(self, backend: str, ready: t.Iterable[str], drain: t.Iterable[str]) -> None:
@@ -227,21 +245,37 @@ class Haproxy:
         return _workers(rest.partition("\n#")[0])
 
     def run_on(self, worker: str, command: str) -> str:
-        return self._send("master.sock", f"@!{worker} {command}")
+        """Sends commands to a worker, by its process id; to the current one where that is empty."""
+        return self._send("master.sock", f"@!{worker} {command}") if worker else self.run(command)
 
-    def old_sessions(self, backend: str) -> tuple[int, int]:
-        """What may still reach a backend's old addresses through workers that were replaced: how many requests are in
-        flight, and how many connections are idle, each of which may bring one more request. Such a worker no longer
-        asks the DNS and refuses ``set server``, so that it never learns of another color."""
-        each = [self._old_sessions_of(worker, backend) for worker in self.old_workers()]
-        return sum(requests for requests, _idle in each), sum(idle for _requests, idle in each)
+    def draining(self, backend: str, addresses: t.Collection[str]) -> dict[str, list[Slot]]:
+        """The slots with sessions that get no new request, by their workers: in the current one those that are held,
+        in those that a reload has replaced the ones with these addresses. Such a worker no longer asks the DNS and
+        refuses ``set server``, so that it never learns of another color; what comes to it now goes on to the worker
+        that replaced it (see `_proxy_config`)."""
+        found = {"": [slot for slot in self.slots(backend) if slot.held and slot.sessions]}
+        for worker in self.old_workers():
+            found[worker] = [
+                slot for slot in self.slots(backend, worker) if slot.address in addresses and slot.sessions
+            ]
+        return found
 
-    def _old_sessions_of(self, worker: str, backend: str) -> tuple[int, int]:
-        # Frontends and backends (types 1 and 2). A client's connection is idle where it has no request in a backend.
-        rows = parse_stat(self.run_on(worker, "show stat -1 3 -1"))
-        connections = sum(int(row["scur"] or 0) for row in rows if row["svname"] == "FRONTEND")
-        requests = {row["pxname"]: int(row["scur"] or 0) for row in rows if row["svname"] == "BACKEND"}
-        return requests.get(backend, 0), max(0, connections - sum(requests.values()))
+    def sessions_of(self, backend: str, slots: t.Mapping[str, t.Collection[Slot]]) -> list[Session]:
+        """What is in flight on slots, which are given by their workers."""
+        found = []
+        for worker, wanted in slots.items():
+            names = {slot.name for slot in wanted}
+            rows = parse_sessions(self.run_on(worker, "show sess"), worker) if names else ()
+            found += [session for session in rows if session.backend == backend and session.slot in names]
+        return found
+
+    def shut_down(self, session: Session) -> None:
+        """Ends one session; nothing happens where it has ended by itself."""
+        self.run_on(session.worker, f"shutdown session {session.id}")
+
+    def announce_end(self) -> None:
+        """Tells the current worker that nobody follows it: it keeps the requests that still come to it."""
+        self.run("experimental-mode on; set var proc.ending bool(true)")
 
     def reload(self, ports: t.Mapping[str, int]) -> None:
         """Loads the configuration again. The servers' states go over by a state file, without which the new worker
@@ -296,9 +330,11 @@ def addresses_first(states: str) -> str:
     rows = [line.split(" ", 4) for line in lines[2:] if line.strip()]
     ordered = []
     for _backend, group in itertools.groupby(rows, key=lambda row: row[1]):
-        slots = list(group)
+        rows_of_backend = list(group)
+        slots = [row for row in rows_of_backend if row[3] != HOLD_SERVER]
         contents = sorted((row[4] for row in slots), key=lambda content: content.startswith("- "))
         ordered += [" ".join([*row[:4], content]) for row, content in zip(slots, contents)]
+        ordered += [" ".join(row) for row in rows_of_backend if row not in slots]
     return "\n".join([*lines[:2], *ordered, ""])
 
 
@@ -324,3 +360,14 @@ def parse_stat(text: str) -> list[dict[str, str]]:
     if not lines or not lines[0].startswith("# "):
         return []
     return list(csv.DictReader([lines[0][2:], *lines[1:]]))
+
+
+def parse_sessions(text: str, worker: str) -> t.Iterator[Session]:
+    """The rows of ``show sess``: an id, then ``name=value``, of which some stand in brackets (strm_dump_to_buffer in
+    HAProxy's stream.c)."""
+    for line in text.splitlines():
+        found = re.match(r"(0x[0-9a-f]+): .* be=(\S+) srv=(\S+) .* rp\[[^]]*an=([0-9a-f]+)h", line)
+        if found:
+            identifier, backend, slot, analysers = found.groups()
+            begun = not int(analysers, 16) & WAITS_FOR_ANSWER
+            yield Session(worker, identifier, backend, slot, begun)

@@ -68,10 +68,17 @@ class ProxySettings:
     http_port: int | None = None
     https_port: int | None = None
     bind: str | None = None
+    proxy_protocol: bool | None = None
 
 
 #: The image is the current LTS line of HAProxy's official one.
-DEFAULTS = {"image": "haproxy:3.2", "http_port": 80, "https_port": 443, "bind": "0.0.0.0"}
+DEFAULTS: dict[str, t.Any] = {
+    "image": "haproxy:3.2",
+    "http_port": 80,
+    "https_port": 443,
+    "bind": "0.0.0.0",
+    "proxy_protocol": False,
+}
 
 
 @dataclass
@@ -119,6 +126,17 @@ def rendered(routes: t.Sequence[Route]) -> dict[str, str]:
     return {CONFIG: render_config(routes), "etc/hosts.map": render_map(routes)}
 
 
+def settings_of(proxy: Container) -> dict[str, t.Any]:
+    """What a proxy was made with."""
+    return {**DEFAULTS, **json.loads(proxy.labels[LABEL_SETTINGS])}
+
+
+def environment_of(settings: t.Mapping[str, t.Any]) -> dict[str, str]:
+    """What the configuration takes from its container, since it follows from how that is made."""
+    environment = {"LUMA_HTTP_PORT": str(settings["http_port"])}
+    return {**environment, "LUMA_PROXY_PROTOCOL": "1"} if settings["proxy_protocol"] else environment
+
+
 class Proxy:
     """The proxy of one host, with its folder (by default ``/var/lib/luma/proxy``)."""
 
@@ -154,7 +172,7 @@ class Proxy:
     def _ensure(self, route: Route, check_mode: bool) -> Reconciled:
         routes = self.routes.all_with(route)
         files = rendered(routes)
-        result = Reconciled(before=self._read(CONFIG), after=files[CONFIG], host=route.hosts[0])
+        result = Reconciled(before=self._read(CONFIG), after=files[CONFIG], host=route.name)
         running = self._existing(result)
         result.created, result.started = running is None, running is False
         result.reloaded = self._differs(files) and not result.created
@@ -208,7 +226,7 @@ class Proxy:
             running = self.container()
             if running is None:
                 return Updated({}, {}, changed=False)
-            before = json.loads(running.labels[LABEL_SETTINGS])
+            before = settings_of(running)
             after = dict(before, **{name: value for name, value in asdict(self.settings).items() if value is not None})
             image = self.engine.image(after["image"]) if check_mode else self.engine.need_image(after["image"])
             same_image = image is not None and image["Id"] == running.image_id
@@ -218,7 +236,7 @@ class Proxy:
             return result
 
     def _replace(self, result: Updated, drain_timeout: float) -> None:
-        self._refuse_unusable(result.after["image"])
+        self._refuse_unusable(result.after)
         with self._removed_where_it_fails(NEXT):
             self._create_container(NEXT, result.after, self.routes.all())
         states = self.haproxy.states()
@@ -251,13 +269,21 @@ class Proxy:
             self.engine.call("start the earlier luma-proxy", self.engine.client.restart, CONTAINER, timeout=0)
             self._wait_until_it_answers(CONTAINER)
 
-    def _refuse_unusable(self, image: str) -> None:
+    def _refuse_unusable(self, settings: t.Mapping[str, t.Any]) -> None:
         """Has an image check the configuration, before anything depends on it."""
         if self._own(CHECK, "check"):
             self.engine.remove(CHECK)
         command = ["haproxy", "-c", "-q", "-f", CONFIG_DIR + "/haproxy.cfg"]
         binds = [f"{self.folder}/etc:{CONFIG_DIR}:ro"]
-        self.engine.create(CHECK, image, NETWORK, {LABEL_ROLE: "check"}, command=command, host={"binds": binds})
+        self.engine.create(
+            CHECK,
+            settings["image"],
+            NETWORK,
+            {LABEL_ROLE: "check"},
+            command=command,
+            environment=environment_of(settings),
+            host={"binds": binds},
+        )
         try:
             self.engine.start(CHECK)
             code = self.engine.call("wait for " + CHECK, self.engine.client.wait, CHECK)["StatusCode"]
@@ -265,12 +291,15 @@ class Proxy:
         finally:
             self.engine.remove(CHECK)
         if code != 0:
-            raise LumaError(f"{image} refuses the proxy's configuration; nothing was changed.\n{output}".rstrip())
+            raise LumaError(
+                f"{settings['image']} refuses the proxy's configuration; nothing was changed.\n{output}".rstrip()
+            )
 
     def _finish_requests(self, timeout: float) -> int:
         """Has the proxy accept nothing more and finish what is in flight; returns how many sessions were left."""
         deadline = time.monotonic() + timeout
         ending = Haproxy(self.haproxy.folder, patience=0)
+        self.haproxy.announce_end()
         self.engine.call("end luma-proxy", self.engine.client.kill, CONTAINER, "SIGUSR1")
         while True:
             try:
@@ -316,7 +345,7 @@ class Proxy:
             made = self._settings_of_a_new_one()
             result.http_port, result.bind = made["http_port"], made["bind"]
             return None
-        actual = json.loads(container.labels[LABEL_SETTINGS])
+        actual = settings_of(container)
         for name, value in asdict(self.settings).items():
             if value is not None and value != actual[name]:
                 result.notes.append(
@@ -366,6 +395,7 @@ class Proxy:
                 "-f",
                 CONFIG_DIR + "/haproxy.cfg",
             ],
+            environment=environment_of(settings),
             user=f"{USER}:{USER}",
             stop_signal="SIGUSR1",
             ports=[(port, "tcp") for port in published],

@@ -24,6 +24,9 @@ ROUTE_OPTION: dict[str, t.Any] = {
         "hosts": {"type": "list", "elements": "str", "required": True},
         "app_port": {"type": "int", "default": 80},
         "response_timeout": {"type": "float", "default": 30},
+        "stream_timeout": {"type": "float", "default": 3600},
+        "hold": {"type": "float", "default": 10},
+        "keep_alive": {"type": "float", "default": 75},
         "forward_headers": {"type": "bool", "default": False},
     },
 }
@@ -38,6 +41,7 @@ PROXY_OPTIONS: dict[str, t.Any] = {
             "http_port": {"type": "int"},
             "https_port": {"type": "int"},
             "bind": {"type": "str"},
+            "proxy_protocol": {"type": "bool"},
         },
     },
     "replicas": {"type": "int", "default": 1},
@@ -82,6 +86,9 @@ def route_of(params: t.Mapping[str, t.Any]) -> Route:
         check_host=check["host"],
         check_timeout=check["timeout"],
         response_timeout=asked["response_timeout"],
+        stream_timeout=asked["stream_timeout"],
+        hold=asked["hold"],
+        keep_alive=asked["keep_alive"],
         forward_headers=asked["forward_headers"],
         slots=slots_for(params["replicas"] or 1),
     )

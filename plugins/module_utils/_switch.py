@@ -27,7 +27,9 @@ from dataclasses import dataclass, field, replace
 
 from ansible_collections.luma.deploy.plugins.module_utils._colors import App, View, other
 from ansible_collections.luma.deploy.plugins.module_utils._drain import (
+    DEFAULT_TIMEOUTS,
     FREE_SECONDS,
+    DrainTimeouts,
     free_slots,
     wait_for_drain,
 )
@@ -84,7 +86,7 @@ class Switch:
         color: str,
         check: HealthCheck | None = None,
         replicas: int | None = None,
-        drain_timeout: float = 30.0,
+        drain_timeouts: DrainTimeouts = DEFAULT_TIMEOUTS,
         rerouting: Rerouting | None = None,
     ) -> None:
         self.engine = engine
@@ -93,7 +95,7 @@ class Switch:
         self.color = color
         self.check = check
         self.replicas = replicas
-        self.drain_timeout = drain_timeout
+        self.drain_timeouts = drain_timeouts
         self.rerouting = rerouting or Rerouting()
 
     def run(self, check_mode: bool = False) -> Switched:
@@ -283,6 +285,7 @@ class Switch:
         result.reloaded = True
 
     def break_(self, result: Switched) -> None:
+        view = self._view()
         network = self.engine.network(self.app.network)
         if network is not None and not network.keeps_addresses:
             result.warnings.append(
@@ -290,8 +293,8 @@ class Switch:
                 "cannot keep its address: the old color was drained before it lost the alias."
             )
             if self.proxy is not None:
-                wait_for_drain(self.proxy, self.app, self.drain_timeout)
-        self._move(result, "break", self._to_break(self._view()), [])
+                wait_for_drain(self.proxy, view, other(self.color), self.drain_timeouts)
+        self._move(result, "break", self._to_break(view), [])
 
     def release(self, _result: Switched) -> None:
         if self.proxy is not None:

@@ -28,6 +28,7 @@ extends_documentation_fragment:
   - luma.deploy.engine.app
   - luma.deploy.engine.run
   - luma.deploy.engine.record
+  - luma.deploy.engine.drain
   - luma.deploy.engine.health
   - luma.deploy.engine.route
   - luma.deploy.engine.proxy
@@ -96,10 +97,6 @@ options:
       - How long all replicas together may take to become healthy, in seconds.
       - Without it, what the health check's own limits add up to.
     type: float
-  drain_timeout:
-    description: How long requests in flight on a color that is removed may take, in seconds.
-    type: float
-    default: 30
   stop_timeout:
     description: How long a container that is removed has between its stop signal and SIGKILL, in seconds.
     type: float
@@ -315,7 +312,12 @@ from ansible_collections.luma.deploy.plugins.module_utils._bluegreen import (
 )
 from ansible_collections.luma.deploy.plugins.module_utils._colors import COLORS, View
 from ansible_collections.luma.deploy.plugins.module_utils._containers import short_id
-from ansible_collections.luma.deploy.plugins.module_utils._drain import refuse_active, retire
+from ansible_collections.luma.deploy.plugins.module_utils._drain import (
+    DRAIN_OPTIONS,
+    DrainTimeouts,
+    refuse_active,
+    retire,
+)
 from ansible_collections.luma.deploy.plugins.module_utils._engine import Engine
 from ansible_collections.luma.deploy.plugins.module_utils._errors import LumaError
 from ansible_collections.luma.deploy.plugins.module_utils._health import HealthCheck
@@ -403,7 +405,7 @@ def preparation_of(module: AnsibleModule, engine: Engine, secrets: t.Mapping[str
         wanted,
         image["Id"] if image else params["image_id"] or "",
         params["deploy_timeout"] or default_deploy_timeout(check),
-        params["drain_timeout"],
+        DrainTimeouts.of(params),
         held,
     )
 
@@ -447,7 +449,7 @@ def absent(module: AnsibleModule, engine: Engine, _held: Held) -> dict[str, t.An
             proxy_of(module),
             app_of(params),
             params["color"],
-            params["drain_timeout"],
+            DrainTimeouts.of(params),
             params["stop_timeout"],
         )
     removed = ["Removed {}".format(", ".join(names))] if names else []
@@ -513,7 +515,7 @@ def main() -> None:
             force={"type": "bool", "default": False},
             record=RECORD_OPTION,
             deploy_timeout={"type": "float"},
-            drain_timeout={"type": "float", "default": 30},
+            **DRAIN_OPTIONS,
             stop_timeout={"type": "float", "default": 30},
         ),
         required_if=[("state", "present", ["image"]), ("state", "absent", ["color"])],

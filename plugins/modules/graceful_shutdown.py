@@ -13,7 +13,7 @@ version_added: 0.1.0
 author:
   - The luma authors (@luma-deploy)
 description:
-  - Waits until the proxy counts no session on the color, at most O(drain_timeout). What is left then is cut. A
+  - Waits until the proxy counts no session on the color, at most O(drain_timeout) and O(stream_drain_timeout). A
     websocket is a session, too.
   - Then sends the stop signal to all containers at once, kills what has not exited after O(stop_timeout), and removes
     them.
@@ -25,6 +25,7 @@ extends_documentation_fragment:
   - luma.deploy.engine.app
   - luma.deploy.engine.run
   - luma.deploy.engine.record
+  - luma.deploy.engine.drain
 options:
   color:
     description: The color to shut down.
@@ -37,10 +38,6 @@ options:
         sessions that were cut are told by container.
     type: dict
     default: {}
-  drain_timeout:
-    description: How long requests in flight may take, in seconds.
-    type: float
-    default: 30
   stop_timeout:
     description: How long a container has between its stop signal and SIGKILL, in seconds.
     type: float
@@ -106,6 +103,10 @@ sessions_cut:
   description: How many of them were left when the drain ended.
   type: int
   returned: success
+streams_closed:
+  description: How many of them were closed before, since O(stream_drain_timeout) was over.
+  type: int
+  returned: success
 drain_seconds:
   description: How long the drain took.
   type: float
@@ -128,6 +129,8 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.luma.deploy.plugins.module_utils._colors import COLORS, View, other
 from ansible_collections.luma.deploy.plugins.module_utils._drain import (
+    DRAIN_OPTIONS,
+    DrainTimeouts,
     Retired,
     Stopped,
     refuse_active,
@@ -158,13 +161,15 @@ def shut_down(module: AnsibleModule, engine: Engine, _held: Held) -> dict[str, t
     left = bool(names) or any(slot.held for slot in view.slots)
     retired = Retired()
     if left and not module.check_mode:
-        retired = retire(engine, proxy, app, color, params["drain_timeout"], params["stop_timeout"], params["remove"])
+        timeouts = DrainTimeouts.of(params)
+        retired = retire(engine, proxy, app, color, timeouts, params["stop_timeout"], params["remove"])
     unrouted = not params["proxied"] and forget_route(module, engine)
     return {
         "changed": left or unrouted,
         "containers": [outcome(container, retired, params["slots"]) for container in retired.containers],
         "sessions": retired.sessions,
         "sessions_cut": retired.cut,
+        "streams_closed": retired.streams,
         "drain_seconds": round(retired.drain_seconds, 2),
         "progress": [list(step) for step in retired.progress],
         "report": report(color, retired),
@@ -190,9 +195,14 @@ def outcome(container: Stopped, retired: Retired, slots: t.Mapping[str, str]) ->
 def report(color: str, retired: Retired) -> list[str]:
     lines = []
     if retired.sessions:
-        finished = retired.sessions - retired.cut
+        finished = retired.sessions - retired.cut - retired.streams
         line = "Drained {0}: {1} request(s) in flight finished in {2:.1f} s"
         lines.append(line.format(color, finished, retired.drain_seconds))
+    if retired.streams:
+        lines.append(
+            f"⚠️ {retired.streams} stream(s) and websocket(s) were still open on {color} after stream_drain_timeout and "
+            "were closed, one after the other"
+        )
     if retired.cut:
         lines.append(f"⚠️ {retired.cut} session(s) were still open on {color} after drain_timeout and were cut")
     killed = [container.name for container in retired.containers if container.killed]
@@ -209,7 +219,7 @@ def main() -> None:
             run=RUN_OPTION,
             color={"type": "str", "choices": list(COLORS), "required": True},
             slots={"type": "dict", "default": {}},
-            drain_timeout={"type": "float", "default": 30},
+            **DRAIN_OPTIONS,
             stop_timeout={"type": "float", "default": 30},
             remove={"type": "bool", "default": True},
             record=RECORD_OPTION,

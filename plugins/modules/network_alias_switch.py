@@ -33,6 +33,7 @@ extends_documentation_fragment:
   - luma.deploy.engine.run
   - luma.deploy.engine.health
   - luma.deploy.engine.route
+  - luma.deploy.engine.drain
 options:
   color:
     description: The color that is to serve.
@@ -42,10 +43,6 @@ options:
   replicas:
     description: How many replicas the color has to have. Without it, as many as there are.
     type: int
-  drain_timeout:
-    description: How long requests in flight may take where a container cannot keep its address, in seconds.
-    type: float
-    default: 30
   secret_names:
     description: The names of variables whose values are hidden in the output of a health check that fails.
     type: list
@@ -150,6 +147,7 @@ from dataclasses import asdict
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.luma.deploy.plugins.module_utils._colors import COLORS
+from ansible_collections.luma.deploy.plugins.module_utils._drain import DRAIN_OPTIONS, DrainTimeouts
 from ansible_collections.luma.deploy.plugins.module_utils._engine import Engine
 from ansible_collections.luma.deploy.plugins.module_utils._hidden import hidden_in_errors, secrets_of
 from ansible_collections.luma.deploy.plugins.module_utils._lock import RUN_OPTION, Held
@@ -175,7 +173,7 @@ def switch(module: AnsibleModule, engine: Engine, _held: Held) -> dict[str, t.An
         params["color"],
         health_check_of(params, None),
         params["replicas"],
-        params["drain_timeout"],
+        DrainTimeouts.of(params),
         rerouting_of(module, engine),
     )
     with hidden_in_errors(secrets_of(engine, app, params["color"], params["secret_names"])):
@@ -207,7 +205,7 @@ def main() -> None:
             restore_route={"type": "bool", "default": False},
             color={"type": "str", "choices": list(COLORS), "required": True},
             replicas={"type": "int"},
-            drain_timeout={"type": "float", "default": 30},
+            **DRAIN_OPTIONS,
             secret_names={"type": "list", "elements": "str", "default": [], "no_log": False},
         ),
         mutually_exclusive=[("route", "restore_route")],

@@ -88,14 +88,13 @@ routes:
       type: dict
 """
 
-import json
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.luma.deploy.plugins.module_utils._engine import Engine
 from ansible_collections.luma.deploy.plugins.module_utils._info import backend_info
 from ansible_collections.luma.deploy.plugins.module_utils._module import ENGINE_OPTIONS, proxy_folder, run
-from ansible_collections.luma.deploy.plugins.module_utils._proxy import LABEL_SETTINGS, Proxy, ProxySettings
+from ansible_collections.luma.deploy.plugins.module_utils._proxy import Proxy, ProxySettings, settings_of
 
 
 def look(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:
@@ -115,7 +114,7 @@ def look(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:
         for route in proxy.routes.all()
     ]
     return dict(
-        json.loads(container.labels[LABEL_SETTINGS]),
+        settings_of(container),
         changed=False,
         running=True,
         status="runs",

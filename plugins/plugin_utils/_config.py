@@ -10,13 +10,16 @@ import re
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.luma.deploy.plugins.module_utils._proxy_config import example_of
 from ansible_collections.luma.deploy.plugins.plugin_utils._image_names import home_of
 from ansible_collections.luma.deploy.plugins.plugin_utils._schema import LUMA_YML, REGISTRY_PASSWORD
 from ansible_collections.luma.deploy.plugins.plugin_utils._secrets import Decrypt, SecretsFile, no_vault
 from ansible_collections.luma.deploy.plugins.plugin_utils._servers import LOCALHOST, Inventory
 from ansible_collections.luma.deploy.plugins.plugin_utils._yaml import InvalidFile, Reader
 
-ROUTE_KEYS = ("hosts", "app_port", "response_timeout", "forward_headers")
+ROUTE_KEYS = ("hosts", "app_port", "response_timeout", "stream_timeout", "hold", "forward_headers")
+#: What `proxy` says of every route, and not of the proxy's container.
+ROUTE_KEYS_OF_PROXY = ("keep_alive",)
 
 
 def load(file: str, decrypt: Decrypt = no_vault, inventory: Inventory | None = None) -> dict[str, Any]:
@@ -40,7 +43,7 @@ def load(file: str, decrypt: Decrypt = no_vault, inventory: Inventory | None = N
         "project": project.name,
         "folder": str(project.folder),
         "file": str(project.folder / Path(file).name),
-        "proxy": read["proxy"],
+        "proxy": {key: value for key, value in read["proxy"].items() if key not in ROUTE_KEYS_OF_PROXY},
         "ssh": project.ssh(),
         "apps": apps,
         "services": services,
@@ -73,6 +76,7 @@ class Project:
         proxied = app["proxy"] if app["proxy"] and app["proxy"]["hosts"] else None
         default = f"{self.name}-{name}"
         hooks = _overridden(self.read["hooks"], app["hooks"])
+        streams = app["stream_drain_timeout"]
         return (
             app
             | self._common(path, name, app | {"image": app["image"] or default}, built=bool(app["build"]))
@@ -80,13 +84,18 @@ class Project:
                 "release": None,
                 "build": app["build"] and self._build(path, app["build"]),
                 "proxied": proxied is not None,
-                "route": proxied and {key: proxied[key] for key in ROUTE_KEYS},
+                "route": proxied and self._route(proxied),
                 "health_check": _health_check(app),
                 "deploy": _overridden(self.read["deploy"], app["deploy"]),
+                "stream_drain_timeout": app["drain_timeout"] if streams is None else streams,
                 # An empty command takes away what is for all apps.
                 "hooks": {hook: command or None for hook, command in hooks.items()},
             }
         )
+
+    def _route(self, proxied: dict[str, Any]) -> dict[str, Any]:
+        of_proxy = {key: self.read["proxy"][key] for key in ROUTE_KEYS_OF_PROXY}
+        return {key: proxied[key] for key in ROUTE_KEYS} | of_proxy
 
     def service(self, name: str, service: dict[str, Any]) -> dict[str, Any]:
         path = f"services.{name}"
@@ -233,5 +242,5 @@ def _health_check(app: dict[str, Any]) -> dict[str, Any]:
     if not check["command"] and (check["path"] or proxy):
         check["path"] = check["path"] or "/up"
         check["port"] = proxy["app_port"] if proxy else 80
-        check["host"] = check["host"] or (proxy["hosts"][0] if proxy and proxy["hosts"] else "localhost")
+        check["host"] = check["host"] or (example_of(proxy["hosts"][0]) if proxy and proxy["hosts"] else "localhost")
     return {key: value for key, value in check.items() if value is not None}

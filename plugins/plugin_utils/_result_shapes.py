@@ -27,7 +27,7 @@ HANDOVER = values("before after gap_ms interleaved stale")
 DEPLOYED_HOST = values("host outcome serves release previous_release color replicas problem") | {
     "failures": [values("container probe exit_code oom_killed advice")],
     "timings": values("clear start health switch commit"),
-    "drain": values("seconds sessions sessions_cut"),
+    "drain": values("seconds sessions streams_closed sessions_cut"),
     "bake": values("requests errors error_share error_share_before"),
     "probe": values("requests failed not_counted longest_ms p50_ms p99_ms") | {"handovers": [HANDOVER]},
 }
@@ -55,6 +55,7 @@ STATUS = {
 
 RELEASE = values("release image image_id config_hash replicas at by serves")
 HOLDER = values("id by host pid command at age stale interrupted")
+SETTINGS = "image bind http_port https_port proxy_protocol"
 LOGS = {"lines": [values("host at container text")]}
 
 SHAPES: Mapping[str, Mapping[str, Shape]] = {
@@ -73,16 +74,14 @@ SHAPES: Mapping[str, Mapping[str, Shape]] = {
     "lock release": {"apps": [values("name") | {"hosts": [values("host released") | {"holder": HOLDER}]}]},
     "proxy status": {
         "hosts": [
-            values("host answered problem running status version image bind http_port https_port since connections")
+            values("host answered problem running status version since connections")
+            | values(SETTINGS)
             | {"routes": [values("project app hosts app_port") | {"backend": BACKEND}]}
         ]
     },
     "proxy logs": LOGS,
     "proxy update": {
-        "hosts": [
-            values("host changed gap_seconds cut")
-            | {name: values("image bind http_port https_port") for name in ("before", "after")}
-        ]
+        "hosts": [values("host changed gap_seconds cut") | {name: values(SETTINGS) for name in ("before", "after")}]
     },
     "prune": {"hosts": [values("host changed containers routes records images freed_mb")]},
 }

@@ -69,12 +69,14 @@ HEALTH_CHECK = Section(
 )
 ROUTE = Section(
     {
-        "hosts": Values(values.host_name),
+        "hosts": Values(values.host_pattern),
         "app_port": Value(values.port, 80),
         "ssl": Value(values.boolean, False),
         "ssl_redirect": Value(values.boolean, False),
         "forward_headers": Value(values.boolean, False),
         "response_timeout": Value(values.duration, 30.0),
+        "stream_timeout": Value(values.duration, 3600.0),
+        "hold": Value(values.duration, 10.0),
     },
     optional=True,
 )
@@ -102,6 +104,7 @@ APP = Section(
         "deploy": Section({key: replace(value, default=None) for key, value in DEPLOY.items()}),
         "hooks": HOOKS,
         "drain_timeout": Value(values.duration, 30.0),
+        "stream_drain_timeout": Value(values.duration),
         "stop_timeout": Value(values.duration, 30.0),
     }
 )
@@ -142,6 +145,8 @@ LUMA_YML = Section(
                 "http_port": Value(values.port),
                 "https_port": Value(values.port),
                 "bind": Value(values.address),
+                "keep_alive": Value(values.duration, 75.0),
+                "proxy_protocol": Value(values.boolean),
             }
         ),
         "deploy": Section(DEPLOY),

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from dataclasses import replace
 
+import idna
 from ansible_collections.luma.deploy.plugins.plugin_utils._yaml import Scalar
 
 #: An app called so could not be told from luma's command.
@@ -91,9 +93,24 @@ def path(value: Scalar) -> str:
 
 
 def host_name(value: Scalar) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?", value.text):
+    """In ASCII, as browsers send it."""
+    name = value.text
+    try:
+        # As browsers do it: UTS 46, without what differs from IDNA 2008. Names that are ASCII are left as they are.
+        name = name if name.isascii() else idna.encode(name, uts46=True).decode("ascii")
+    except idna.IDNAError as exc:
+        raise ValueError(f"{value.written} is not a host name: {exc}") from exc
+    if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?", name):
         raise ValueError(f"{value.written} is not a host name")
-    return value.text
+    return name
+
+
+def host_pattern(value: Scalar) -> str:
+    """A host name, ``*.blog.com`` for all names one level below it, or ``*`` for all."""
+    if value.text == "*":
+        return value.text
+    wildcard, name = ("*.", value.text[2:]) if value.text.startswith("*.") else ("", value.text)
+    return wildcard + host_name(replace(value, text=name))
 
 
 def server(value: Scalar) -> str:

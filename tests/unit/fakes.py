@@ -157,6 +157,8 @@ class FakeHaproxy(Haproxy):
         if command.startswith("show servers state"):
             rows = [self._state(name, address) for name, address in self.host.slots.items()]
             return "\n".join(["1", "# be_name srv_name srv_addr srv_op_state srv_admin_state srv_port", *rows, ""])
+        if command == "show sess":
+            return "\n"
         if command.startswith("show stat"):
             rows = [f"shop:blog,{name},{self.host.sessions.get(name, 0)}," for name in self.host.slots]
             return "\n".join(["# pxname,svname,scur,", *rows, ""])

@@ -32,7 +32,7 @@ def test_the_smallest_file_has_all_defaults(tmp_path: Path) -> None:
     project = read(folder, SMALLEST, inventory=Inventory())
     assert project["project"] == "my-shop"
     assert (project["folder"], project["file"]) == (str(folder), str(folder / "luma.yml"))
-    assert project["proxy"] == {"image": None, "http_port": None, "https_port": None, "bind": None}
+    assert project["proxy"] == dict.fromkeys(("image", "http_port", "https_port", "bind", "proxy_protocol"))
     assert (project["services"], project["warnings"]) == ({}, [])
     blog = project["apps"]["blog"]
     assert blog == {
@@ -60,7 +60,15 @@ def test_the_smallest_file_has_all_defaults(tmp_path: Path) -> None:
             "start_period": 0.0,
         },
         "proxied": True,
-        "route": {"hosts": ["blog.com"], "app_port": 3000, "response_timeout": 30.0, "forward_headers": False},
+        "route": {
+            "hosts": ["blog.com"],
+            "app_port": 3000,
+            "response_timeout": 30.0,
+            "stream_timeout": 3600.0,
+            "hold": 10.0,
+            "forward_headers": False,
+            "keep_alive": 75.0,
+        },
         "proxy": {
             "hosts": ["blog.com"],
             "app_port": 3000,
@@ -68,10 +76,13 @@ def test_the_smallest_file_has_all_defaults(tmp_path: Path) -> None:
             "ssl_redirect": False,
             "forward_headers": False,
             "response_timeout": 30.0,
+            "stream_timeout": 3600.0,
+            "hold": 10.0,
         },
         "deploy": {"batch": None, "canary": 0, "bake": 0.0, "max_unavailable_hosts": 0},
         "hooks": {"pre_deploy": None, "release": None, "post_deploy": None, "on_failure": None},
         "drain_timeout": 30.0,
+        "stream_drain_timeout": 30.0,
         "stop_timeout": 30.0,
     }
 
@@ -134,6 +145,7 @@ def test_the_host_of_a_health_check(tmp_path: Path) -> None:
     proxy = "proxy: {hosts: [a.b, c.d]}"
     assert app(tmp_path, proxy)["health_check"]["host"] == "a.b"
     assert app(tmp_path, f"health_check: {{host: c.d}}\n{proxy}")["health_check"]["host"] == "c.d"
+    assert app(tmp_path, f"health_check: {{host: münchen.de}}\n{proxy}")["health_check"]["host"] == "xn--mnchen-3ya.de"
     assert app(tmp_path, "health_check: {path: /up}")["health_check"]["host"] == "localhost"
 
 

@@ -19,9 +19,11 @@ from tests.unit.luma_file import read, write_secrets
 PAGE = (Path(__file__).parents[2] / "docs" / "migrating.md").read_text()
 # What luma has added to the keys of the tool that users come from.
 NEW = {
-    "build.prepare", "drain_timeout", "health_check.host", "healthcheck.host", "proxy.bind", "proxy.http_port",
-    "proxy.https_port", "stop_timeout",
-}  # fmt: skip
+    *("build.prepare", "drain_timeout", "stream_drain_timeout", "stop_timeout"),
+    *("health_check.host", "healthcheck.host"),
+    *("proxy.http_port", "proxy.https_port", "proxy.bind", "proxy.keep_alive", "proxy.proxy_protocol"),
+    *("proxy.stream_timeout", "proxy.hold"),
+}
 
 
 def rows(title: str) -> list[str]:

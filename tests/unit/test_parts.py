@@ -12,11 +12,12 @@ from ansible_collections.luma.deploy.plugins.module_utils._containers import (
     port_bindings,
     short_id,
 )
-from ansible_collections.luma.deploy.plugins.module_utils._haproxy import addresses_first
+from ansible_collections.luma.deploy.plugins.module_utils._haproxy import Session, addresses_first, parse_sessions
 from ansible_collections.luma.deploy.plugins.module_utils._health import HealthCheck, Probe, advice, failure_text
 from ansible_collections.luma.deploy.plugins.module_utils._listeners import Listener, parse_listeners
 from ansible_collections.luma.deploy.plugins.module_utils._proxy_config import (
     Route,
+    example_of,
     render_config,
     render_map,
     slots_for,
@@ -180,6 +181,7 @@ def test_slots_with_an_address_come_first_when_their_state_goes_over() -> None:
 3 shop:blog 1 blog1 - 0
 3 shop:blog 2 blog2 - 8
 3 shop:blog 3 blog3 10.0.0.3 2
+3 shop:blog 4 hold - 2
 4 shop:web 1 web1 - 0
 4 shop:web 2 web2 10.0.0.4 2
 """
@@ -191,7 +193,58 @@ def test_slots_with_an_address_come_first_when_their_state_goes_over() -> None:
 3 shop:blog 1 blog1 10.0.0.3 2
 3 shop:blog 2 blog2 - 0
 3 shop:blog 3 blog3 - 8
+3 shop:blog 4 hold - 2
 4 shop:web 1 web1 10.0.0.4 2
 4 shop:web 2 web2 - 0
 """
     )
+
+
+SESSIONS = """\
+0x7f01: proto=tcpv4 src=172.18.0.1:39406 fe=http be=shop:blog srv=blog1 ts=00 epoch=0 age=1s calls=3 rate=1 cpu=0 \
+lat=0 rq[f=1840000h,i=0,an=8000h,ax=] rp[f=80000000h,i=0,an=1400000h,ax=] scf=[8,482h,fd=14,rex=,wex=] exp=28s rc=0
+0x7f02: proto=unix_stream src=unix:1 fe=GLOBAL be=<NONE> srv=<none> ts=00 epoch=0 age=0s calls=1 rate=0 cpu=0 lat=0 \
+rq[f=848000h,i=0,an=00h,ax=] rp[f=80008000h,i=0,an=00h,ax=] scf=[8,0h,fd=23,rex=10s,wex=] exp=10s rc=0
+0x7f03: proto=tcpv4 src=172.18.0.1:39422 fe=http be=shop:blog srv=blog2 ts=00 epoch=0 age=1s calls=4 rate=0 cpu=0 \
+lat=0 rq[f=1840000h,i=0,an=8000h,ax=] rp[f=80040101h,i=0,an=4000000h,ax=] scf=[8,482h,fd=16,rex=,wex=] exp=29s rc=0
+0x7f04: proto=tcpv4 src=172.18.0.1:39428 fe=http be=shop:blog srv=blog2 ts=00 epoch=0 age=1s calls=4 rate=1 cpu=0 \
+lat=0 rq[f=848000h,i=0,an=00h,ax=] rp[f=80048000h,i=0,an=00h,ax=] scf=[8,1400h,fd=17,rex=59s,wex=] exp=29s rc=0
+"""
+
+
+def test_a_request_that_waits_is_told_from_a_stream_and_a_websocket() -> None:
+    """As HAProxy 3.0 and 3.2 say it of a request, the command itself, an event stream and a websocket."""
+    found = {session.id: session for session in parse_sessions(SESSIONS, "7")}
+    assert found["0x7f01"] == Session("7", "0x7f01", "shop:blog", "blog1", begun=False)
+    assert found["0x7f02"].slot == "<none>"
+    assert [found[number].begun for number in ("0x7f03", "0x7f04")] == [True, True]
+
+
+def test_patterns_of_names_cost_nothing_where_no_route_has_one() -> None:
+    assert "regsub" not in render_config([Route("shop", "blog", "n", ("blog.com", "*"))])
+    assert "regsub" in render_config([Route("shop", "blog", "n", ("blog.com", "*.blog.com"))])
+
+
+def test_all_apps_share_the_longest_keep_alive() -> None:
+    routes = [Route("shop", name, "n", (name,), keep_alive=seconds) for name, seconds in (("a", 75), ("b", 620))]
+    assert "timeout http-keep-alive 620000ms" in render_config(routes)
+
+
+@pytest.mark.parametrize(
+    ("host", "example"), [("blog.com", "blog.com"), ("*.blog.com", "www.blog.com"), ("*", "localhost")]
+)
+def test_a_pattern_has_a_name_to_ask_for(host: str, example: str) -> None:
+    assert example_of(host) == example
+
+
+@pytest.mark.parametrize(
+    ("hosts", "check_host", "name"),
+    [
+        (("a.b", "C.d"), "c.d", "c.d"),
+        (("*.blog.com",), "shop.blog.com", "shop.blog.com"),
+        (("*.blog.com",), "blog.com", "www.blog.com"),
+        (("a.b",), "internal", "a.b"),
+    ],
+)
+def test_a_route_is_asked_by_the_name_of_its_health_check(hosts: tuple[str, ...], check_host: str, name: str) -> None:
+    assert Route("shop", "blog", "shop-network", hosts, check_host=check_host).name == name

@@ -111,6 +111,9 @@ class FakeHaproxy(Haproxy):
     def states(self) -> str:
         return "the states"
 
+    def announce_end(self) -> None:
+        """It has no worker."""
+
     def version(self) -> str:
         if not self.engine.serving:
             raise LumaError("luma-proxy does not answer")

@@ -116,7 +116,7 @@ def test_nothing_but_the_keys_of_a_shape_gets_through() -> None:
 
 
 def test_a_deployment() -> None:
-    retired: dict[str, Any] = {"drain_seconds": 1.5, "sessions": 3, "sessions_cut": 1}
+    retired: dict[str, Any] = {"drain_seconds": 1.5, "sessions": 3, "streams_closed": 2, "sessions_cut": 1}
     steps: dict[str, Any] = {"steps": {"hold": 4.0, "commit": 6.0}, "commit_milliseconds": 0.6}
     made = document(
         "deploy",
@@ -139,7 +139,7 @@ def test_a_deployment() -> None:
     assert app["hooks"] == [{"name": "post_deploy", "exit_code": 0, "seconds": 1.0}]
     one, two = app["hosts"]
     assert (one["outcome"], one["serves"], one["replicas"]) == ("deployed", "r2", 1)
-    assert one["drain"] == {"seconds": 1.5, "sessions": 3, "sessions_cut": 1}
+    assert one["drain"] == {"seconds": 1.5, "sessions": 3, "streams_closed": 2, "sessions_cut": 1}
     assert one["timings"] == {"clear": None, "start": 0.4, "health": None, "switch": 0.01, "commit": 0.0006}
     assert (two["drain"], two["bake"], two["probe"]) == (None, None, None)
     assert "plain-value" not in str(made)

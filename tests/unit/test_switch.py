@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,8 +14,15 @@ import pytest
 from ansible_collections.luma.deploy.plugins.module_utils import _drain, _switch
 from ansible_collections.luma.deploy.plugins.module_utils._bluegreen import color_to_return_to
 from ansible_collections.luma.deploy.plugins.module_utils._colors import View
-from ansible_collections.luma.deploy.plugins.module_utils._drain import retire, wait_for_drain
+from ansible_collections.luma.deploy.plugins.module_utils._drain import (
+    CLOSED_PER_SECOND,
+    CLOSING_SECONDS,
+    DrainTimeouts,
+    close_streams,
+    retire,
+)
 from ansible_collections.luma.deploy.plugins.module_utils._errors import LumaError
+from ansible_collections.luma.deploy.plugins.module_utils._haproxy import Session, Slot
 from ansible_collections.luma.deploy.plugins.module_utils._health import HealthCheck, Probe
 from ansible_collections.luma.deploy.plugins.module_utils._proxy_config import Route
 from ansible_collections.luma.deploy.plugins.module_utils._rerouting import Rerouting
@@ -23,6 +31,7 @@ from ansible_collections.luma.deploy.plugins.module_utils._switch import Switch
 from tests.unit.fakes import APP, FakeEngine, FakeHaproxy, Host, Killed
 
 HTTP = HealthCheck("http")
+AT_ONCE = DrainTimeouts(0.05, 0.05)
 # More changes than a switch and a retirement of three replicas make.
 CHANGES = range(40)
 
@@ -97,7 +106,7 @@ def test_steps_are_taken_in_their_order(engine: FakeEngine) -> None:
 
 def test_a_second_run_changes_nothing(host: Host, engine: FakeEngine) -> None:
     run(engine)
-    retire(engine, FakeHaproxy(host), APP, "blue", 0.05, 0)
+    retire(engine, FakeHaproxy(host), APP, "blue", AT_ONCE, 0)
     seen = watch(host)
     assert not run(engine).changed
     assert seen == []
@@ -105,7 +114,7 @@ def test_a_second_run_changes_nothing(host: Host, engine: FakeEngine) -> None:
 
 def test_retirement_leaves_nothing_held(host: Host, engine: FakeEngine) -> None:
     run(engine)
-    retire(engine, FakeHaproxy(host), APP, "blue", 0.05, 0)
+    retire(engine, FakeHaproxy(host), APP, "blue", AT_ONCE, 0)
     assert not host.held
     assert {c.color for c in host.containers.values()} == {"green"}
     assert View.take(engine, FakeHaproxy(host), APP).settled_on("green")
@@ -163,10 +172,10 @@ def test_killed_in_the_retirement_the_next_one_finishes(host: Host, engine: Fake
     run(engine)
     host.changes_left = changes
     with contextlib.suppress(Killed):
-        retire(engine, FakeHaproxy(host), APP, "blue", 0.05, 0)
+        retire(engine, FakeHaproxy(host), APP, "blue", AT_ONCE, 0)
     host.changes_left = None
     assert host.serving == {"green"}
-    retire(engine, FakeHaproxy(host), APP, "blue", 0.05, 0)
+    retire(engine, FakeHaproxy(host), APP, "blue", AT_ONCE, 0)
     assert View.take(engine, FakeHaproxy(host), APP).settled_on("green")
 
 
@@ -223,7 +232,7 @@ def test_check_mode_tells_and_changes_nothing(host: Host, engine: FakeEngine) ->
 
 def test_the_active_color_is_not_retired(host: Host, engine: FakeEngine) -> None:
     with pytest.raises(LumaError, match="blue is the active color"):
-        retire(engine, FakeHaproxy(host), APP, "blue", 0.05, 0)
+        retire(engine, FakeHaproxy(host), APP, "blue", AT_ONCE, 0)
     assert_settled(host, "blue")
 
 
@@ -359,10 +368,10 @@ def test_a_retirement_frees_what_one_that_died_has_left(host: Host, engine: Fake
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_drain, "free_slots", die)
         with pytest.raises(Killed):
-            retire(engine, FakeHaproxy(host), APP, "blue", 0.05, 0)
+            retire(engine, FakeHaproxy(host), APP, "blue", AT_ONCE, 0)
     assert {c.color for c in host.containers.values()} == {"green"}
     assert "blog8" in host.held
-    retire(engine, FakeHaproxy(host), APP, "blue", 0.05, 0)
+    retire(engine, FakeHaproxy(host), APP, "blue", AT_ONCE, 0)
     assert not host.held
 
 
@@ -370,7 +379,7 @@ def test_a_replica_that_came_back_to_a_held_slot_serves_after_the_retirement(hos
     run(engine)
     slot = next(name for name, address in host.slots.items() if address and host.color_of(address) == "green")
     host.held.add(slot)
-    retire(engine, FakeHaproxy(host), APP, "blue", 0.05, 0)
+    retire(engine, FakeHaproxy(host), APP, "blue", AT_ONCE, 0)
     assert not host.held
 
 
@@ -380,32 +389,71 @@ def test_the_drain_waits_for_the_last_session(host: Host, engine: FakeEngine) ->
     host.held.add(slot)
     counts = [3, 3, 1, 0]
     proxy = FakeHaproxy(host)
-    proxy.old_sessions = lambda backend: (counts.pop(0) if counts else 0, 0)  # type: ignore[method-assign]
-    done = retire(engine, proxy, APP, "blue", 30, 0)
+    old = replace(proxy.slots(APP.backend)[0], sessions=1)
+    proxy.draining = lambda *_arguments: {"": [], "7": [old] * counts.pop(0)}  # type: ignore[method-assign]
+    done = retire(engine, proxy, APP, "blue", DrainTimeouts(30, 30), 0)
     assert [sessions for _seconds, sessions in done.progress] == [3, 1, 0]
     assert (done.sessions, done.cut) == (3, 0)
 
 
-def test_an_idle_connection_of_a_replaced_worker_is_waited_for_past_the_drain(
-    host: Host, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+def stream(slot: Slot, begun: bool = True) -> Session:
+    return Session("", f"0x{slot.name}", APP.backend, slot.name, begun)
+
+
+class Busy(FakeHaproxy):
+    """Its slots have sessions that end only when they are shut down: ``streams`` and ``requests`` of them."""
+
+    def __init__(self, host: Host, streams: int, requests: int) -> None:
+        super().__init__(host)
+        self.streams, self.requests = streams, requests
+        self.closed: list[Session] = []
+
+    def draining(self, backend: str, addresses: Collection[str]) -> dict[str, list[Slot]]:
+        left = self.streams + self.requests - len(self.closed)
+        return {"": [replace(self.slots(backend)[7], held=True, sessions=left)] if left else []}
+
+    def sessions_of(self, backend: str, slots: Mapping[str, Collection[Slot]]) -> list[Session]:
+        (slot,) = slots[""]
+        streams = [stream(slot)] * (self.streams - len(self.closed))
+        return [*streams, *[stream(slot, begun=False)] * self.requests]
+
+    def shut_down(self, session: Session) -> None:
+        self.closed.append(session)
+
+
+@pytest.mark.parametrize("timeouts", [DrainTimeouts(0, 0), DrainTimeouts(0, 0.1), DrainTimeouts(0.1, 0)], ids=str)
+def test_streams_are_closed_and_requests_are_left_to_the_stop_signal(
+    host: Host, engine: FakeEngine, timeouts: DrainTimeouts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is closed after `IDLE_SECONDS`, and may bring a request until then."""
+    monkeypatch.setattr(_drain, "STREAMS_POLL_SECONDS", 0.01)
     run(engine)
-    idle = [1] * 20
-    proxy = FakeHaproxy(host)
-    proxy.old_sessions = lambda backend: (0, idle.pop() if idle else 0)  # type: ignore[method-assign]
-    assert retire(engine, proxy, APP, "blue", 0, 0).cut == 0
-    assert not idle
-    monkeypatch.setattr(_drain, "IDLE_SECONDS", 0)
-    idle = [1] * 20
-    assert wait_for_drain(proxy, APP, 0).cut == 1
+    proxy = Busy(host, streams=3, requests=2)
+    done = retire(engine, proxy, APP, "blue", timeouts, 0)
+    assert (done.sessions, done.streams, done.cut) == (5, 3, 2)
+    assert all(session.begun for session in proxy.closed)
+
+
+def test_the_drain_does_not_wait_for_streams_where_there_are_none(host: Host, engine: FakeEngine) -> None:
+    run(engine)
+    done = retire(engine, Busy(host, streams=0, requests=1), APP, "blue", DrainTimeouts(0, 3600), 0)
+    assert (done.streams, done.cut) == (0, 1)
+
+
+def test_many_streams_are_closed_one_after_the_other(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr("time.sleep", pauses.append)
+    slot = FakeHaproxy(host).slots(APP.backend)[0]
+    for count in (10, 10_000):
+        assert close_streams(Busy(host, count, 0), [stream(slot)] * count) == count
+    assert pauses[0] == 1 / CLOSED_PER_SECOND
+    assert sum(pauses[10:]) == pytest.approx(CLOSING_SECONDS)
 
 
 def test_what_is_left_after_the_drain_is_cut_and_counted(host: Host, engine: FakeEngine) -> None:
     run(engine)
     host.held.add("blog8")
     host.sessions["blog8"] = 2
-    done = retire(engine, FakeHaproxy(host), APP, "blue", 0.01, 0)
+    done = retire(engine, FakeHaproxy(host), APP, "blue", DrainTimeouts(0.01, 0.01), 0)
     assert (done.sessions, done.cut, done.sessions_by_slot) == (2, 2, {"blog8": 2})
     assert "blog8" in host.held
     assert {c.color for c in host.containers.values()} == {"green"}
