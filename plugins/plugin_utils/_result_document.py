@@ -49,10 +49,11 @@ class ResultDocument:
 
     def _content(self) -> dict[str, Any]:
         """The command's own keys."""
-        if self._command is None:
+        shape = SHAPES.get(self._command or "")
+        if shape is None:
             return {}
-        content = CONTENT.get(self._command, overview)(self._outcomes, self._is_plan)
-        made: dict[str, Any] = shaped(SHAPES[self._command], content)
+        content = CONTENT.get(self._command or "", overview)(self._outcomes, self._is_plan)
+        made: dict[str, Any] = shaped(shape, content)
         return made
 
     def _exit_code(self) -> int:
