@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/.venv-dev/bin:$(PATH)
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.collections
 
 .PHONY: help test on-servers on-this-machine package venv style unit lint docs artifact \
-	sanity sanity-2.19 sanity-2.21 engine images integration molecule zero-loss engines fleet bench requirements
+	sanity sanity-2.19 sanity-2.21 engine images integration molecule zero-loss engines fleet soak bench requirements
 
 help: ## Show this
 	@grep -hE '^[a-z].*:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -85,6 +85,9 @@ engines: engine ## The switch on Docker 20.10, 26.1 and 28.5
 
 fleet: engine ## Faults of every kind in a deployment to three servers
 	@$(STAGE) fleet pytest tests/fleet
+
+soak: engine ## 50 deployments under 1,000,000 requests (about 20 minutes, no part of test)
+	@$(STAGE) soak pytest tests/soak
 
 bench: engine ## Measure latency, throughput and the seconds of a deployment
 	@$(STAGE) bench tests/bench/run

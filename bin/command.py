@@ -156,6 +156,17 @@ ALL = (
     Command("proxy status", "show luma-proxy on each host, and what it serves"),
     Command("proxy logs", "show luma-proxy's log lines", LOG_OPTIONS, "proxy logs -n 20"),
     Command("proxy update", "replace luma-proxy by the image and settings of luma.yml"),
+    Command(
+        "remove",
+        "remove an app, also one that luma.yml no longer names; its volumes stay",
+        (
+            THE_APP,
+            argument("--yes", action="store_true", help="remove it without asking"),
+            argument("--plan", action="store_true", help="only show what would be removed"),
+            argument("--host", action="append", metavar="HOST", help="only from this host; may be repeated"),
+        ),
+        "remove blog --plan",
+    ),
     Command("prune", "remove images and containers of this project that no release needs"),
 )
 COMMANDS = {command.name: command for command in ALL}
@@ -173,7 +184,6 @@ GLOBAL_OPTIONS = (
 HELP = """\
 luma deploys web apps in Docker containers without losing a request.
 usage: luma COMMAND [APP...] [OPTION...]           more on one: luma COMMAND --help
-
 {commands}
 
   -c, --config FILE          the file to read instead of ./luma.yml
@@ -231,6 +241,16 @@ def read(arguments: Sequence[str]) -> Request | str:
     if command.verbose:
         variables[command.verbose] = options.verbose > 0
     return Request(command, variables, plan, options)
+
+
+def refuse_to_ask_nobody(request: Request) -> None:
+    """Raises `UsageError` where a question would come that nobody can answer."""
+    asks = request.variables.get("yes") is False and not request.plan
+    if asks and (request.options.json or not sys.stdin.isatty()):
+        raise UsageError(
+            f"luma {request.command.name} asks before it removes anything, and there is no terminal to ask on; "
+            "to go on without, add --yes"
+        )
 
 
 def split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -452,6 +472,8 @@ def main(arguments: Sequence[str]) -> int:
         return 0
     try:
         request = read(arguments)
+        if isinstance(request, Request):
+            refuse_to_ask_nobody(request)
     except UsageError as error:
         if "--json" in split(arguments)[0]:
             print_document(None, INVALID_INPUT, {"errors": [str(error)]})

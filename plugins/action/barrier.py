@@ -12,12 +12,17 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.luma.deploy.plugins.plugin_utils._fleet import INTERRUPTED, Fleet, Results, Undo
 from ansible_collections.luma.deploy.plugins.plugin_utils._fleet_report import conclusion, outcome
 from ansible_collections.luma.deploy.plugins.plugin_utils._interruption import requested
+from ansible_collections.luma.deploy.plugins.plugin_utils._orphans import orphan_lines
+from ansible_collections.luma.deploy.plugins.plugin_utils._removal import still_named
 
 ARGUMENTS = {
     "phase": {
         "type": "str",
         "required": True,
-        "choices": ["services", "lock", "lock_again", "prepare", "release", "switch", "bake", "retire", "undo", "end"],
+        "choices": [
+            *("services", "lock", "lock_again", "prepare", "release", "switch", "bake", "retire", "undo", "end"),
+            "remove",
+        ],
     },
     "app": {"type": "dict", "required": True},
     "ledger": {"type": "dict", "default": {}},
@@ -25,7 +30,7 @@ ARGUMENTS = {
     "command": {"type": "str", "default": ""},
 }
 # After these everybody is served one release, and nothing is left to be undone.
-FINAL = ("retire", "undo", "end")
+FINAL = ("retire", "undo", "end", "remove")
 
 
 class ActionModule(ActionBase):
@@ -71,7 +76,7 @@ def after(phase: str, fleet: Fleet, ledger: dict[str, Any], results: list[Result
         case "lock" | "lock_again":
             return {"contest": asdict(fleet.lock(results[0], again=phase == "lock_again"))}
         case "prepare":
-            return {"waves": fleet.prepare(*results)}
+            return {"waves": fleet.prepare(*results), "warnings": orphan_lines(results[0])}
         case "switch":
             fleet.switch(*results)
         case "release":
@@ -87,4 +92,6 @@ def after(phase: str, fleet: Fleet, ledger: dict[str, Any], results: list[Result
             return {"outcome": outcome(fleet, undone_for=[ledger, *failed.values()])}
         case "end":
             return {"probes": dict(results[0])} | conclusion(fleet, ledger["outcome"], command, *results)
+        case "remove":
+            return {"report": [fleet.remove(results[0], command), *still_named(fleet.app)]}
     return {}

@@ -13,6 +13,7 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 from ansible_collections.luma.deploy.plugins.plugin_utils._config import load
 from ansible_collections.luma.deploy.plugins.plugin_utils._image_names import release_of, tagged
+from ansible_collections.luma.deploy.plugins.plugin_utils._removal import app_to_remove
 from ansible_collections.luma.deploy.plugins.plugin_utils._run import identity
 from ansible_collections.luma.deploy.plugins.plugin_utils._secrets import vault_of
 from ansible_collections.luma.deploy.plugins.plugin_utils._servers import LOCALHOST, Inventory
@@ -36,12 +37,18 @@ class ActionModule(ActionBase):
                 "apps": {"type": "list", "elements": "str", "default": []},
                 "services": {"type": "str", "choices": ["none", "with", "only"], "default": "none"},
                 "announce": {"type": "bool", "default": False},
+                "removal": {"type": "bool", "default": False},
+                "only_hosts": {"type": "list", "elements": "str", "default": []},
             }
         )
         inventory = inventory_of(task_vars or {})
         try:
-            project = load(arguments["file"], vault_of(self._loader), inventory)
-            apps, services = chosen(project, arguments["apps"], arguments["services"])
+            project = load(arguments["file"], vault_of(self._loader), inventory, may_be_empty=arguments["removal"])
+            apps, services = (
+                ([app_to_remove(project, arguments["apps"], arguments["only_hosts"], inventory)], [])
+                if arguments["removal"]
+                else chosen(project, arguments["apps"], arguments["services"])
+            )
             # What runs elsewhere is of no concern to an app that is named.
             concerned = apps if apps and arguments["apps"] else [*apps, *services]
             hosts = sorted({host for entry in concerned for host in entry["hosts"]})
@@ -51,7 +58,8 @@ class ActionModule(ActionBase):
         return result | {
             "changed": False,
             **{key: project[key] for key in ("project", "folder", "file", "proxy", "warnings")},
-            "apps": [released(app) for app in apps],
+            "apps": apps if arguments["removal"] else [released(app) for app in apps],
+            "app_hosts": {name: app["hosts"] for name, app in project["apps"].items()},
             "services": services,
             "service_names": list(project["services"]),
             "hosts": hosts,

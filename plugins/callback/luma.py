@@ -54,8 +54,8 @@ class CallbackModule(OutcomeCallback):
         super().v2_playbook_on_task_start(task, is_conditional)
 
     def v2_runner_on_start(self, host: Host, task: Task) -> None:
-        # What follows a log speaks for itself.
-        if not task.args.get("follow"):
+        # What follows a log speaks for itself, and what asks must not be drawn over.
+        if not task.args.get("follow") and task.action != "luma.deploy.removal":
             self.live.begin(host.get_name(), task.name or task.action)
 
     def v2_runner_on_ok(self, result: CallbackTaskResult) -> None:

@@ -53,6 +53,22 @@ options:
     type: str
 """
 
+    ORPHANS = r"""
+options:
+  apps_here:
+    description:
+      - The names of the apps that luma.yml has for this host. Other apps of the project that have containers on it are
+        returned.
+      - Without it, these are not looked for.
+    type: list
+    elements: str
+  apps_of_project:
+    description: The names of all apps that luma.yml has, also those that go to other hosts.
+    type: list
+    elements: str
+    default: []
+"""
+
     APP = r"""
 options:
   project:

@@ -15,7 +15,6 @@ from ansible_collections.luma.deploy.plugins.module_utils._containers import (
     fixed_host_port,
     hash_of,
     port_bindings,
-    refuse_foreign,
     short_id,
 )
 from ansible_collections.luma.deploy.plugins.module_utils._drain import DEFAULT_TIMEOUTS, DrainTimeouts, retire
@@ -41,6 +40,7 @@ from ansible_collections.luma.deploy.plugins.module_utils._health import (
     wait_until_healthy,
 )
 from ansible_collections.luma.deploy.plugins.module_utils._lock import Held
+from ansible_collections.luma.deploy.plugins.module_utils._names import names_of_colors
 from ansible_collections.luma.deploy.plugins.module_utils._switch import Switch
 
 STAYS_RUNNING = HealthCheck("running")
@@ -125,7 +125,8 @@ class Preparation:
         not asked, since it need not run yet."""
         view = View.take(self.engine, None, self.app)
         if force or not self._color_that_is_ready(view):
-            self._refuse_foreign_names()
+            # Raises where somebody has one that luma did not make.
+            self._names()
             self._refuse_taken_ports(view)
 
     def run(self, force: bool = False, check_mode: bool = False) -> Prepared:
@@ -194,13 +195,6 @@ class Preparation:
 
     # --- refusals -----------------------------------------------------------------------------------------------
 
-    def _refuse_foreign_names(self) -> None:
-        """Names that luma uses must be free, or its own: those of both colors, since the next deployment is one of the
-        other color."""
-        owner = {LABEL_PROJECT: self.app.project, LABEL_APP: self.app.name}
-        for name in [*self._names(COLORS[0]), *self._names(COLORS[1])]:
-            refuse_foreign(self.engine.container(name, self.app.network), owner)
-
     def _refuse_taken_ports(self, view: View) -> None:
         """A fixed host port belongs to one container at a time, so that the new color could never start."""
         fixed = [port for port in self.wanted.ports if fixed_host_port(port)]
@@ -212,9 +206,8 @@ class Preparation:
                 '("3000").'.format(self.app.name, ", ".join(fixed))
             )
 
-    def _names(self, color: str) -> list[str]:
-        replicas = self.wanted.replicas
-        return [self.app.container_name(color, number, replicas) for number in range(1, replicas + 1)]
+    def _names(self) -> dict[str, list[str]]:
+        return names_of_colors(self.engine, self.app, self.wanted.replicas)
 
     # --- making -------------------------------------------------------------------------------------------------
 
@@ -226,11 +219,12 @@ class Preparation:
         cleared = time.monotonic()
         try:
             with self.engine.free_addresses(self.app.project, self.app.network) as addresses:
-                replicas = [(number, next(addresses, "")) for number in range(1, self.wanted.replicas + 1)]
+                names = self._names()[color]
+                replicas = [(name, number, next(addresses, "")) for number, name in enumerate(names, 1)]
                 in_parallel(lambda replica: self._create(color, *replica, release), replicas)
-            in_parallel(self.engine.start, self._names(color))
+            in_parallel(self.engine.start, names)
             started = time.monotonic()
-            verdicts = self._wait(self._names(color), deadline)
+            verdicts = self._wait(names, deadline)
             self.held.stop_where_lost(f"The preparation of {self.app.name}")
             self._raise_unhealthy(verdicts)
             self._keep_running([verdict.container for verdict in verdicts])
@@ -258,11 +252,11 @@ class Preparation:
             Switch(self.engine, self.proxy, self.app, view.active).run()
         retire(self.engine, self.proxy, self.app, color, self.drain_timeouts, self.wanted.stop_timeout)
 
-    def _create(self, color: str, number: int, address: str, release: str) -> None:
+    def _create(self, color: str, name: str, number: int, address: str, release: str) -> None:
         wanted = self.wanted
         published = port_bindings(wanted.ports)
         self.engine.create(
-            self.app.container_name(color, number, wanted.replicas),
+            name,
             wanted.image,
             self.app.network,
             labels={

@@ -31,18 +31,22 @@ def short_id(image_id: str) -> str:
 
 def refuse_foreign(found: Container | None, owner: t.Mapping[str, str]) -> None:
     """A container under a name that luma is about to use must be luma's own: it has all of the ``owner``'s labels."""
-    if found is None or owner.items() <= found.labels.items():
-        return
-    raise LumaError(
-        f"The name {found.name} is taken by a container that belongs to {_owner_in_words(found)}. luma leaves it "
-        f"alone, and nothing was changed. Rename or remove it (docker rename {found.name} OTHER), or choose another "
+    if found is not None and not owner.items() <= found.labels.items():
+        raise name_is_taken(found.name, found.labels)
+
+
+def name_is_taken(name: str, labels: t.Mapping[str, str]) -> LumaError:
+    """The error of a name that a container with these labels has."""
+    return LumaError(
+        f"The name {name} is taken by a container that belongs to {_owner_in_words(labels)}. luma leaves it "
+        f"alone, and nothing was changed. Rename or remove it (docker rename {name} OTHER), or choose another "
         "name in luma.yml."
     )
 
 
-def _owner_in_words(found: Container) -> str:
+def _owner_in_words(labels: t.Mapping[str, str]) -> str:
     kinds = {LABEL_PROJECT: "project", LABEL_APP: "app", LABEL_SERVICE: "service"}
-    known = [f"{kind} {found.labels[label]}" for label, kind in kinds.items() if label in found.labels]
+    known = [f"{kind} {labels[label]}" for label, kind in kinds.items() if label in labels]
     return ", ".join(known) or "nobody that luma knows"
 
 

@@ -90,7 +90,7 @@ def retire(
     in seconds."""
     view = View.take(engine, proxy, app)
     refuse_active(view, color)
-    drained = wait_for_drain(proxy, view, color, timeouts) if proxy and view.slots else Retired()
+    drained = wait_for_drain(proxy, app, view.addresses(color), timeouts) if proxy and view.slots else Retired()
     stopped = in_parallel(lambda c: stop(engine, c, stop_timeout), view.of(color))
     if remove:
         in_parallel(lambda c: engine.remove(c.id), view.of(color))
@@ -109,11 +109,11 @@ def refuse_active(view: View, color: str) -> None:
         )
 
 
-def wait_for_drain(proxy: Haproxy, view: View, color: str, timeouts: DrainTimeouts) -> Retired:
-    """Waits until the proxy counts no session on a color that gets no new request. Streams that are left at the end of
-    their time are closed, one after the other; requests that are left at the end of theirs are not: the stop signal
+def wait_for_drain(proxy: Haproxy, app: App, addresses: t.Collection[str], timeouts: DrainTimeouts) -> Retired:
+    """Waits until the proxy counts no session on containers that get no new request. Streams that are left at the end
+    of their time are closed, one after the other; requests that are left at the end of theirs are not: the stop signal
     tells the app of them."""
-    backend, addresses = view.app.backend, view.addresses(color)
+    backend = app.backend
     began = time.monotonic()
     progress: list[tuple[float, int]] = []
     closed: int | None = None
@@ -162,6 +162,25 @@ def stop(engine: Engine, container: Container, timeout: float) -> Stopped:
     after = engine.container(container.id, "")
     killed = after is not None and after.exit_code == KILLED and seconds >= timeout
     return Stopped(container.name, True, killed, round(seconds, 2))
+
+
+def report(name: str, retired: Retired) -> list[str]:
+    """What became of a color, or an app, as the luma command prints it."""
+    lines = []
+    if retired.sessions:
+        finished = retired.sessions - retired.cut - retired.streams
+        lines.append(f"Drained {name}: {finished} request(s) in flight finished in {retired.drain_seconds:.1f} s")
+    if retired.streams:
+        lines.append(
+            f"⚠️ {retired.streams} stream(s) and websocket(s) were still open on {name} after stream_drain_timeout and "
+            "were closed, one after the other"
+        )
+    if retired.cut:
+        lines.append(f"⚠️ {retired.cut} request(s) were still open on {name} after drain_timeout and were cut")
+    killed = [container.name for container in retired.containers if container.killed]
+    if killed:
+        lines.append("⚠️ {} ignored the stop signal and was killed after stop_timeout".format(", ".join(killed)))
+    return lines
 
 
 def heal(proxy: Haproxy, view: View) -> None:

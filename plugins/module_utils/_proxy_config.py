@@ -19,6 +19,8 @@ RUN_DIR = "/run/luma"
 #: The ports inside the container: above 1024, so that it needs no capability.
 HTTP_PORT = 8080
 HTTPS_PORT = 8443
+#: The socket, in the runtime folder, that connections by IPv6 come to.
+VISITORS_SOCKET = "visitors.sock"
 
 
 #: A slot of every backend that has no container: see ``HOLD``. No app's slot is called so: those end with a number.
@@ -150,6 +152,8 @@ frontend http
 .else
     bind :{http_port}
 .endif
+    # Visitors who come by IPv6, with their addresses (`_proxy_ipv6`).
+    bind unix@{run}/{visitors} mode 600 accept-proxy
 {rules}    # A worker that a reload has replaced knows the old color only. What an idle connection brings it, it hands
     # to the worker that replaced it. Where the whole proxy ends, there is none.
     use_backend successor if {{ stopping }} !{{ var(proc.ending) -m found }}
@@ -194,8 +198,9 @@ unless {{ var(txn.backend) -m found }}
 """
 
 # An app may close a connection that it holds for idle (gunicorn after 2 s, Node after 5 s) in the moment in which a
-# request is sent on it, and nobody can tell whether that was processed. So a connection is used again only in the 20 ms
-# in which it was made, which is where many requests come; its name in the pool is that time.
+# request is sent on it, and nobody can tell whether that was processed. So a connection is used again only in the 50 ms
+# in which it was made, which is where many requests come; its name in the pool is that time. The pool takes new ones
+# while it has old ones, up to pool-low-conn (srv_add_to_idle_list in HAProxy's server.c), and ends these soon.
 BACKEND = """
 backend {backend}
     balance leastconn
@@ -211,7 +216,8 @@ backend {backend}
     default-server check inter 30s fastinter 200ms downinter 200ms rise 1 fall 2
     default-server observe layer4 error-limit 1 on-error fastinter
     default-server resolvers docker resolve-prefer ipv4 init-addr last,none
-    server-template {app} {slots} {endpoint} maxconn 50000 pool-purge-delay 100ms pool-conn-name date(0,ms),div(20)
+    default-server pool-conn-name date(0,ms),div(50) pool-low-conn 128 pool-purge-delay 50ms
+    server-template {app} {slots} {endpoint} maxconn 50000
 {hold_slot}"""
 
 # Where no slot is up, requests are queued until one is, and none is refused: HAProxy queues only where a server is up
@@ -265,6 +271,7 @@ def render_config(routes: t.Sequence[Route]) -> str:
     base = BASE.format(
         run=RUN_DIR,
         http_port=HTTP_PORT,
+        visitors=VISITORS_SOCKET,
         tlv=BACKEND_TLV,
         # All apps of a host share the frontend: nobody's connections end earlier than asked for.
         keep_alive=milliseconds(max((route.keep_alive for route in routes), default=Route.keep_alive)),

@@ -20,7 +20,7 @@ from ansible_collections.luma.deploy.plugins.module_utils._engine import LABEL_A
 from ansible_collections.luma.deploy.plugins.module_utils._errors import LumaError
 from ansible_collections.luma.deploy.plugins.module_utils._proxy import Proxy
 from ansible_collections.luma.deploy.plugins.module_utils._release_hook import stopped_hooks
-from ansible_collections.luma.deploy.plugins.module_utils._releases import Releases, recorded_apps
+from ansible_collections.luma.deploy.plugins.module_utils._releases import Releases, kept_repository, recorded_apps
 
 #: The names that keep images, see `_releases.kept_image`.
 KEPT = "luma/"
@@ -107,26 +107,47 @@ class Prune:
         idle = [c for c in view.containers if view.active and c.color not in ("", view.active)]
         return [c for c in idle if c.status in ("exited", "dead")]
 
+    def images_of(self, app: App, removed: t.Collection[str] = ()) -> list[str]:
+        """What belongs to one app, and nothing needs once the containers of these ids and its record are gone. Of an
+        image that something else needs it is the name that kept it for the app, where it has others."""
+        needed, found = self._needed(removed, [app.name]), []
+        for image in self._all_images():
+            kept = [name for name in _names_of(image) if name.startswith(kept_repository(app) + ":")]
+            if image["Id"] in needed:
+                found += kept if len(_names_of(image)) > len(kept) else []
+            elif kept or _is_built_for(app, image):
+                found += self._own_names(image)
+        return found
+
     def _images(self, removed: t.Collection[str] = (), gone: t.Collection[str] = ()) -> t.Iterator[str]:
         """What nothing needs, without the containers of these ids and the records of these apps."""
-        needed = self._images_in_use(removed) | self._images_on_record(gone)
-        for image in self.engine.call("list images", self.engine.client.images):
-            if image["Id"] in needed:
-                continue
-            names = [name for name in image.get("RepoTags") or () if name != "<none>:<none>"]
-            mine = [name for name in names if name.startswith(f"{KEPT}{self.project}/")]
-            sent = [name for name in names if name.startswith(SENT)]
-            labels = image.get("Labels") or {}
-            repository = labels.get(LABEL_REPOSITORY)
-            if labels.get(LABEL_PROJECT) != self.project:
-                yield from mine
-            elif any(name.startswith(KEPT) and name not in mine + sent for name in names):
-                # Another project has deployed it, too, and may return to it.
-                yield from mine
-            elif names:
-                yield from mine + sent + [name for name in names if name.rpartition(":")[0] == repository]
-            elif all(name.partition("@")[0] in ("<none>", repository) for name in image.get("RepoDigests") or ()):
-                yield image["Id"]
+        needed = self._needed(removed, gone)
+        for image in self._all_images():
+            if image["Id"] not in needed:
+                yield from self._own_names(image)
+
+    def _needed(self, removed: t.Collection[str], gone: t.Collection[str]) -> set[str]:
+        return self._images_in_use(removed) | self._images_on_record(gone)
+
+    def _all_images(self) -> list[dict[str, t.Any]]:
+        return self.engine.call("list images", self.engine.client.images)
+
+    def _own_names(self, image: t.Mapping[str, t.Any]) -> t.Iterator[str]:
+        """The names that luma gave to an image, or its id where it has none."""
+        names = _names_of(image)
+        mine = [name for name in names if name.startswith(f"{KEPT}{self.project}/")]
+        sent = [name for name in names if name.startswith(SENT)]
+        labels = image.get("Labels") or {}
+        repository = labels.get(LABEL_REPOSITORY)
+        if labels.get(LABEL_PROJECT) != self.project:
+            yield from mine
+        elif any(name.startswith(KEPT) and name not in mine + sent for name in names):
+            # Another project has deployed it, too, and may return to it.
+            yield from mine
+        elif names:
+            yield from mine + sent + [name for name in names if name.rpartition(":")[0] == repository]
+        elif all(name.partition("@")[0] in ("<none>", repository) for name in image.get("RepoDigests") or ()):
+            yield image["Id"]
 
     def _images_in_use(self, removed: t.Collection[str]) -> set[str]:
         rows = self.engine.list_containers()
@@ -136,6 +157,15 @@ class Prune:
         """Raises `LumaError` where a record is damaged: its images are not known."""
         apps = [app for app in recorded_apps(self.state_dir, self.project) if app not in gone]
         return {release.image_id for app in apps for release in Releases(self.state_dir, App(self.project, app)).read()}
+
+
+def _names_of(image: t.Mapping[str, t.Any]) -> list[str]:
+    return [name for name in image.get("RepoTags") or () if name != "<none>:<none>"]
+
+
+def _is_built_for(app: App, image: t.Mapping[str, t.Any]) -> bool:
+    labels = image.get("Labels") or {}
+    return (labels.get(LABEL_PROJECT), labels.get(LABEL_APP)) == (app.project, app.name)
 
 
 def free_bytes(engine: Engine) -> int:

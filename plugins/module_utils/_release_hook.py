@@ -14,7 +14,6 @@ import typing as t
 from dataclasses import dataclass, field
 
 from ansible_collections.luma.deploy.plugins.module_utils._colors import App
-from ansible_collections.luma.deploy.plugins.module_utils._containers import refuse_foreign
 from ansible_collections.luma.deploy.plugins.module_utils._engine import (
     LABEL_APP,
     LABEL_PROJECT,
@@ -25,6 +24,8 @@ from ansible_collections.luma.deploy.plugins.module_utils._engine import (
 )
 from ansible_collections.luma.deploy.plugins.module_utils._errors import LumaError
 from ansible_collections.luma.deploy.plugins.module_utils._lock import Held
+from ansible_collections.luma.deploy.plugins.module_utils._names import prefix_of
+from ansible_collections.luma.deploy.plugins.module_utils._state import exclusive
 
 ROLE = "release-hook"
 #: The label of the app whose hook it is.
@@ -70,12 +71,11 @@ class ReleaseHook:
     def __init__(self, engine: Engine, app: App) -> None:
         self.engine = engine
         self.app = app
-        self.name = f"{app.name}-{ROLE}"
         self.owner = {LABEL_PROJECT: app.project, LABEL_ROLE: ROLE, LABEL_HOOK_OF: app.name}
 
     def refuse(self) -> None:
-        """Raises `LumaError` where the container's name is taken by somebody else."""
-        refuse_foreign(self._find(), self.owner)
+        """Raises `LumaError` where the container's name is taken by somebody other than luma."""
+        self._free_name()
 
     def run(self, hook: Hook, held: Held) -> Ended:
         """Runs the hook to its end, however long that takes, and removes its container; so where the lock is lost
@@ -85,8 +85,7 @@ class ReleaseHook:
         self.engine.ensure_network(self.app.network, {LABEL_PROJECT: self.app.project})
         began = time.monotonic()
         try:
-            self._start(hook)
-            container = self._wait(held)
+            container = self._wait(self._start(hook), held)
             logs = tuple(self.engine.logs(container.id, LOG_LINES))
             return Ended(container.exit_code, container.oom_killed, time.monotonic() - began, logs)
         finally:
@@ -96,20 +95,34 @@ class ReleaseHook:
 
     def remove(self) -> None:
         """Removes the hook's container, stopped first where it runs: it may be at work on the data."""
-        container = self._find()
-        if container and self.owner.items() <= container.labels.items():
+        for container in self.find():
             if container.running:
                 self.engine.stop(container.id, STOP_SECONDS)
             self.engine.remove(container.id)
 
-    def _find(self) -> Container | None:
-        return self.engine.container(self.name, self.app.network)
+    def find(self) -> list[Container]:
+        """The hook's container, or what a run that was killed has left of one."""
+        rows = self.engine.list_containers([f"{label}={value}" for label, value in self.owner.items()])
+        found = (self.engine.container(row["Id"], self.app.network) for row in rows)
+        return [container for container in found if container]
 
-    def _start(self, hook: Hook) -> None:
+    def _free_name(self) -> str:
+        name = f"{self.app.name}-{ROLE}"
+        return prefix_of(self.engine, self.app, [name], lambda labels: self.owner.items() <= labels.items()) + name
+
+    def _start(self, hook: Hook) -> str:
+        """Returns the container's name."""
+        with exclusive(self.engine.detached.folder):
+            name = self._free_name()
+            self._create(name, hook)
+        self.engine.start(name)
+        return name
+
+    def _create(self, name: str, hook: Hook) -> None:
         # A container has its image's labels, too, and one that luma has built names the app.
         labels = {**self.owner, LABEL_RELEASE: hook.release, LABEL_APP: ""}
         self.engine.create(
-            self.name,
+            name,
             hook.image,
             self.app.network,
             labels,
@@ -117,13 +130,12 @@ class ReleaseHook:
             environment=dict(hook.environment, LUMA_RELEASE=hook.release),
             host={"binds": list(hook.volumes)},
         )
-        self.engine.start(self.name)
 
-    def _wait(self, held: Held) -> Container:
+    def _wait(self, name: str, held: Held) -> Container:
         while True:
-            container = self._find()
+            container = self.engine.container(name, self.app.network)
             if container is None:
-                raise LumaError(f"Container {self.name} vanished while luma waited for its end.")
+                raise LumaError(f"Container {name} vanished while luma waited for its end.")
             if not container.running:
                 return container
             held.stop_where_lost(f"The release hook of {self.app.name}")

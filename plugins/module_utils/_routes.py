@@ -48,8 +48,8 @@ class Routes:
                 raise LumaError(
                     f"{', '.join(sorted(taken))} is routed to app {other.app} of project {other.project}: nothing was "
                     f"changed. A name belongs to one app. Where {other.app} is to give it up, take it out of its "
-                    f"proxy.hosts and deploy {other.app} first; where {other.app} is not in luma.yml any more, remove "
-                    "its containers, then: luma prune"
+                    f"proxy.hosts and deploy {other.app} first; where {other.app} is not needed any more, in the "
+                    f"folder of {other.project}: luma remove {other.app}"
                 )
         routes[route.backend] = self.with_room(route)
         return list(routes.values())
@@ -85,6 +85,10 @@ class Routes:
         """The route with which a color had the traffic last; None where that is not on record."""
         file = self._file(backend, color)
         return _read(file) if file.exists() else None
+
+    def has_any(self, backend: str) -> bool:
+        """Whether anything is on record of an app's route."""
+        return any(self.folder.glob(f"{backend}.*"))
 
     def remove(self, backend: str) -> None:
         for file in self.folder.glob(f"{backend}.*"):

@@ -293,7 +293,7 @@ class Switch:
                 "cannot keep its address: the old color was drained before it lost the alias."
             )
             if self.proxy is not None:
-                wait_for_drain(self.proxy, view, other(self.color), self.drain_timeouts)
+                wait_for_drain(self.proxy, self.app, view.addresses(other(self.color)), self.drain_timeouts)
         self._move(result, "break", self._to_break(view), [])
 
     def release(self, _result: Switched) -> None:

@@ -19,6 +19,7 @@ description:
 extends_documentation_fragment:
   - luma.deploy.engine
   - luma.deploy.engine.query
+  - luma.deploy.engine.orphans
 options:
   project:
     description: The project's name.
@@ -149,6 +150,29 @@ apps:
     proxy_problem:
       description: Why the proxy could not be asked; empty where it could.
       type: str
+orphans:
+  description: Apps of the project that have containers on the host, though luma.yml does not name them for it.
+  type: list
+  elements: dict
+  returned: success
+  contains:
+    name:
+      description: The app's name.
+      type: str
+    containers:
+      description: The names of its containers.
+      type: list
+      elements: str
+    running:
+      description: How many of them run.
+      type: int
+    hosts:
+      description: The host names that luma-proxy routes to it.
+      type: list
+      elements: str
+    elsewhere:
+      description: Whether luma.yml names the app, for other hosts.
+      type: bool
 services:
   description: The project's services.
   type: list
@@ -187,7 +211,9 @@ from ansible_collections.luma.deploy.plugins.module_utils._module import (
     proxy_folder,
     run,
 )
+from ansible_collections.luma.deploy.plugins.module_utils._orphans import ORPHAN_OPTIONS, orphans_for
 from ansible_collections.luma.deploy.plugins.module_utils._releases import Releases
+from ansible_collections.luma.deploy.plugins.module_utils._routes import Routes
 
 
 def look(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:
@@ -206,6 +232,7 @@ def look(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:
     return {
         "changed": False,
         "apps": in_parallel(look_at, params["apps"]),
+        "orphans": orphans_for(engine, Routes(proxy_folder(params) / "routes"), params),
         "services": services_info(engine, params["project"]),
     }
 
@@ -217,6 +244,7 @@ def main() -> None:
             project={"type": "str", "required": True},
             apps={"type": "list", "elements": "dict", "required": True},
             details={"type": "bool", "default": False},
+            **ORPHAN_OPTIONS,
         ),
         supports_check_mode=True,
     )

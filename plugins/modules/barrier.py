@@ -36,8 +36,9 @@ options:
         M(luma.deploy.bluegreen_container), which has removed what was prepared. What the run goes back for it reads
         by itself, from C(ansible_failed_result).
       - V(end) takes those of M(luma.deploy.probe) and of M(luma.deploy.hook), reports, and fails where the run did.
+      - V(remove) takes those of M(luma.deploy.app_remove). Nothing is undone.
     type: str
-    choices: [services, lock, lock_again, prepare, release, switch, bake, retire, undo, end]
+    choices: [services, lock, lock_again, prepare, release, switch, bake, retire, undo, end, remove]
     required: true
   app:
     description: The app, as M(luma.deploy.project) returns it.

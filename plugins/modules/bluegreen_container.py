@@ -30,6 +30,7 @@ extends_documentation_fragment:
   - luma.deploy.engine.record
   - luma.deploy.engine.drain
   - luma.deploy.engine.health
+  - luma.deploy.engine.orphans
   - luma.deploy.engine.route
   - luma.deploy.engine.proxy
   - luma.deploy.engine.registry
@@ -238,6 +239,29 @@ route:
     reloaded:
       description: Whether it loaded a new configuration.
       type: bool
+orphans:
+  description: Apps of the project that have containers on the host, though luma.yml does not name them for it.
+  type: list
+  elements: dict
+  returned: with O(state=present)
+  contains:
+    name:
+      description: The app's name.
+      type: str
+    containers:
+      description: The names of its containers.
+      type: list
+      elements: str
+    running:
+      description: How many of them run.
+      type: int
+    hosts:
+      description: The host names that luma-proxy routes to it.
+      type: list
+      elements: str
+    elsewhere:
+      description: Whether luma.yml names the app, for other hosts.
+      type: bool
 timings:
   description: How long clearing leftovers, starting, and the health checks took, in seconds.
   type: dict
@@ -335,12 +359,15 @@ from ansible_collections.luma.deploy.plugins.module_utils._module import (
     HEALTH_OPTIONS,
     app_of,
     health_check_of,
+    proxy_folder,
     proxy_of,
     run_held,
 )
+from ansible_collections.luma.deploy.plugins.module_utils._orphans import ORPHAN_OPTIONS, orphans_for
 from ansible_collections.luma.deploy.plugins.module_utils._proxy import Reconciled
 from ansible_collections.luma.deploy.plugins.module_utils._release_hook import ReleaseHook
 from ansible_collections.luma.deploy.plugins.module_utils._releases import RECORD_OPTION, record_active
+from ansible_collections.luma.deploy.plugins.module_utils._routes import Routes
 from ansible_collections.luma.deploy.plugins.module_utils._routing import (
     PROXY_OPTIONS,
     ROUTE_OPTION,
@@ -380,6 +407,7 @@ def prepare(module: AnsibleModule, engine: Engine, held: Held) -> dict[str, t.An
             module.warn(warning)
     diff = difference(prepared, preparation.wanted, preparation.image_id)
     result = dict(facts(prepared), changed=prepared.created, diff=diff, report=report(prepared))
+    result["orphans"] = orphans_for(engine, Routes(proxy_folder(params) / "routes"), params)
     return with_route(result, routed, module.check_mode) if routed else result
 
 
@@ -513,6 +541,7 @@ def main() -> None:
             ports={"type": "list", "elements": "str", "default": []},
             volumes={"type": "list", "elements": "str", "default": []},
             force={"type": "bool", "default": False},
+            **ORPHAN_OPTIONS,
             record=RECORD_OPTION,
             deploy_timeout={"type": "float"},
             **DRAIN_OPTIONS,

@@ -134,6 +134,7 @@ from ansible_collections.luma.deploy.plugins.module_utils._drain import (
     Retired,
     Stopped,
     refuse_active,
+    report,
     retire,
 )
 from ansible_collections.luma.deploy.plugins.module_utils._engine import Engine
@@ -190,25 +191,6 @@ def outcome(container: Stopped, retired: Retired, slots: t.Mapping[str, str]) ->
         "killed": container.killed,
         "seconds": container.seconds,
     }
-
-
-def report(color: str, retired: Retired) -> list[str]:
-    lines = []
-    if retired.sessions:
-        finished = retired.sessions - retired.cut - retired.streams
-        line = "Drained {0}: {1} request(s) in flight finished in {2:.1f} s"
-        lines.append(line.format(color, finished, retired.drain_seconds))
-    if retired.streams:
-        lines.append(
-            f"⚠️ {retired.streams} stream(s) and websocket(s) were still open on {color} after stream_drain_timeout and "
-            "were closed, one after the other"
-        )
-    if retired.cut:
-        lines.append(f"⚠️ {retired.cut} session(s) were still open on {color} after drain_timeout and were cut")
-    killed = [container.name for container in retired.containers if container.killed]
-    if killed:
-        lines.append("⚠️ {} ignored the stop signal and was killed after stop_timeout".format(", ".join(killed)))
-    return lines
 
 
 def main() -> None:

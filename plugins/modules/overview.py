@@ -98,6 +98,11 @@ apps:
     green:
       description: How many green containers run.
       type: int
+orphans:
+  description: What M(luma.deploy.app_info) returned under this name, each with its C(host).
+  type: list
+  elements: dict
+  returned: for O(of=apps)
 services:
   description:
     - The services, each with its C(host), its C(status) (V(RUNNING), V(STOPPED) or V(UNKNOWN)), a C(hint), and where it

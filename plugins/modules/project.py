@@ -40,6 +40,18 @@ options:
     description: Whether to say that the deployment of the apps begins.
     type: bool
     default: false
+  removal:
+    description:
+      - Whether O(apps) names one app that is to be removed. It need not be in the file any more, and then is on all
+        hosts of the file and of the inventory.
+      - Of its keys only those are returned that its removal needs.
+    type: bool
+    default: false
+  only_hosts:
+    description: With O(removal=true), the hosts from which the app is removed; all of its hosts without one.
+    type: list
+    elements: str
+    default: []
 attributes:
   check_mode:
     support: full
@@ -81,6 +93,10 @@ apps:
     - C(environment) has the ordinary values, C(secrets) the names of the variables whose values are secret.
   type: list
   elements: dict
+  returned: success
+app_hosts:
+  description: The hosts of each app of the file, by the app's name.
+  type: dict
   returned: success
 services:
   description: The chosen services, each with all its keys, as the apps have them.

@@ -102,6 +102,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.luma.deploy.plugins.module_utils._engine import Engine
 from ansible_collections.luma.deploy.plugins.module_utils._lock import no_deployment
 from ansible_collections.luma.deploy.plugins.module_utils._module import ENGINE_OPTIONS, proxy_folder, run
+from ansible_collections.luma.deploy.plugins.module_utils._orphans import orphans
 from ansible_collections.luma.deploy.plugins.module_utils._proxy import Proxy, ProxySettings
 from ansible_collections.luma.deploy.plugins.module_utils._prune import Leftovers, Prune, free_bytes
 
@@ -117,6 +118,9 @@ def prune(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:
 def pruned(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:
     params = module.params
     proxy = Proxy(engine, ProxySettings(), proxy_folder(params))
+    for orphan in orphans(engine, proxy.routes, params["project"], params["apps"]):
+        name = orphan["name"]
+        module.warn(f"{name} has containers here, but luma.yml has no such app. To remove it: luma remove {name}")
     work = Prune(engine, proxy, params["state_dir"], params["project"], set(params["apps"]))
     leftovers, freed = work.find(), None
     if leftovers.any and not module.check_mode:

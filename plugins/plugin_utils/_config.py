@@ -22,18 +22,21 @@ ROUTE_KEYS = ("hosts", "app_port", "response_timeout", "stream_timeout", "hold",
 ROUTE_KEYS_OF_PROXY = ("keep_alive",)
 
 
-def load(file: str, decrypt: Decrypt = no_vault, inventory: Inventory | None = None) -> dict[str, Any]:
+def load(
+    file: str, decrypt: Decrypt = no_vault, inventory: Inventory | None = None, may_be_empty: bool = False
+) -> dict[str, Any]:
     """Reads luma.yml and the secrets beside it.
 
     Returns ``project``, ``folder`` and ``file`` (absolute), ``proxy``, ``ssh``, ``warnings``, and ``apps`` and
     ``services``: maps by name of what the roles take. With an inventory each of them has ``hosts``, and a server that
-    is no host is a mistake. Raises `InvalidFile` with every mistake."""
+    is no host is a mistake, and so is a file without any of them, unless it ``may_be_empty``. Raises `InvalidFile` with
+    every mistake."""
     reader = Reader(shown(file), decrypt)
     read = reader.read(LUMA_YML)
     project = Project(file, reader, read)
     apps = {name: project.app(name, app) for name, app in read["apps"].items()}
     services = {name: project.service(name, service) for name, service in read["services"].items()}
-    project.check()
+    project.check(may_be_empty)
     if inventory:
         project.assign_hosts({"apps": apps, "services": services}, inventory)
     mistakes = [*reader.lines(), *project.secrets.mistakes]
@@ -174,9 +177,9 @@ class Project:
 
     # --- what concerns several entries --------------------------------------------------------------------------
 
-    def check(self) -> None:
+    def check(self, may_be_empty: bool) -> None:
         apps, services = self.read["apps"], self.read["services"]
-        if not apps and not services and not self.reader.mistakes:
+        if not apps and not services and not may_be_empty and not self.reader.mistakes:
             self.reader.refuse("", "there is no app in it; the smallest one is: apps: {blog: {image: my-blog}}")
         self._refuse_shared_hosts(apps)
         for name in services:
@@ -200,8 +203,10 @@ class Project:
     def _refuse_name_of_a_container(self, path: str, name: str, apps: dict[str, Any]) -> None:
         """The containers of an app, and the aliases of those that are being prepared, are names on the network too."""
         owner = re.sub(r"-(blue|green)(-temp)?(-\d+)?$", "", name)
-        if owner != name and owner in apps:
-            self.reader.refuse(path, f"a container of the app {owner} may have this name; choose another one")
+        # The project's name stands before it where another project's container has the name.
+        owners = [each for each in (owner, owner.removeprefix(f"{self.name}-")) if each in apps]
+        if owner != name and owners:
+            self.reader.refuse(path, f"a container of the app {owners[0]} may have this name; choose another one")
 
     def assign_hosts(self, kinds: dict[str, dict[str, Any]], inventory: Inventory) -> None:
         """Gives every entry its hosts. One that names no servers goes to all hosts, those of the inventory and those

@@ -214,6 +214,20 @@ class Fleet:
         self._note(removed)
         self._note(returned)
 
+    def remove(self, results: Results, command: str) -> str:
+        """Every host has to have removed the app; what one has removed stays so. ``command``: what the user has
+        typed. Returns what is said at the end."""
+        name = self.app["name"]
+        try:
+            self.require_all(results)
+        except Undo as exc:
+            left = [host for host, result in results.items() if has_failed(result)]
+            done = ", ".join(host for host in results if host not in left)
+            what = f"removed from {done}, but not from" if done else "not removed from"
+            text = f"❌ {name} is {what} {', '.join(left)}. Fix the error above, then run: {command}"
+            raise Undo([str(exc), text], exc.marker) from exc
+        return f"{name} is removed from {', '.join(results)} ✅"
+
     def require_all(self, results: Results) -> None:
         """Every host has to have succeeded, but for those that cannot be reached and that luma.yml allows for. One that
         was told to switch is not left out: nobody knows what it serves, or whether the new color is what broke it."""

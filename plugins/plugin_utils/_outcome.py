@@ -21,8 +21,9 @@ PRECEDENCE = (INTERRUPTED, INVALID_INPUT, LOCKED, UNREACHABLE, FAILED)
 OWN = "luma.deploy."
 BARRIER = "luma.deploy.barrier"
 HOOK = "luma.deploy.hook"
+REMOVAL = "luma.deploy.removal"
 # What these report is about the whole run, not about the host that they ran on.
-OF_THE_RUN = (BARRIER, HOOK, "luma.deploy.overview", "luma.deploy.probe")
+OF_THE_RUN = (BARRIER, HOOK, REMOVAL, "luma.deploy.overview", "luma.deploy.probe")
 
 
 class State(Enum):
@@ -73,7 +74,8 @@ class Outcome:
 
     @property
     def warnings(self) -> list[str]:
-        return [f"[{self.host}] ⚠️ {warning}" for warning in self.values.get("warnings", ())]
+        where = "" if self.module in OF_THE_RUN else f"[{self.host}] "
+        return [f"{where}⚠️ {warning}" for warning in self.values.get("warnings", ())]
 
     @property
     def errors(self) -> list[str]:
@@ -83,7 +85,7 @@ class Outcome:
             return [f"[{self.host}] ❌ cannot be reached: {message}"]
         if self.state is not State.FAILED:
             return []
-        if self.module == BARRIER:
+        if self.module in (BARRIER, REMOVAL):
             # It speaks of several hosts, and names them itself.
             return message.splitlines()
         if self.values.get("invalid_input") or self.module == HOOK:

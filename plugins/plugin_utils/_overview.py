@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from ansible_collections.luma.deploy.plugins.plugin_utils._orphans import orphan_lines
+
 Found = Mapping[str, Mapping[str, Any]]
 
 RUNNING, MIXED, STOPPED, UNKNOWN = "RUNNING", "MIXED", "STOPPED", "UNKNOWN"
@@ -189,7 +191,14 @@ def status(
         if details:
             lines += [line for host in app["hosts"] for line in _host_details(app["name"], host, found)]
     seen = _services(services, found)
-    return {"apps": states, "services": seen, "report": lines + [_service_line(each) for each in seen]}
+    lines += [f"⚠️ {line}" for line in orphan_lines(answered(found))]
+    orphans = [{**each, "host": host} for host, result in answered(found).items() for each in result.get("orphans", ())]
+    return {
+        "apps": states,
+        "orphans": orphans,
+        "services": seen,
+        "report": lines + [_service_line(each) for each in seen],
+    }
 
 
 def _services(services: Sequence[Mapping[str, Any]], found: Found) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ from ansible_collections.luma.deploy.plugins.plugin_utils._result_deployment imp
 from ansible_collections.luma.deploy.plugins.plugin_utils._result_shapes import SCHEMA, SHAPES, shaped
 
 Outcomes = Sequence[Outcome]
+REMOVE = "luma.deploy.app_remove"
 
 
 class ResultDocument:
@@ -71,10 +72,16 @@ def on_each_host(module: str) -> Callable[[Outcomes, bool], dict[str, Any]]:
     """What one module returned on each host on which it did not fail."""
 
     def hosts(outcomes: Outcomes, _is_plan: bool) -> dict[str, Any]:
-        done = [each for each in outcomes if each.module == module and not each.failed]
-        return {"hosts": [{**each.values, "host": each.host} for each in done]}
+        # A host that was looked at first has done it later.
+        done = {each.host: each for each in outcomes if each.module == module and not each.failed}
+        return {"hosts": [{**each.values, "host": host} for host, each in done.items()]}
 
     return hosts
+
+
+def removed(outcomes: Outcomes, is_plan: bool) -> dict[str, Any]:
+    app = next((each.app for each in outcomes if each.module == REMOVE), None)
+    return {"plan": is_plan, "app": app, **on_each_host(REMOVE)(outcomes, is_plan)}
 
 
 def released_locks(outcomes: Outcomes, _is_plan: bool) -> dict[str, Any]:
@@ -120,5 +127,6 @@ CONTENT: dict[str, Callable[[Outcomes, bool], dict[str, Any]]] = {
     "exec": executed,
     "lock release": released_locks,
     "proxy update": on_each_host("luma.deploy.proxy_update"),
+    "remove": removed,
     "prune": on_each_host("luma.deploy.prune"),
 }

@@ -51,6 +51,7 @@ STATUS_HOST = values("host answered problem active last_release proxy_problem") 
 STATUS = {
     "apps": [values("name status hint replicas wanted blue green") | {"hosts": [STATUS_HOST]}],
     "services": [values("name host status hint container image running")],
+    "orphans": [values("name host containers running hosts")],
 }
 
 RELEASE = values("release image image_id config_hash replicas at by serves")
@@ -82,6 +83,13 @@ SHAPES: Mapping[str, Mapping[str, Shape]] = {
     "proxy logs": LOGS,
     "proxy update": {
         "hosts": [values("host changed gap_seconds cut") | {name: values(SETTINGS) for name in ("before", "after")}]
+    },
+    "remove": values("plan app")
+    | {
+        "hosts": [
+            values("host present changed containers running hosts releases images")
+            | values("sessions streams_closed sessions_cut killed")
+        ]
     },
     "prune": {"hosts": [values("host changed containers routes records images freed_mb")]},
 }

@@ -17,12 +17,13 @@ from __future__ import annotations
 import argparse
 import asyncio
 import hashlib
+import itertools
 import json
 import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -30,6 +31,7 @@ from ._processes import is_alive
 from ._traffic_http import Connection, Lost, Response, Target, request
 from ._traffic_report import (
     ASKED_TO,
+    IDLE,
     KEEP_ALIVE,
     NEW_CONNECTION,
     SLOW,
@@ -46,6 +48,9 @@ HANDSHAKE_PATIENCE = 10
 UPLOAD_BODY = bytes(range(256)) * 400
 UPLOAD_DIGEST = hashlib.sha256(UPLOAD_BODY).hexdigest()
 STREAM_END = b"end of stream\n"
+# Each idle client has a method of its own, and sends within so many seconds of the moment in which its app gives up.
+IDLE_METHODS = ("GET", "POST", "PUT", "DELETE", "OPTIONS", "HEAD")
+IDLE_SPREAD = 0.01
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,7 @@ class Kind:
     """A kind of request, sent by `clients` clients, each at most once in `interval` seconds, one at a time.
 
     patience  seconds after which a request without a complete answer is lost.
+    idles     the interval begins with the answer, and the request has an X-Id that no other one has.
     check     says in words what is wrong with a complete answer of status 2xx, "" if nothing is.
     """
 
@@ -64,6 +70,7 @@ class Kind:
     method: str = "GET"
     body: bytes = b""
     keeps_connection: bool = True
+    idles: bool = False
     check: Callable[[Response], str] = lambda _response: ""
 
 
@@ -87,6 +94,7 @@ class Client:
     def __init__(self, target: Target, report: ReportFile) -> None:
         self._target = target
         self._report = report
+        self._numbers = itertools.count()
         self.stopped_because = ""
 
     def stop(self, why: str) -> None:
@@ -114,6 +122,8 @@ class Client:
         while await self._wait(until=due):
             due = max(due + kind.interval, time.monotonic())
             connection = await self._request(kind, connection)
+            if kind.idles:
+                due = time.monotonic() + kind.interval
         if connection:
             connection.close()
 
@@ -122,6 +132,8 @@ class Client:
         started = time.monotonic()
         sent = None
         fields = {} if kind.keeps_connection else {"Connection": "close"}
+        if kind.idles:
+            fields["X-Id"] = f"{id(self)}-{next(self._numbers)}"
         data = request(kind.method, kind.path, self._target.host, fields, kind.body)
         try:
             async with asyncio.timeout(kind.patience):
@@ -131,7 +143,7 @@ class Client:
                 connection = connection or await Connection.open(self._target)
                 sent = time.monotonic()
                 connection.write(data)
-                response = await connection.response()
+                response = await connection.response(kind.method)
             self._record_answer(kind.name, started, sent, response, failure=_failure(response, kind))
             if response.keeps_connection and kind.keeps_connection:
                 return connection
@@ -234,7 +246,17 @@ def _kinds(options: argparse.Namespace) -> list[Kind]:
         Kind(SLOW, options.slow, "/slow?seconds=5", patience=20),
         Kind(STREAM, options.stream, "/stream", patience=20, check=streamed_completely),
         Kind(UPLOAD, options.upload, "/upload", method="POST", body=UPLOAD_BODY, check=uploaded_completely),
+        *_idle_kinds(options.idle, options.idle_seconds),
     ]
+
+
+def _idle_kinds(clients: int, seconds: float) -> Iterator[Kind]:
+    """Clients that send again when their app is about to close the connection for being idle, or just has."""
+    for number in range(clients):
+        method = IDLE_METHODS[number % len(IDLE_METHODS)]
+        interval = seconds + IDLE_SPREAD * (2 * number / max(1, clients - 1) - 1)
+        body = b"body" if method in ("POST", "PUT") else b""
+        yield Kind(IDLE, 1, "/", interval, method=method, body=body, idles=True)
 
 
 def _options() -> argparse.Namespace:
@@ -249,6 +271,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rate", type=float, default=600, help="requests/s of those two kinds, in all")
     for kind in (SLOW, STREAM, UPLOAD, WEBSOCKET):
         parser.add_argument(f"--{kind}", type=int, default=0, help="clients of this kind (needs luma's test app)")
+    parser.add_argument("--idle", type=int, default=0, help="clients that send when their app closes (likewise)")
+    parser.add_argument("--idle-seconds", type=float, default=0.5, help="when their app closes an idle connection")
     return parser.parse_args()
 
 

@@ -66,13 +66,13 @@ class Connection:
     def close(self) -> None:
         self.writer.close()
 
-    async def response(self) -> Response:
-        """Read one complete answer. Raises Lost for anything less."""
+    async def response(self, method: str = "GET") -> Response:
+        """Read one complete answer to this method. Raises Lost for anything less."""
         try:
             status, version, headers = await self._head()
             while 100 <= status < 200 and status != 101:
                 status, version, headers = await self._head()
-            body, ended_by_close = await self._body(status, headers)
+            body, ended_by_close = (b"", False) if method == "HEAD" else await self._body(status, headers)
         except OSError as error:
             raise Lost(f"connection broken before the end of the answer: {_reason(error)}") from error
         stays_open = version == b"HTTP/1.1" and headers.get("connection", "").lower() != "close"

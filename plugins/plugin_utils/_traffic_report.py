@@ -19,7 +19,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
-KEEP_ALIVE, NEW_CONNECTION = "keep-alive", "new-connection"
+KEEP_ALIVE, NEW_CONNECTION, IDLE = "keep-alive", "new-connection", "idle"
 SLOW, STREAM, UPLOAD, WEBSOCKET = "slow", "stream", "upload", "websocket"
 QUICK_KINDS = (KEEP_ALIVE, NEW_CONNECTION)
 

@@ -15,8 +15,8 @@ from ansible_collections.luma.deploy.plugins.plugin_utils._yaml import Scalar
 
 #: An app called so could not be told from luma's command.
 COMMANDS = (
-    "audit", "deploy", "exec", "help", "init", "lock", "logs", "proxy", "prune", "releases", "rollback", "setup",
-    "status",
+    "audit", "deploy", "exec", "help", "init", "lock", "logs", "proxy", "prune", "releases", "remove", "rollback",
+    "setup", "status",
 )  # fmt: skip
 UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600}
 BOOLEANS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
@@ -177,6 +177,11 @@ def check_app_name(name: str) -> None:
     _check_name(name, "an app")
     if name in COMMANDS:
         raise ValueError(f"an app cannot be called like the command luma {name}")
+
+
+def check_former_app_name(name: str) -> None:
+    """An app that was there before the command of its name is still one."""
+    _check_name(name, "an app")
 
 
 def check_service_name(name: str) -> None:

@@ -22,7 +22,7 @@ from typing import Any
 import pytest
 
 from tests import json_page
-from tests.host import APP_IMAGE, PROXY_IMAGE
+from tests.host import APP_IMAGE, PROXY_IMAGE, docker
 from tests.integration.conftest import Site
 
 ROOT = Path(__file__).parents[2]
@@ -151,13 +151,20 @@ def test_a_project_from_init_to_a_deployment(project: Path, proxy_options: dict[
     assert (app["name"], app["outcome"], app["color"], app["hosts"][0]["replicas"]) == ("web", "deployed", "blue", 2)
     (host,) = app["hosts"]
     assert (host["serves"], host["timings"]["commit"] > 0) == (app["release"], True)
-    (looked_at,) = document(luma(project, "status", "--json"))["apps"]
-    assert (looked_at["status"], len(looked_at["hosts"][0]["containers"])) == ("RUNNING", 2)
+    # An app that was taken out of luma.yml.
+    labels = ["--label", f"luma.project={project.name}", "--label", "luma.app=old", "--label", "luma.color=blue"]
+    docker("create", "--name", f"{project.name}-old-blue", *labels, APP_IMAGE)
+    looked_at = document(luma(project, "status", "--json"))
+    (status,) = looked_at["apps"]
+    assert (status["status"], len(status["hosts"][0]["containers"])) == ("RUNNING", 2)
+    assert [(each["name"], each["host"], each["running"]) for each in looked_at["orphans"]] == [("old", "localhost", 0)]
     (recorded,) = document(luma(project, "releases", "--json"))["apps"]
     assert [(each["release"], each["serves"]) for each in recorded["hosts"][0]["releases"]] == [(app["release"], True)]
     again = luma(project, "deploy", "--plan")
     assert again.returncode == 0
-    assert again.stdout == "[localhost] Nothing would change: web\nNothing would change.\n"
+    warning, *nothing = again.stdout.splitlines()
+    assert warning.startswith("⚠️ old has stopped containers on localhost, but luma.yml has no such app.")
+    assert nothing == ["[localhost] Nothing would change: web", "Nothing would change."]
 
 
 def test_a_deployment_that_fails_gives_1_also_with_ansibles_own_output(project: Path) -> None:

@@ -154,9 +154,17 @@ def test_hosts_with_services_alone_are_asked_too(site: Site, tmp_path: Path) -> 
     file.write_text(f"name: {site.project}\nservices: {{db: {{image: {APP_IMAGE}}}}}\n")
     labels = ["--label", f"luma.project={site.project}", "--label", "luma.service=db"]
     docker("create", "--name", f"{site.project}-db", *labels, APP_IMAGE)
+    # An app that was taken out of luma.yml.
+    labels = ["--label", f"luma.project={site.project}", "--label", "luma.app=old", "--label", "luma.color=blue"]
+    docker("create", "--name", f"{site.project}-old-blue", *labels, APP_IMAGE)
     said = [
         subprocess.run([LUMA, "-c", file, command], capture_output=True, text=True, check=True).stdout
         for command in ("status", "prune")
     ]
     assert "Service: db ❌ STOPPED" in said[0]
+    assert (
+        "⚠️ old has stopped containers on localhost, but luma.yml has no such app. To remove it: luma remove old"
+        in said[0]
+    )
+    assert "[localhost] ⚠️ old has containers here" in said[1]
     assert "[localhost] Nothing to remove" in said[1]

@@ -149,14 +149,32 @@ def upload(proxied: Site) -> Iterator[http.client.HTTPConnection]:
     connection.close()
 
 
-def test_a_request_in_flight_is_waited_for(proxied: Site, upload: http.client.HTTPConnection) -> None:
+def stream(site: Site, port: int) -> http.client.HTTPResponse:
+    """An event stream that is silent after its first event."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    connection.request("GET", "/quiet?seconds=50", headers={"Host": site.host})
+    answer = connection.getresponse()
+    assert answer.readline() == b"data: begun\n"
+    return answer
+
+
+def test_a_request_in_flight_is_waited_for_and_streams_as_long_as_they_may(
+    proxied: Site, upload: http.client.HTTPConnection
+) -> None:
+    """One stream and the upload are with a worker that a reload has replaced, the other stream is not."""
+    streams = [stream(proxied, upload.port)]
+    proxied.route(response_timeout=29)
+    streams += [stream(proxied, upload.port)]
     proxied.prepare(environment={"A": "2"})
     slots = proxied.switch("green")["slots"]
     rest = threading.Timer(3, upload.send, [b"67890"])
     rest.start()
-    done = proxied.retire("blue", drain_timeout=50, slots=slots)
+    done = proxied.retire("blue", drain_timeout=50, stream_drain_timeout=0.1, slots=slots)
     assert json.loads(upload.getresponse().read())["length"] == 10
-    assert (done["sessions_cut"], done["containers"][0]["drained"]) == (0, True)
+    assert (done["sessions_cut"], done["streams_closed"], done["containers"][0]["drained"]) == (0, 2, True)
+    for each in streams:
+        with pytest.raises(http.client.IncompleteRead):
+            each.read()
 
 
 def test_a_request_that_takes_too_long_is_cut_and_counted(proxied: Site, upload: http.client.HTTPConnection) -> None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import subprocess
@@ -72,6 +73,8 @@ def ansible(text: str) -> list[str]:
         ("proxy logs -n 5", {"app": [], "follow": False, "lines": 5}),
         ("proxy update", {"app": []}),
         ("prune", {"app": []}),
+        ("remove blog --yes", {"app": ["blog"], "yes": True}),
+        ("remove blog --host a --host b", {"app": ["blog"], "yes": False, "host": ["a", "b"]}),
     ],
 )
 def test_the_variables_of_each_playbook(text: str, expected: dict[str, Any]) -> None:
@@ -97,6 +100,14 @@ def test_each_command_has_a_playbook() -> None:
 def test_a_plan_is_ansibles_check_mode_with_differences() -> None:
     assert ansible("deploy --plan") == ["--check", "--diff"]
     assert "plan" not in variables("deploy --plan")
+
+
+def test_nobody_is_asked_without_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    command.refuse_to_ask_nobody(asked("remove blog --yes"))
+    command.refuse_to_ask_nobody(asked("remove blog --plan"))
+    with pytest.raises(command.UsageError, match="there is no terminal to ask on; to go on without, add --yes"):
+        command.refuse_to_ask_nobody(asked("remove blog"))
 
 
 def test_details_of_a_status_are_not_ansibles_output() -> None:

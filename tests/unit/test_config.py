@@ -322,6 +322,10 @@ def test_ports_as_docker_takes_them(tmp_path: Path, port: str) -> None:
             "apps:\n  blog: {image: x}\nservices:\n  blog-green-1: {image: x}",
             "a container of the app blog may have this",
         ),
+        (
+            "name: shop\napps:\n  blog: {image: x}\n  shop-blog-green: {image: x}",
+            "luma.yml:4:3: apps.shop-blog-green: a container of the app blog may have this",
+        ),
     ],
 )
 def test_a_file_that_is_wrong_as_a_whole(tmp_path: Path, text: str, expected: str) -> None:

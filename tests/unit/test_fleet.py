@@ -424,3 +424,14 @@ def test_a_run_whose_process_is_gone_is_taken_over_at_once(monkeypatch: pytest.M
     monkeypatch.setattr(_fleet, "has_ended", lambda holder: holder["id"] == "other")
     fleet = fleet_of()
     assert fleet.lock(on_all(fleet, held_by())).take_over == ["other"]
+
+
+def test_a_removal_names_the_hosts_that_are_left() -> None:
+    fleet = fleet_of("web1", "web2")
+    assert fleet.remove(on_all(fleet), "luma remove blog") == "blog is removed from web1, web2 ✅"
+    with pytest.raises(Undo) as caught:
+        fleet.remove(on_all(fleet, web2=GONE), "luma remove blog")
+    assert str(caught.value).splitlines()[-1] == (
+        "❌ blog is removed from web1, but not from web2. Fix the error above, then run: luma remove blog"
+    )
+    assert caught.value.marker == UNREACHABLE

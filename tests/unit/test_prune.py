@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from ansible import constants
 from ansible_collections.luma.deploy.plugins.action import image_build
+from ansible_collections.luma.deploy.plugins.module_utils._colors import App
 from ansible_collections.luma.deploy.plugins.module_utils._engine import LABEL_APP, LABEL_ROLE, Container
 from ansible_collections.luma.deploy.plugins.module_utils._proxy import Proxy, ProxySettings
 from ansible_collections.luma.deploy.plugins.module_utils._prune import LABEL_REPOSITORY, Leftovers, Prune
@@ -126,6 +127,25 @@ def test_only_names_that_luma_gave_are_removed(
     site = Site(tmp_path, [left])
     site.prune.remove(site.prune.find())
     assert site.removed_images == (sorted(left["RepoTags"]) if expected is None else expected)
+
+
+@pytest.mark.parametrize(
+    ("left", "expected"),
+    [
+        (image("i1", "shop-blog:abc", "luma/shop/blog:i1"), ["luma/shop/blog:i1", "shop-blog:abc"]),
+        (image("i1", "nginx:1", "luma/shop/blog:i1", Labels=None), ["luma/shop/blog:i1"]),
+        # It serves another app, or another project: only the name that kept it for this one goes.
+        (image("image-of-mine", "nginx:1", "luma/shop/blog:i1"), ["luma/shop/blog:i1"]),
+        # Docker would refuse to take the last name away.
+        (image("image-of-mine", "luma/shop/blog:i1"), []),
+        # Of another app.
+        (image("i1", "luma/shop/api:i1", Labels=BUILT | {"luma.app": "api"}), []),
+    ],
+)
+def test_images_that_go_with_an_app(left: dict[str, Any], expected: list[str], tmp_path: Path) -> None:
+    site = Site(tmp_path, [left])
+    site.add_a_foreign_one()
+    assert sorted(site.prune.images_of(App("shop", "blog"), ["blog-green", "id-of-blue"])) == expected
 
 
 @pytest.mark.parametrize("name", ["shop-blog:abc", "registry:5000/team/blog:abc", "registry:5000/blog"])

@@ -228,6 +228,14 @@ def test_what_one_module_returned_on_each_host() -> None:
     assert [(each["host"], each["images"], each["freed_mb"]) for each in made["hosts"]] == [("one", ["a"], 1.5)]
 
 
+def test_what_was_removed_comes_after_what_was_looked_at() -> None:
+    looked_at = outcome("app_remove", present=True, containers=["blog-blue"], changed=False)
+    removed = outcome("app_remove", present=True, containers=["blog-blue"], changed=True, sessions_cut=0)
+    assert [each["changed"] for each in document("remove", looked_at)["hosts"]] == [False]
+    made = document("remove", looked_at, removed)
+    assert (made["app"], [each["changed"] for each in made["hosts"]]) == ("blog", [True])
+
+
 def test_a_released_lock() -> None:
     run = {"id": "3f", "by": "me@here", "boot": "not shown"}
     made = document("lock release", outcome("deploy_lock", previous=run), outcome("deploy_lock", "two", previous=None))

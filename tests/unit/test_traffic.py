@@ -265,14 +265,14 @@ def kinds_in(path: Path) -> set[str]:
 
 def test_all_kinds_against_the_app(app: App, tmp_path: Path) -> None:
     path = tmp_path / "report"
-    clients = ("--slow", "1", "--stream", "1", "--upload", "1", "--websocket", "1")
+    clients = ("--slow", "1", "--stream", "1", "--upload", "1", "--websocket", "1", "--idle", "6")
     with client_process(app, path, *clients) as process:
         wait_for(lambda: kinds_in(path) >= {"slow", "stream"})
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=30) == 0
     report = Report.read(path)
     assert failures_in_words(report.records) == []
-    assert kinds_in(path) == {"keep-alive", "new-connection", "slow", "stream", "upload", "websocket"}
+    assert kinds_in(path) == {"keep-alive", "new-connection", "slow", "stream", "upload", "websocket", "idle"}
     assert {(record.release, record.color) for record in report.records} == {("r7", "blue")}
     assert [r.ended for r in report.records if r.kind == "websocket"] == ["closed by this client"]
     assert report.ended_because == "asked to"

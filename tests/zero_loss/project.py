@@ -151,5 +151,9 @@ class Traffic:
         self._process.wait(timeout=60)
         return Report.read(self.path)
 
+    def wait(self) -> None:
+        """Wait until it has done all that it was to do."""
+        self._process.wait(timeout=60)
+
     def so_far(self) -> Report:
         return Report.read(self.path)

@@ -26,7 +26,9 @@ DEPLOYMENTS = 10
 ON_SIGTERM = ("graceful", "ignore", "die")
 # Above the five seconds of the slow requests.
 DRAIN_SECONDS = 7
-ALL_KINDS = ("--rate", "150", "--slow", "6", "--stream", "3", "--upload", "2", "--websocket", "2")
+ALL_KINDS = ("--rate", "150", "--slow", "6", "--stream", "3", "--upload", "2", "--websocket", "2", "--idle", "12")
+# When the app closes an idle connection, which is when the idle clients send.
+IDLE_SECONDS = "0.5"
 
 
 @dataclass
@@ -45,7 +47,7 @@ def rows(make_project: MakeProject, tmp_path_factory: pytest.TempPathFactory) ->
         count: make_project(f"zero-loss-{count}", replicas=count, drain_timeout=f"{DRAIN_SECONDS}s") for count in (1, 3)
     }
     for project in projects.values():
-        first = project.deploy(VERSION="r0", ON_SIGTERM=ON_SIGTERM[0])
+        first = project.deploy(VERSION="r0", ON_SIGTERM=ON_SIGTERM[0], IDLE_SECONDS=IDLE_SECONDS)
         assert first.code == 0, first.output
     with ThreadPoolExecutor() as pool:
         running = {
@@ -60,7 +62,9 @@ def deploy_in_a_row(project: Project, folder: Path) -> Row:
     with Traffic(project.url, project.host, folder, *ALL_KINDS) as traffic:
         wait_for(lambda: any(record.kind == UPLOAD for record in traffic.so_far().records), "no traffic")
         deployments = [
-            project.deploy(VERSION=f"r{number}", ON_SIGTERM=ON_SIGTERM[number % len(ON_SIGTERM)])
+            project.deploy(
+                VERSION=f"r{number}", ON_SIGTERM=ON_SIGTERM[number % len(ON_SIGTERM)], IDLE_SECONDS=IDLE_SECONDS
+            )
             for number in range(1, DEPLOYMENTS + 1)
         ]
         records = traffic.stop().records
@@ -81,7 +85,7 @@ def test_every_deployment_succeeds(row: Row) -> None:
 def test_not_one_request_is_lost(row: Row) -> None:
     assert failures_in_words(row.records) == []
     kinds = {record.kind for record in row.records}
-    assert kinds == {"keep-alive", "new-connection", "slow", "stream", "upload", "websocket"}
+    assert kinds == {"keep-alive", "new-connection", "slow", "stream", "upload", "websocket", "idle"}
 
 
 def test_every_request_sent_after_a_switch_is_answered_by_the_new_release(row: Row) -> None:

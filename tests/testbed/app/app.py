@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The app that the tests deploy: it serves every kind of traffic, and misbehaves as it is told to.
 
-Paths: /up (health check), / (fast), /broken (500), /slow?seconds=5, /stream (chunks), /upload (POST), /ws (websocket
-echo).
+Paths: /up (health check), / (fast, by any method), /broken (500), /slow?seconds=5, /stream (chunks), /quiet?seconds=5
+(a chunk, silence, the end), /large?bytes=64000 (of a header), /headers (those of the request), /upload (POST), /twice
+(the X-Id of requests that came more than once), /ws (websocket echo).
 
 Environment:
     PORT (3000)                what it listens on
@@ -18,6 +19,7 @@ Environment:
     HEALTH_SECONDS (0)         how long /up takes to answer
     FAIL_HEALTH_AFTER          seconds after which /up begins to answer 503
     FAIL_HEALTH_ON_CONTAINER   the name of the only container whose /up answers 503
+    IDLE_SECONDS (inf)         after which a connection without a request is closed
     ON_SIGTERM (graceful)      graceful: finish what is in flight, then exit; ignore; die: exit at once
 """
 
@@ -25,6 +27,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import collections
 import functools
 import hashlib
 import json
@@ -37,6 +40,7 @@ from dataclasses import dataclass, field
 
 ENV = os.environ
 STARTED = time.monotonic()
+IDLE_SECONDS = float(ENV["IDLE_SECONDS"]) if "IDLE_SECONDS" in ENV else None
 STREAM_CHUNKS, STREAM_SECONDS = 20, 4
 ACCEPT_SUFFIX = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 GOING_AWAY = b"\x88\x02" + (1001).to_bytes(2, "big")
@@ -50,6 +54,7 @@ class Request:
     method: str
     path: str
     headers: dict[str, str] = field(default_factory=dict)
+    body: bytes = b""
 
 
 class Connection:
@@ -63,8 +68,11 @@ class Connection:
 
     async def serve(self, app: App) -> None:
         while not app.stopping:
-            request = parse(await self.reader.readuntil(b"\r\n\r\n"))
+            # The body may take long, the next request not.
+            request = parse(await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), IDLE_SECONDS))
             self.busy = True
+            request.body = await self.reader.readexactly(int(request.headers.get("content-length", "0")))
+            app.count(request)
             await self.answer(request, app)
             self.busy = False
             if request.headers.get("connection", "").lower() == "close" or self.is_websocket:
@@ -72,37 +80,34 @@ class Connection:
 
     async def answer(self, request: Request, app: App) -> None:
         path, _unused, query = request.path.partition("?")
+        seconds = float(query.removeprefix("seconds=") or 5) if path in ("/slow", "/quiet") else 0
         host, allowed = request.headers.get("host", ""), ENV.get("ALLOWED_HOSTS", "").split()
         if allowed and host not in allowed:
             self.send(app, 400, b"bad host\n")
         elif path == "/up" and ENV.get("HEALTH") == "redirect":
-            self.send(app, 301, b"", f"Location: https://{host}/up\r\n")
+            self.send(app, 301, b"", extra=f"Location: https://{host}/up\r\n")
         elif path == "/up":
             await asyncio.sleep(float(ENV.get("HEALTH_SECONDS", "0")))
             self.send(app, 200 if is_healthy() else 503, b"healthy\n" if is_healthy() else b"not healthy\n")
-        elif path == "/":
-            self.send(app, 200, b"hello\n")
-        elif path == "/broken":
-            self.send(app, 500, b"broken\n")
         elif path == "/slow":
-            await asyncio.sleep(float(query.removeprefix("seconds=") or 5))
+            await asyncio.sleep(seconds)
             self.send(app, 200, b"finally\n")
         elif path == "/stream":
             await self.stream()
-        elif path == "/upload":
-            body = await self.reader.readexactly(int(request.headers["content-length"]))
-            digest = {"length": len(body), "sha256": hashlib.sha256(body).hexdigest()}
-            self.send(app, 200, json.dumps(digest).encode())
+        elif path == "/quiet":
+            await self.quiet(seconds)
         elif path == "/ws":
             await self.echo(request)
+        elif path == "/large":
+            self.send(app, 200, b"large\n", extra="X-Large: " + "x" * int(query.removeprefix("bytes=")) + "\r\n")
         else:
-            self.send(app, 404, b"not found\n")
+            self.send(app, *at_once(path, request, app), request.method)
         await self.writer.drain()
 
-    def send(self, app: App, status: int, body: bytes, headers: str = "") -> None:
+    def send(self, app: App, status: int, body: bytes, method: str = "GET", extra: str = "") -> None:
         connection = "Connection: close\r\n" if app.stopping else ""
-        head = f"HTTP/1.1 {status} -\r\n{IDENTITY}{connection}{headers}Content-Length: {len(body)}\r\n\r\n"
-        self.writer.write(head.encode() + body)
+        head = f"HTTP/1.1 {status} -\r\n{IDENTITY}{connection}{extra}Content-Length: {len(body)}\r\n\r\n"
+        self.writer.write(head.encode() + (body if method != "HEAD" else b""))
 
     async def stream(self) -> None:
         self.writer.write(f"HTTP/1.1 200 -\r\n{IDENTITY}Transfer-Encoding: chunked\r\n\r\n".encode())
@@ -110,6 +115,13 @@ class Connection:
             self.writer.write(chunk(f"chunk {number}\n".encode()))
             await asyncio.sleep(STREAM_SECONDS / STREAM_CHUNKS)
         self.writer.write(chunk(b"end of stream\n") + chunk(b""))
+
+    async def quiet(self, seconds: float) -> None:
+        head = f"HTTP/1.1 200 -\r\n{IDENTITY}Content-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+        self.writer.write(head.encode() + chunk(b"data: begun\n\n"))
+        await self.writer.drain()
+        await asyncio.sleep(seconds)
+        self.writer.write(chunk(b"data: end of stream\n\n") + chunk(b""))
 
     async def echo(self, request: Request) -> None:
         key = request.headers["sec-websocket-key"].encode()
@@ -142,6 +154,7 @@ class App:
     def __init__(self) -> None:
         self.stopping = False
         self.connections: set[Connection] = set()
+        self.seen: collections.Counter[str] = collections.Counter()
         self.finished = asyncio.Event()
         self.server: asyncio.Server | None = None
 
@@ -150,17 +163,21 @@ class App:
         self.connections.add(connection)
         try:
             await connection.serve(self)
-        except (OSError, asyncio.IncompleteReadError):
-            pass  # the client is gone
+        except (OSError, asyncio.IncompleteReadError, TimeoutError):
+            pass  # the client is gone, or idle
         finally:
             writer.close()
             self.connections.discard(connection)
             if self.stopping and not self.connections:
                 self.finished.set()
 
+    def count(self, request: Request) -> None:
+        if "x-id" in request.headers:
+            self.seen[request.headers["x-id"]] += 1
+
     async def run(self) -> None:
         address, port = ENV.get("LISTEN"), int(ENV.get("PORT", "3000"))
-        self.server = await asyncio.start_server(self.accept, address, port, backlog=512)
+        self.server = await asyncio.start_server(self.accept, address, port, backlog=512, limit=1 << 18)
         on_sigterm = {"graceful": self.stop, "ignore": lambda: None, "die": lambda: os._exit(143)}
         stop = on_sigterm[ENV.get("ON_SIGTERM", "graceful")]
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop)
@@ -175,6 +192,22 @@ class App:
             connection.stop()
         if not self.connections:
             self.finished.set()
+
+
+def at_once(path: str, request: Request, app: App) -> tuple[int, bytes]:
+    """Status and body of an answer that takes no time."""
+    if path == "/":
+        return 200, b"hello\n"
+    if path == "/broken":
+        return 500, b"broken\n"
+    if path == "/headers":
+        return 200, json.dumps(request.headers).encode()
+    if path == "/twice":
+        return 200, json.dumps([name for name, count in app.seen.items() if count > 1]).encode()
+    if path == "/upload":
+        digest = {"length": len(request.body), "sha256": hashlib.sha256(request.body).hexdigest()}
+        return 200, json.dumps(digest).encode()
+    return 404, b"not found\n"
 
 
 def parse(head: bytes) -> Request:
