@@ -9,6 +9,7 @@ import argparse
 import difflib
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -31,6 +32,9 @@ INVALID_INPUT = 2
 INTERRUPTED = 130
 # What ansible-playbook exits with after Ctrl-C.
 ANSIBLE_INTERRUPTED = 99
+
+# As in plugins/plugin_utils/_result_shapes.py.
+JSON_SCHEMA = 1
 
 
 class UsageError(Exception):
@@ -211,6 +215,7 @@ class Request:
 def read(arguments: Sequence[str]) -> Request | str:
     """What the arguments ask for; a text where that is to be printed. Raises `UsageError`."""
     words, after = split(arguments)
+    refuse_terminal(words)
     options, words = global_parser().parse_known_args(words)
     if options.version:
         return version()
@@ -232,6 +237,8 @@ def read(arguments: Sequence[str]) -> Request | str:
         variables["command"] = after
     elif after:
         raise UsageError(f"luma {command.name} does not take {after[0]}")
+    if options.json and variables.get("follow"):
+        raise UsageError(f"luma {command.name} --follow has no end, and so no JSON document: leave out one of them")
     if command.verbose:
         variables[command.verbose] = options.verbose > 0
     return Request(command, variables, plan, options)
@@ -252,6 +259,16 @@ def split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     words = list(arguments)
     end = words.index("--") if "--" in words else len(words)
     return words[:end], words[end + 1 :]
+
+
+def refuse_terminal(words: Sequence[str]) -> None:
+    """docker exec's ``-it`` would be read as an inventory t. ``-i`` alone may be luma's own option."""
+    asked = next((word for word in words if re.fullmatch(r"-it|-ti?|--tty|--interactive", word)), None)
+    if asked and "exec" in words:
+        raise UsageError(
+            f"luma exec has no terminal and no input yet: it does not take {asked}. On the app's host there is: "
+            "docker exec -it CONTAINER sh; luma status --verbose names the containers"
+        )
 
 
 def global_parser() -> Parser:
@@ -362,7 +379,9 @@ def run(request: Request) -> int:
         if as_json:
             text = errors_file.read_text(encoding="utf-8")
             sys.stderr.write(text)
-            print_document(request.command.name, code, result or {"errors": text.splitlines()})
+            if result is None or result.get("exit_code") is None:
+                result = {**(result or {}), "errors": text.splitlines()}
+            print_document(request.command.name, code, result)
     return code
 
 
@@ -388,19 +407,22 @@ def in_foreground() -> bool:
 
 def exit_code(ansible_code: int, result: dict[str, Any] | None) -> int:
     """The exit code that the callback `luma.deploy.result` found out. It has left no file (None) where Ansible refused
-    the inventory or the vault's password before it began, and an empty one where the run broke off."""
+    the inventory or the vault's password before it began, and one without an exit code where the run broke off."""
     if ansible_code == ANSIBLE_INTERRUPTED:
         return INTERRUPTED
     if ansible_code < 0:
         return 128 - ansible_code
     if result is None:
         return INVALID_INPUT
-    return int(result.get("exit_code", FAILED)) or (FAILED if ansible_code else 0)
+    found = result.get("exit_code")
+    return FAILED if found is None else int(found) or (FAILED if ansible_code else 0)
 
 
 def print_document(command: str | None, code: int, result: dict[str, Any]) -> None:
-    empty = {"exit_code": code, "changed": False, "hosts": {}, "report": [], "errors": [], "warnings": []}
-    document = {"command": command, **empty, **result, "exit_code": code}
+    """Without a result of the callback there are only the keys that all commands have."""
+    common = {"schema": JSON_SCHEMA, "command": command, "exit_code": code, "changed": False}
+    lines: dict[str, Any] = {"report": [], "errors": [], "warnings": []}
+    document = {**common, **({} if "report" in result else lines), **result, "command": command, "exit_code": code}
     print(json.dumps(document, indent=2, ensure_ascii=False))
 
 

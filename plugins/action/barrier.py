@@ -51,6 +51,8 @@ class ActionModule(ActionBase):
         interrupted = arguments["phase"] not in FINAL and requested()
         known = {"waves": ledger.get("waves", []), "outcome": ledger.get("outcome", "")}
         facts = {"changed": False, "contest": {"hosts": []}, **known}
+        if arguments["phase"] != "services":
+            facts["app"] = fleet.app["name"]
         try:
             facts |= after(arguments["phase"], fleet, ledger, results, arguments["command"])
             if interrupted:
@@ -89,7 +91,7 @@ def after(phase: str, fleet: Fleet, ledger: dict[str, Any], results: list[Result
             fleet.undo(*undone)
             return {"outcome": outcome(fleet, undone_for=[ledger, *failed.values()])}
         case "end":
-            return conclusion(fleet, ledger["outcome"], command, *results)
+            return {"probes": dict(results[0])} | conclusion(fleet, ledger["outcome"], command, *results)
         case "remove":
             return {"report": [fleet.remove(results[0], command), *still_named(fleet.app)]}
     return {}

@@ -43,6 +43,7 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         _validation, options = self.validate_argument_spec(OPTIONS)
         name, command = options["name"], shlex.join(options["command"])
+        result |= {"name": name, "app": (options["lock"] or {}).get("app")}
         if self._task.check_mode:
             return result | {"changed": False, "report": [f"Hook {name} would be run: {command}"]}
         environment = {key: str(value) for key, value in options["environment"].items()}

@@ -45,6 +45,6 @@ class ActionModule(ActionBase):
         result.update(changed=False, **overviews[arguments["of"]]())
         silent = {host: each for host, each in found.items() if _overview.did_not_answer(each)}
         if silent:
-            reasons = "; ".join(f"{host} did not answer: {each.get('msg', '')}" for host, each in silent.items())
+            reasons = "; ".join(f"{host} did not answer: {_overview.why_silent(each)}" for host, each in silent.items())
             result.update(failed=True, unreachable_engine=True, msg=reasons)
         return result

@@ -14,9 +14,11 @@ author:
   - The luma authors (@luma-deploy)
 description:
   - Writes the document that C(luma --json) prints into a file. The luma command reads its exit code from it.
-  - The keys are C(exit_code), C(changed), C(hosts), C(report), C(errors) and C(warnings).
-  - The file is made empty when the playbook begins and has its content when it ends, so that a run that broke off can
-    be told from one that did not begin.
+  - Each playbook of luma has keys of its own, which C(docs/json.md) describes. All have C(schema), C(command),
+    C(exit_code), C(changed), C(report), C(errors) and C(warnings), and those are all that other playbooks have. Their
+    C(command) is null.
+  - The file is written when the playbook begins, with null as C(exit_code), and again when it ends, so that a run that
+    broke off can be told from one that did not begin.
 requirements:
   - To be enabled in C(callbacks_enabled).
 options:
@@ -46,18 +48,27 @@ class CallbackModule(OutcomeCallback):
 
     def __init__(self) -> None:
         super().__init__()
-        self.document = ResultDocument(self.is_plan)
+        self.document = ResultDocument(None, self.is_plan)
 
     def v2_playbook_on_start(self, playbook: Playbook) -> None:
-        self._write("")
+        self.document = ResultDocument(command_of(Path(playbook._file_name)), self.is_plan)
+        self._write(ended=False)
 
     def v2_playbook_on_stats(self, stats: AggregateStats) -> None:
-        self._write(json.dumps(self.document.as_dict(), ensure_ascii=False))
+        self._write()
 
     def on_outcome(self, outcome: Outcome) -> None:
         self.document.add(outcome)
 
-    def _write(self, text: str) -> None:
+    def _write(self, ended: bool = True) -> None:
         file = self.get_option("file")
         if file:
+            text = json.dumps(self.document.as_dict(ended), ensure_ascii=False)
             Path(file).write_text(text, encoding="utf-8")
+
+
+def command_of(playbook: Path) -> str | None:
+    """The command of luma that a playbook is; None for one that is not in this collection."""
+    if playbook.resolve().parent != Path(__file__).resolve().parents[2] / "playbooks":
+        return None
+    return playbook.stem.replace("_", " ")

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from ansible_collections.luma.deploy.plugins.module_utils._engine import Container, Engine
 from ansible_collections.luma.deploy.plugins.module_utils._errors import LumaError
-from ansible_collections.luma.deploy.plugins.module_utils._listeners import listeners
+from ansible_collections.luma.deploy.plugins.module_utils._listeners import Listener, listeners
 
 #: How long a container without any check has to stay running to count as healthy, in seconds.
 SETTLE_SECONDS = 2.0
@@ -26,6 +26,10 @@ FIRST_PAUSE = 0.05
 #: How often a wait asks whether it is to be given up, in seconds.
 GIVE_UP_SECONDS = 0.5
 LOG_LINES = 20
+#: How much is shown of what an app answers.
+MOST_CHARACTERS = 200
+#: What frameworks answer that allow certain values of the Host header only.
+HOST_REFUSED = (400, 403, 421)
 
 
 @dataclass(frozen=True)
@@ -50,10 +54,14 @@ class HealthCheck:
 
 @dataclass(frozen=True)
 class Probe:
-    """The outcome of one probe: healthy or not, and what was seen, in words."""
+    """The outcome of one probe: healthy or not, and what was seen, in words. Of a request also the answer's ``status``,
+    0 without an answer, where a redirect leads (``location``), and whether the connection was ``refused``."""
 
     healthy: bool
     saw: str
+    status: int = 0
+    location: str = ""
+    refused: bool = False
 
 
 def probe(engine: Engine, check: HealthCheck, container: Container) -> Probe:
@@ -68,21 +76,27 @@ def probe(engine: Engine, check: HealthCheck, container: Container) -> Probe:
 
 
 def _probe_http(check: HealthCheck, address: str) -> Probe:
-    url = f"http://{address}:{check.port}{check.path}"
+    asked = f"GET http://{address}:{check.port}{check.path} with Host {check.host}"
     connection = http.client.HTTPConnection(address, check.port, timeout=check.timeout)
     try:
         connection.request("GET", check.path, headers={"Host": check.host, "User-Agent": "luma-health"})
-        answer = connection.getresponse()
-        saw = f"GET {url} answered {answer.status} {answer.reason}".rstrip()
-        if 200 <= answer.status < 300:
-            return Probe(True, saw)
-        body = answer.read(200).decode("utf-8", "replace").strip()
-        return Probe(False, saw + (": " + body if body else ""))
+        return _judged(connection.getresponse(), asked)
     except (OSError, http.client.HTTPException) as exc:
         reason = getattr(exc, "strerror", None) or str(exc) or type(exc).__name__
-        return Probe(False, f"GET {url}: {reason}")
+        return Probe(False, f"{asked}: {reason}", refused=isinstance(exc, ConnectionRefusedError))
     finally:
         connection.close()
+
+
+def _judged(answer: http.client.HTTPResponse, asked: str) -> Probe:
+    status, saw = answer.status, f"{asked} answered {answer.status} {answer.reason}".rstrip()
+    if 200 <= status < 300:
+        return Probe(True, saw, status)
+    if 300 <= status < 400:
+        location = (answer.getheader("Location") or "nowhere")[:MOST_CHARACTERS]
+        return Probe(False, f"{saw}, a redirect to {location}", status, location)
+    body = answer.read(MOST_CHARACTERS).decode("utf-8", "replace").strip()
+    return Probe(False, saw + (": " + body if body else ""), status)
 
 
 def _probe_command(engine: Engine, check: HealthCheck, container: Container) -> Probe:
@@ -107,11 +121,12 @@ def _run_command(engine: Engine, check: HealthCheck, container: Container) -> Pr
 
 @dataclass(frozen=True)
 class Verdict:
-    """What came of waiting for one replica; ``given_up``: the wait ended because another one had failed."""
+    """What came of waiting for one replica. ``last``: its last probe; ``given_up``: the wait ended because another one
+    had failed."""
 
     container: Container
     healthy: bool
-    saw: str
+    last: Probe
     given_up: bool = False
 
 
@@ -126,23 +141,23 @@ def wait_until_healthy(
     """Waits for one replica. ``deadline`` is a time of `time.monotonic`; ``give_up`` ends the wait early, when
     another replica has failed already, or the lock is lost."""
     began = time.monotonic()
-    failures, pause, saw = 0, FIRST_PAUSE, "not probed yet"
+    failures, pause, last = 0, FIRST_PAUSE, Probe(False, "not probed yet")
     while True:
         container = engine.container(name, network)
         if container is None:
             raise LumaError(f"Container {name} vanished while luma waited for it to become healthy.")
         if not container.running:
-            return Verdict(container, False, saw)
-        outcome = probe(engine, check, container)
-        saw, seconds = outcome.saw, time.monotonic() - began
-        if outcome.healthy and (check.kind != "running" or seconds >= SETTLE_SECONDS):
-            return Verdict(container, True, saw)
-        if not outcome.healthy and seconds >= check.start_period:
+            return Verdict(container, False, last)
+        last = probe(engine, check, container)
+        seconds = time.monotonic() - began
+        if last.healthy and (check.kind != "running" or seconds >= SETTLE_SECONDS):
+            return Verdict(container, True, last)
+        if not last.healthy and seconds >= check.start_period:
             failures += 1
         if _failed(check, container, failures, seconds) or time.monotonic() >= deadline:
-            return Verdict(container, False, saw)
+            return Verdict(container, False, last)
         if _given_up(min(pause, deadline - time.monotonic()), give_up):
-            return Verdict(container, False, saw, given_up=True)
+            return Verdict(container, False, last, given_up=True)
         pause = min(pause * 1.3, check.interval)
 
 
@@ -168,16 +183,17 @@ def _failed(check: HealthCheck, container: Container, failures: int, seconds: fl
 def describe_failure(engine: Engine, verdict: Verdict, check: HealthCheck) -> dict[str, t.Any]:
     """What is known about a replica that failed; to be asked before the container is removed."""
     container = engine.container(verdict.container.id, "") or verdict.container
-    heard = listeners(container.pid) if container.running else []
+    heard = listeners(container.pid) if container.running else None
     return {
         "container": container.name,
         "status": container.status,
-        "probe": verdict.saw,
+        "probe": verdict.last.saw,
         "exit_code": None if container.running else container.exit_code,
         "oom_killed": container.oom_killed,
-        "listening_ports": sorted({listener.port for listener in heard if not listener.loopback}),
-        "loopback_ports": sorted({listener.port for listener in heard if listener.loopback}),
+        "listening_ports": sorted({listener.port for listener in heard or () if not listener.loopback}),
+        "loopback_ports": sorted({listener.port for listener in heard or () if listener.loopback}),
         "expected_port": check.port if check.kind == "http" else None,
+        "advice": advice(check, verdict.last, heard, container.oom_killed),
         "logs": engine.logs(container.id, LOG_LINES),
     }
 
@@ -185,26 +201,69 @@ def describe_failure(engine: Engine, verdict: Verdict, check: HealthCheck) -> di
 def failure_text(failure: t.Mapping[str, t.Any]) -> str:
     """The failure of one replica for people: what happened, why it probably did, its last words."""
     lines = ["{} did not become healthy.".format(failure["container"])]
-    if failure["oom_killed"]:
-        lines.append("It ran out of memory and was killed: raise its memory limit.")
     if failure["exit_code"] is not None:
         lines.append("It exited with code {}.".format(failure["exit_code"]))
-    lines.append("Last probe: {}.".format(failure["probe"]))
-    lines.extend(_port_advice(failure["expected_port"], failure["listening_ports"], failure["loopback_ports"]))
+    # That it ran, before it exited, explains nothing.
+    if failure["exit_code"] is None or failure["probe"] != "it is running":
+        lines.append("Last probe: {}.".format(failure["probe"]))
+    lines.extend(failure["advice"])
     lines.append("Last {} log lines:".format(len(failure["logs"])) if failure["logs"] else "It logged nothing.")
     lines.extend("  " + line for line in failure["logs"])
     return "\n".join(lines)
 
 
-def _port_advice(port: int | None, listening: t.Sequence[int], loopback: t.Sequence[int]) -> list[str]:
-    if port is None or port in listening:
+def advice(check: HealthCheck, last: Probe, heard: t.Sequence[Listener] | None, oom_killed: bool = False) -> list[str]:
+    """Why a replica has probably failed, and what to do. ``heard``: what it listens on; None where that is not known.
+    The keys that are named are those of luma.yml."""
+    if oom_killed:
+        return ["It ran out of memory and was killed. luma sets no limit: the host needs more memory."]
+    if check.kind != "http":
         return []
-    if port in loopback:
-        return [f"It listens on port {port} of 127.0.0.1 only: let it listen on 0.0.0.0."]
-    if listening:
-        ports = " and ".join(str(number) for number in listening)
+    if last.location:
+        return [_advice_on_redirect(check.path.partition("?")[0], last.location)]
+    if last.status in HOST_REFUSED:
         return [
-            f"It listens on port {ports}, but app_port is {port}: set proxy.app_port to the port that the app listens "
-            "on."
+            "If the app answers certain hosts only (Django: ALLOWED_HOSTS, Rails: config.hosts), set health_check.host "
+            "to one of them."
+        ]
+    if last.status == http.client.NOT_FOUND:
+        return [
+            f"Set health_check.path to a path that the app has for the host {check.host}, or set health_check.host."
+        ]
+    return [] if last.status or heard is None else _advice_on_listeners(check, last, heard)
+
+
+def _advice_on_redirect(path: str, location: str) -> str:
+    if not location.startswith("https:"):
+        return "Set health_check.path to a path that answers by itself, without a redirect and without a login."
+    pattern = path.lstrip("/")
+    return (
+        f"Let {path} answer without a redirect. "
+        f'Rails: config.ssl_options = {{redirect: {{exclude: ->(r) {{ r.path == "{path}" }}}}}}; '
+        f'Django: SECURE_REDIRECT_EXEMPT = [r"^{pattern}$"].'
+    )
+
+
+def _advice_on_listeners(check: HealthCheck, last: Probe, heard: t.Sequence[Listener]) -> list[str]:
+    """What to do where the app does not answer on the expected port."""
+    there = [listener for listener in heard if listener.port == check.port]
+    others = sorted({listener.port for listener in heard if not listener.loopback})
+    if there and all(listener.loopback for listener in there):
+        return [f"It listens on port {check.port} of 127.0.0.1 only: let it listen on 0.0.0.0."]
+    if there and last.refused and all(listener.ipv6 for listener in there):
+        # A listener on :: that takes IPv4 as well looks the same, but would not have refused.
+        return [f"It listens on port {check.port} of IPv6 only: let it listen on 0.0.0.0."]
+    if there:
+        return []
+    if others:
+        ports = " and ".join(map(str, others))
+        return [
+            f"It listens on port {ports}, but app_port is {check.port}: set proxy.app_port to the port that the app "
+            "listens on."
+        ]
+    if last.refused:
+        return [
+            "It runs, but listens on no port yet. If it takes that long to start, raise health_check.start_period "
+            f"(now {check.start_period:g} s)."
         ]
     return []

@@ -15,21 +15,25 @@ LOOPBACK_V6 = "00000000000000000000000001000000"
 
 
 class Listener(t.NamedTuple):
-    """A listening port; ``loopback``: only processes in the same container reach it."""
+    """A listening port; ``loopback``: only processes in the same container reach it; ``ipv6``: it is one of IPv6, which
+    may take IPv4 as well."""
 
     port: int
     loopback: bool
+    ipv6: bool = False
 
 
-def listeners(pid: int) -> list[Listener]:
-    """What a process's network namespace listens on; nothing where that cannot be read (a remote engine)."""
+def listeners(pid: int) -> list[Listener] | None:
+    """What a process's network namespace listens on; None where that cannot be read (a remote engine)."""
     found: set[Listener] = set()
-    for table in ("tcp", "tcp6"):
-        try:
-            text = Path("/proc", str(pid), "net", table).read_text(encoding="ascii")
-        except OSError:
-            continue
-        found.update(parse_listeners(text))
+    tables = Path("/proc", str(pid), "net")
+    try:
+        found.update(parse_listeners((tables / "tcp").read_text(encoding="ascii")))
+        # Without IPv6 there is no such table.
+        if (tables / "tcp6").exists():
+            found.update(parse_listeners((tables / "tcp6").read_text(encoding="ascii")))
+    except OSError:
+        return None
     return sorted(found)
 
 
@@ -41,4 +45,4 @@ def parse_listeners(table: str) -> t.Iterator[Listener]:
             address, _separator, port = fields[1].rpartition(":")
             if address != DOCKER_DNS:
                 loopback = address == LOOPBACK_V6 or (len(address) == 8 and address.endswith("7F"))
-                yield Listener(int(port, 16), loopback)
+                yield Listener(int(port, 16), loopback, len(address) > 8)

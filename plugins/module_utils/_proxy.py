@@ -35,7 +35,6 @@ from ansible_collections.luma.deploy.plugins.module_utils._proxy_config import (
     HTTPS_PORT,
     RUN_DIR,
     Route,
-    example_of,
     render_config,
     render_map,
 )
@@ -173,7 +172,7 @@ class Proxy:
     def _ensure(self, route: Route, check_mode: bool) -> Reconciled:
         routes = self.routes.all_with(route)
         files = rendered(routes)
-        result = Reconciled(before=self._read(CONFIG), after=files[CONFIG], host=example_of(route.hosts[0]))
+        result = Reconciled(before=self._read(CONFIG), after=files[CONFIG], host=route.name)
         running = self._existing(result)
         result.created, result.started = running is None, running is False
         result.reloaded = self._differs(files) and not result.created

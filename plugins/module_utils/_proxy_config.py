@@ -69,9 +69,21 @@ class Route:
         """The alias with its network, so that two projects may have an app of the same name."""
         return f"{self.app}.{self.network}:{self.app_port}"
 
+    @property
+    def name(self) -> str:
+        """A name that is routed to the app: that of its health check, if it is one, since an app may answer for certain
+        names only."""
+        is_routed = any(stands_for(host, self.check_host) for host in self.hosts)
+        return self.check_host if is_routed else example_of(self.hosts[0])
+
 
 def backend_name(project: str, app: str) -> str:
     return f"{project}:{app}"
+
+
+def stands_for(host: str, name: str) -> bool:
+    """Whether one of a route's hosts, which may have a wildcard, is or has this name."""
+    return host.lower() in (ANY_HOST, name.lower(), "*." + name.lower().partition(".")[2])
 
 
 def example_of(host: str) -> str:

@@ -85,6 +85,13 @@ class Releases:
                 return
         self._write([*(earlier for earlier in releases if not earlier.is_same(new)), new][-KEPT:])
 
+    def last(self) -> str | None:
+        """The name of the newest release; None where nothing was ever deployed, empty where the file is damaged."""
+        try:
+            return next((known.release for known in reversed(self.read())), None)
+        except LumaError:
+            return ""
+
     def discard(self) -> None:
         self.file.unlink()
 

@@ -40,6 +40,7 @@ from ansible_collections.luma.deploy.plugins.module_utils._engine import (
 from ansible_collections.luma.deploy.plugins.module_utils._errors import LumaError
 from ansible_collections.luma.deploy.plugins.module_utils._health import (
     HealthCheck,
+    Probe,
     Verdict,
     describe_failure,
     failure_text,
@@ -366,7 +367,9 @@ class Upkeep:
         check = HealthCheck("image" if container and container.health else "running")
         verdict = wait_until_healthy(self.engine, check, name, self.network, math.inf)
         restarts = verdict.container.restarts
-        return replace(verdict, healthy=False, saw=f"Docker restarted it {restarts} times") if restarts else verdict
+        if not restarts:
+            return verdict
+        return replace(verdict, healthy=False, last=Probe(False, f"Docker restarted it {restarts} times"))
 
     def _require(self, verdict: Verdict) -> None:
         if not verdict.healthy:

@@ -66,6 +66,10 @@ apps:
       description: The color that holds the alias, null where none does.
       type: str
       sample: green
+    last_release:
+      description: The newest release on record, null where none is, empty where the record cannot be read.
+      type: str
+      sample: 3f2a9c81d0b7
     containers:
       description: Its containers, of both colors.
       type: list
@@ -91,7 +95,7 @@ apps:
         saw:
           description: What the health check saw.
           type: str
-          sample: GET http://10.201.0.3:3000/up answered 200 OK
+          sample: GET http://10.201.0.3:3000/up with Host blog.com answered 200 OK
         release:
           description: Its release.
           type: str
@@ -208,6 +212,7 @@ from ansible_collections.luma.deploy.plugins.module_utils._module import (
     run,
 )
 from ansible_collections.luma.deploy.plugins.module_utils._orphans import ORPHAN_OPTIONS, orphans_for
+from ansible_collections.luma.deploy.plugins.module_utils._releases import Releases
 from ansible_collections.luma.deploy.plugins.module_utils._routes import Routes
 
 
@@ -221,7 +226,8 @@ def look(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:
 
         proxy = haproxy if spec.get("proxied") else None
         app, secrets = App(params["project"], spec["name"]), spec.get("secrets") or ()
-        return app_info(engine, proxy, app, check_of, params["details"], secrets)
+        found = app_info(engine, proxy, app, check_of, params["details"], secrets)
+        return dict(found, last_release=Releases(params["state_dir"], app).last())
 
     return {
         "changed": False,

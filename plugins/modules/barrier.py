@@ -89,6 +89,10 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+app:
+  description: The app's name; not after V(services).
+  type: str
+  returned: where it is about an app
 hosts:
   description: Each host's part in the transaction so far.
   type: dict
@@ -178,6 +182,10 @@ outcome:
   type: str
   returned: always
   sample: deployed
+probes:
+  description: After V(end), what the probe of each host saw, as M(luma.deploy.probe) returned it.
+  type: dict
+  returned: after V(end)
 report:
   description: After V(end), a line for each host, and what users are served.
   type: list

@@ -309,6 +309,10 @@ failures:
       description: The ports that it listened on for itself only.
       type: list
       elements: int
+    advice:
+      description: Why it probably failed, and what to do.
+      type: list
+      elements: str
     logs:
       description: Its last 20 log lines.
       type: list

@@ -78,6 +78,15 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+name:
+  description: The hook's name.
+  type: str
+  returned: always
+  sample: post_deploy
+app:
+  description: The app of O(lock), null without it.
+  type: str
+  returned: always
 rc:
   description: The command's exit code, negative where a signal killed it.
   type: int

@@ -62,16 +62,23 @@ EXAMPLES = r"""
 
 RETURN = r"""
 apps:
-  description: The status of each app, for O(of=apps).
+  description: The apps, with what each of their hosts said.
   type: list
   elements: dict
-  returned: for O(of=apps)
+  returned: for O(of=apps), O(of=releases), and O(of=locks)
   contains:
     name:
       description: The app's name.
       type: str
+    hosts:
+      description:
+        - Each C(host) with what its module returned of the app. C(answered) tells whether it did, C(problem) why not.
+      type: list
+      elements: dict
     status:
-      description: V(RUNNING), V(MIXED), V(STOPPED), or V(UNKNOWN) where a host did not answer.
+      description:
+        - V(RUNNING), V(MIXED), V(STOPPED), or V(UNKNOWN) where a host did not answer. This and what follows is there
+          for O(of=apps).
       type: str
     hint:
       description: What is amiss; empty where nothing is.
@@ -92,16 +99,32 @@ apps:
       description: How many green containers run.
       type: int
 orphans:
-  description: What M(luma.deploy.app_info) returned under this name, by the host's name. For O(of=apps).
-  type: dict
+  description: What M(luma.deploy.app_info) returned under this name, each with its C(host).
+  type: list
+  elements: dict
   returned: for O(of=apps)
 services:
   description:
-    - The services, each with its C(host), its C(state) (V(RUNNING), V(STOPPED) or V(UNKNOWN)), a C(hint), and where it
+    - The services, each with its C(host), its C(status) (V(RUNNING), V(STOPPED) or V(UNKNOWN)), a C(hint), and where it
       is there, what M(luma.deploy.app_info) returned.
   type: list
   elements: dict
   returned: for O(of=apps)
+hosts:
+  description: Each C(host) with what M(luma.deploy.proxy_info) returned. C(answered) tells whether it did.
+  type: list
+  elements: dict
+  returned: for O(of=proxies)
+runs:
+  description: The last runs, each with the C(hosts) on which it came to the same, the newest last.
+  type: list
+  elements: dict
+  returned: for O(of=audit)
+lines:
+  description: The log lines of all hosts in the order of time, as M(luma.deploy.container_logs) returned them.
+  type: list
+  elements: dict
+  returned: for O(of=logs)
 report:
   description: The lines that the luma command prints.
   type: list

@@ -289,5 +289,5 @@ def _health_check(app: dict[str, Any]) -> dict[str, Any]:
     if not check["command"] and (check["path"] or proxy):
         check["path"] = check["path"] or "/up"
         check["port"] = proxy["app_port"] if proxy else 80
-        check["host"] = example_of(proxy["hosts"][0]) if proxy and proxy["hosts"] else "localhost"
+        check["host"] = check["host"] or (example_of(proxy["hosts"][0]) if proxy and proxy["hosts"] else "localhost")
     return {key: value for key, value in check.items() if value is not None}

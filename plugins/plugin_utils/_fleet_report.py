@@ -12,6 +12,7 @@ from ansible_collections.luma.deploy.plugins.plugin_utils._fleet import (
     INTERRUPTED,
     LOCKED,
     NEW,
+    OLD,
     UNKNOWN,
     UNREACHABLE,
     Fleet,
@@ -28,6 +29,11 @@ DEPLOYED = "deployed"
 UNCHANGED = "unchanged"
 UNFINISHED = "unfinished"
 FAILED = "failed"
+# What else it may have come to on one host.
+RETURNED = "returned"
+UNTOUCHED = "untouched"
+SKIPPED = "skipped"
+OUT_OF_REACH = "unreachable"
 
 
 def outcome(fleet: Fleet, undone_for: Collection[Result] | None = None) -> str:
@@ -43,6 +49,25 @@ def outcome(fleet: Fleet, undone_for: Collection[Result] | None = None) -> str:
 def left_over(fleet: Fleet) -> list[str]:
     """The hosts on which the color that served before is still there."""
     return fleet.those(lambda host: host.asked and not host.retired and not host.skipped)
+
+
+def host_outcome(host: Host) -> str:
+    """What the run came to on one host, in one word."""
+    if host.skipped:
+        return SKIPPED
+    if host.serves == NEW:
+        stays = host.back is None and host.before == host.release
+        if host.settled or stays:
+            return UNCHANGED
+        return DEPLOYED if host.retired or not host.asked else UNFINISHED
+    if host.asked:
+        return RETURNED if host.serves != UNKNOWN else UNKNOWN
+    return OUT_OF_REACH if host.lost else FAILED if host.problem else UNTOUCHED
+
+
+def serves(host: Host) -> str | None:
+    """The release that users are served; None where that is none, or not known."""
+    return {NEW: host.release, OLD: host.before}.get(host.serves) or None
 
 
 def conclusion(fleet: Fleet, came_to: str, command: str, probed: Results, hooked: Results) -> dict[str, Any]:

@@ -24,11 +24,6 @@ HOOK = "luma.deploy.hook"
 REMOVAL = "luma.deploy.removal"
 # What these report is about the whole run, not about the host that they ran on.
 OF_THE_RUN = (BARRIER, HOOK, REMOVAL, "luma.deploy.overview", "luma.deploy.probe")
-# What is in a result beside the documented return values. `diff` is shown by a plan only.
-NOISE = {
-    "ansible_facts", "ansible_loop_var", "attempts", "changed", "deprecations", "diff", "exception", "failed",
-    "failed_when_result", "invocation", "luma_app", "report", "skipped", "stderr_lines", "warnings",
-}  # fmt: skip
 
 
 class State(Enum):
@@ -66,7 +61,7 @@ class Outcome:
     def app(self) -> str | None:
         """The app, or the service, that a module of luma's was about."""
         arguments = self.values.get("invocation", {}).get("module_args", {})
-        name = arguments.get("app") or arguments.get("service")
+        name = arguments.get("app") or arguments.get("service") or self.values.get("app")
         return str(name) if name and self.is_own else None
 
     @property
@@ -115,11 +110,6 @@ class Outcome:
         if self.state is State.UNREACHABLE or values.get("unreachable_engine"):
             return UNREACHABLE
         return FAILED
-
-    @property
-    def documented(self) -> dict[str, Any]:
-        """What its module returned, as its documentation says."""
-        return {name: value for name, value in self.values.items() if name not in NOISE and not name.startswith("_")}
 
 
 def exit_code_of(codes: Iterable[int]) -> int:

@@ -1,7 +1,8 @@
 # Copyright (c) 2026, the luma authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What several hosts said, put together for people: the status of apps, releases, locks, the proxies, log lines.
+"""What several hosts said, put together: the status of apps, releases, locks, the proxies, log lines. Each function
+returns the lines for people (``report``), and the same as data, which `_result_shapes` describes.
 
 ``found`` is what a task returned on each host, by the host's name. A host that did not answer has a result that failed
 or was unreachable.
@@ -28,6 +29,29 @@ def answered(found: Found) -> dict[str, Mapping[str, Any]]:
 
 def did_not_answer(result: Mapping[str, Any]) -> bool:
     return bool(result.get("unreachable") or result.get("failed"))
+
+
+def why_silent(result: Mapping[str, Any]) -> str:
+    return str(result.get("msg") or "it did not answer").removeprefix("Task failed: ")
+
+
+def of_app(name: str, result: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a host said of one app."""
+    return next((each for each in result.get("apps", ()) if each["name"] == name), {})
+
+
+def by_host(hosts: Sequence[str], found: Found, app: str = "") -> list[dict[str, Any]]:
+    """What each host said, of one app where it is named, and why one did not answer."""
+    entries = []
+    for host in hosts:
+        result = found.get(host, {"failed": True})
+        if did_not_answer(result):
+            entries.append({"host": host, "answered": False, "problem": why_silent(result)})
+        else:
+            entries.append(
+                {"problem": None, **(of_app(app, result) if app else result), "host": host, "answered": True}
+            )
+    return entries
 
 
 def table(rows: Sequence[Sequence[str]], indent: str) -> list[str]:
@@ -84,15 +108,15 @@ class AppStatus:
         wanted = app["replicas"] * len(hosts)
         silent = [host for host in hosts if host not in looks]
         versions = {(container["image_id"], container["config_hash"]) for container in serving}
+        amiss = [line for host, look in looks.items() for line in _amiss(app, host, look)]
         if silent:
             status, hint = UNKNOWN, f"{', '.join(silent)} did not answer"
         elif not serving:
-            status, hint = STOPPED, "" if any(look["containers"] for look in looks.values()) else "never deployed"
+            status, hint = STOPPED, _why_stopped(app["name"], list(looks.values()))
         elif len(versions) > 1:
             status, hint = MIXED, "hosts or replicas run different versions"
-        elif len(healthy) < wanted:
-            unhealthy = [container["name"] for container in serving if not container["healthy"]]
-            status, hint = MIXED, f"{', '.join(unhealthy)} unhealthy" if unhealthy else ""
+        elif amiss or len(healthy) < wanted:
+            status, hint = MIXED, "; ".join(amiss)
         else:
             status, hint = RUNNING, ""
         return cls(
@@ -124,6 +148,37 @@ class AppStatus:
         return ", ".join(f"{color or 'none'} active on {host}" for host, color in self.active.items())
 
 
+def _amiss(app: Mapping[str, Any], host: str, look: Mapping[str, Any]) -> list[str]:
+    """What is wrong with the active color on a host."""
+    active = [each for each in look["containers"] if look["active"] and each["color"] == look["active"]]
+    if not active:
+        return []
+    ill = [f"{each['name']} {_health(each)}" for each in active if not each["healthy"]]
+    made, wanted = len(active), app["replicas"]
+    if made == wanted:
+        return ill
+    replicas = f"{made} replica{'s' if made > 1 else ''}"
+    return [*ill, f"{host} has {replicas}, luma.yml says {wanted}: luma deploy {app['name']}"]
+
+
+def _why_stopped(name: str, looks: Sequence[Mapping[str, Any]]) -> str:
+    containers = [each for look in looks for each in look["containers"]]
+    if any(each["running"] for each in containers):
+        return f"no color gets the traffic: luma deploy {name}"
+    if containers:
+        return ""
+    known = {look["last_release"] for look in looks} - {None}
+    if not known:
+        return "never deployed"
+    # A record that cannot be read has an empty name.
+    of_release = f" of release {' and '.join(sorted(known))}" if all(known) else ""
+    return f"no container is left{of_release}: luma deploy {name}"
+
+
+def _health(container: Mapping[str, Any]) -> str:
+    return "healthy" if container["healthy"] else "unhealthy" if container["running"] else str(container["status"])
+
+
 def status(
     apps: Sequence[Mapping[str, Any]], found: Found, details: bool, services: Sequence[Mapping[str, Any]] = ()
 ) -> dict[str, Any]:
@@ -131,13 +186,13 @@ def status(
     lines, states = [], []
     for app in apps:
         state = AppStatus.of(app, found)
-        states.append(vars(state))
+        states.append(vars(state) | {"hosts": by_host(app["hosts"], found, app["name"])})
         lines += state.lines()
         if details:
             lines += [line for host in app["hosts"] for line in _host_details(app["name"], host, found)]
     seen = _services(services, found)
     lines += [f"⚠️ {line}" for line in orphan_lines(answered(found))]
-    orphans = {host: result.get("orphans", []) for host, result in answered(found).items()}
+    orphans = [{**each, "host": host} for host, result in answered(found).items() for each in result.get("orphans", ())]
     return {
         "apps": states,
         "orphans": orphans,
@@ -160,14 +215,14 @@ def _services(services: Sequence[Mapping[str, Any]], found: Found) -> list[dict[
             state, hint = RUNNING, f"{service['image']} on {host}"
         else:
             state, hint = STOPPED, f"{service.get('image', 'not created')} on {host}"
-        known.append({**service, "host": host, "state": state, "hint": hint})
+        known.append({**service, "host": host, "status": state, "hint": hint})
     return known
 
 
 def _host_details(app: str, host: str, found: Found) -> list[str]:
     result = found.get(host, {})
     if did_not_answer(result):
-        return [f"   {host}: {result.get('msg', 'it did not answer')}"]
+        return [f"   {host}: {why_silent(result)}"]
     look = next(each for each in result["apps"] if each["name"] == app)
     rows = [["CONTAINER", "HEALTH", "RELEASE", "IMAGE", "SINCE", "RESTARTS", "CPU", "MEMORY", "SESSIONS"]]
     rows += [_container_row(container, look["active"]) for container in look["containers"]]
@@ -176,11 +231,10 @@ def _host_details(app: str, host: str, found: Found) -> list[str]:
 
 
 def _container_row(container: Mapping[str, Any], active: str | None) -> list[str]:
-    health = "healthy" if container["healthy"] else "unhealthy" if container["running"] else container["status"]
     cpu, memory, sessions = (container.get(key) for key in ("cpu_percent", "memory_bytes", "sessions"))
     return [
         container["name"] + (" *" if container["color"] == active else ""),
-        health,
+        _health(container),
         container["release"],
         short_id(container["image_id"]),
         minute(container["since"]),
@@ -206,7 +260,7 @@ def _backend_in_words(backend: Mapping[str, Any]) -> str:
 
 
 def _service_line(service: Mapping[str, Any]) -> str:
-    return f"🧩 Service: {service['name']} {SIGNS[service['state']]} {service['state']} ({service['hint']})"
+    return f"🧩 Service: {service['name']} {SIGNS[service['status']]} {service['status']} ({service['hint']})"
 
 
 # --- releases -----------------------------------------------------------------------------------------------------
@@ -214,8 +268,9 @@ def _service_line(service: Mapping[str, Any]) -> str:
 
 def releases(apps: Sequence[Mapping[str, Any]], found: Found) -> dict[str, Any]:
     """A table for each app, or one for each host where they differ."""
-    lines = []
+    lines, known_apps = [], []
     for app in apps:
+        known_apps.append({"name": app["name"], "hosts": _newest_first(by_host(app["hosts"], found, app["name"]))})
         tables = {}
         for host, result in answered(found).items():
             known = next((each for each in result["apps"] if each["name"] == app["name"]), None)
@@ -225,7 +280,22 @@ def releases(apps: Sequence[Mapping[str, Any]], found: Found) -> dict[str, Any]:
         same = len({tuple((*row[:3], row[-1]) for row in rows) for rows in tables.values()}) == 1
         for host, rows in list(tables.items())[: 1 if same else None]:
             lines += [app["name"] if same else f"{app['name']} on {host}", *table(rows, "  ")]
-    return {"report": lines}
+    return {"apps": known_apps, "report": lines}
+
+
+def _newest_first(hosts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The releases of each host, with the number of replicas out of what was deployed; the rest of that is left out."""
+    return [
+        {
+            **host,
+            "problem": host["problem"] or None,
+            "releases": [
+                {**each, "replicas": each["spec"].get("replicas", 1), "spec": None}
+                for each in reversed(host.get("releases", ()))
+            ],
+        }
+        for host in hosts
+    ]
 
 
 def _release_rows(known: Mapping[str, Any]) -> list[list[str]]:
@@ -244,15 +314,15 @@ def _release_rows(known: Mapping[str, Any]) -> list[list[str]]:
 
 def locks(apps: Sequence[Mapping[str, Any]], found: Found) -> dict[str, Any]:
     """Who holds the lock of each app, host by host."""
-    lines = []
+    lines, looked_at = [], []
     for app in apps:
-        looks = {
-            host: next(each for each in result["apps"] if each["name"] == app["name"])
-            for host, result in answered(found).items()
-            if host in app["hosts"]
-        }
-        lines += [app["name"], *table([[host, _lock_in_words(look)] for host, look in looks.items()], "  ")]
-    return {"report": lines}
+        looks = by_host(app["hosts"], found, app["name"])
+        for look in looks:
+            look["locked"] = bool(look["holder"]) if look["answered"] else None
+        rows = [[look["host"], _lock_in_words(look)] for look in looks if look["answered"]]
+        lines += [app["name"], *table(rows, "  ")]
+        looked_at.append({"name": app["name"], "hosts": looks})
+    return {"apps": looked_at, "report": lines}
 
 
 def _lock_in_words(look: Mapping[str, Any]) -> str:
@@ -274,13 +344,13 @@ def audit(found: Found, lines: int) -> dict[str, Any]:
             run = tuple(str(line.get(name) or "-") for name in ("id", "app", "by", "command", "outcome"))
             runs.setdefault(run, []).append(host)
             times.setdefault(run, line["at"])
-    rows = [
-        [minute(times[run].partition("+")[0]), *run[1:], ", ".join(runs[run])]
-        for run in sorted(runs, key=lambda run: times[run])[-lines:]
-    ]
+    last = sorted(runs, key=lambda run: times[run])[-lines:]
+    rows = [[minute(times[run].partition("+")[0]), *run[1:], ", ".join(runs[run])] for run in last]
+    names = ("id", "app", "by", "command", "outcome")
+    told = [{**dict(zip(names, run, strict=True)), "at": times[run], "hosts": runs[run]} for run in last]
     if not rows:
-        return {"report": ["No run is on record"]}
-    return {"report": table([["WHEN", "APP", "WHO", "COMMAND", "OUTCOME", "HOSTS"], *rows], "")}
+        return {"runs": told, "report": ["No run is on record"]}
+    return {"runs": told, "report": table([["WHEN", "APP", "WHO", "COMMAND", "OUTCOME", "HOSTS"], *rows], "")}
 
 
 # --- proxies ------------------------------------------------------------------------------------------------------
@@ -301,7 +371,7 @@ def proxies(found: Found) -> dict[str, Any]:
         for route in proxy["routes"]:
             lines.append(f"  {route['project']} {route['app']}: {', '.join(route['hosts'])} → port {route['app_port']}")
             lines.append(f"    {_backend_in_words(route['backend'])}")
-    return {"report": lines}
+    return {"hosts": by_host(list(found), found), "report": lines}
 
 
 # --- logs ---------------------------------------------------------------------------------------------------------
@@ -311,7 +381,8 @@ def log_lines(found: Found) -> dict[str, Any]:
     """The log lines of all hosts, in the order of time."""
     lines = [(line["at"], host, line) for host, result in answered(found).items() for line in result["lines"]]
     lines.sort(key=lambda each: each[:2])
-    return {"report": [log_line(host, line) for _at, host, line in lines]}
+    told = [{**line, "host": host} for _at, host, line in lines]
+    return {"lines": told, "report": [log_line(host, line) for _at, host, line in lines]}
 
 
 def log_line(host: str, line: Mapping[str, str]) -> str:

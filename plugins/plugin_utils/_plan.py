@@ -44,11 +44,16 @@ class Plan:
         for (app, shared), hosts in same.items():
             result.append(f"[{', '.join(hosts)}] {app or 'the host'}:")
             result += [INDENT + line for line in shared]
+        return [*result, *self._unchanged_lines()] if self._known else result
+
+    def _unchanged_lines(self) -> list[str]:
+        """What would stay as it is. A run that was refused cannot say that of anything."""
+        lines = []
         for host, names in self._unchanged.items():
             settled = [name for name in names if (name, host) not in self._changes]
             if settled:
-                result.append(f"[{host}] Nothing would change: {', '.join(settled)}")
-        return [*result, "Nothing would change."] if self._known and not self._changes else result
+                lines.append(f"[{host}] Nothing would change: {', '.join(settled)}")
+        return lines if self._changes else [*lines, "Nothing would change."]
 
 
 def change(outcome: Outcome) -> list[str]:

@@ -58,6 +58,7 @@ BUILD = Section(
 HEALTH_CHECK = Section(
     {
         "path": Value(values.path, aliases=("http_path",)),
+        "host": Value(values.host_name),
         "command": OPTIONAL_COMMAND,
         "interval": Value(values.duration, 1.0),
         "timeout": Value(values.duration, 5.0),

@@ -93,21 +93,23 @@ def path(value: Scalar) -> str:
 
 
 def host_name(value: Scalar) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?", value.text):
-        raise ValueError(f"{value.written} is not a host name")
-    return value.text
-
-
-def host_pattern(value: Scalar) -> str:
-    """A host name, ``*.blog.com`` for all names one level below it, or ``*`` for all; in ASCII, as browsers send it."""
-    if value.text == "*":
-        return value.text
-    wildcard, name = ("*.", value.text[2:]) if value.text.startswith("*.") else ("", value.text)
+    """In ASCII, as browsers send it."""
+    name = value.text
     try:
         # As browsers do it: UTS 46, without what differs from IDNA 2008. Names that are ASCII are left as they are.
         name = name if name.isascii() else idna.encode(name, uts46=True).decode("ascii")
     except idna.IDNAError as exc:
         raise ValueError(f"{value.written} is not a host name: {exc}") from exc
+    if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?", name):
+        raise ValueError(f"{value.written} is not a host name")
+    return name
+
+
+def host_pattern(value: Scalar) -> str:
+    """A host name, ``*.blog.com`` for all names one level below it, or ``*`` for all."""
+    if value.text == "*":
+        return value.text
+    wildcard, name = ("*.", value.text[2:]) if value.text.startswith("*.") else ("", value.text)
     return wildcard + host_name(replace(value, text=name))
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from ansible_collections.luma.deploy.plugins.module_utils._engine import DetachedAddresses
 
-from tests.host import PROXY_FOLDER, docker
+from tests.host import PROXY_FOLDER, docker, proxy_configuration
 from tests.integration.conftest import Failed, Site
 
 
@@ -118,7 +118,7 @@ def fails(site: Site, **options: Any) -> Failed:
     """What cannot be made leaves nothing, and what was there as it was."""
     before = site.containers()
     with pytest.raises(Failed) as caught:
-        site.prepare(**options)
+        site.prepare(**{"health_check": {**site.check, "retries": 15}, **options})
     assert site.containers() == before
     return caught.value
 
@@ -148,6 +148,40 @@ def test_another_port_is_named(site: Site) -> None:
 def test_a_port_of_the_loopback_is_named(site: Site) -> None:
     failed = fails(site, command=["python3", "-m", "http.server", "3000", "--bind", "127.0.0.1"])
     assert "It listens on port 3000 of 127.0.0.1 only" in str(failed)
+
+
+def test_a_port_of_ipv6_alone_is_named(site: Site) -> None:
+    failed = fails(site, environment={"LISTEN": "::"})
+    assert "It listens on port 3000 of IPv6 only: let it listen on 0.0.0.0." in str(failed)
+
+
+def test_an_app_that_still_starts_is_told_of_the_start_period(site: Site) -> None:
+    failed = fails(site, environment={"BOOT_SECONDS": "60"})
+    assert "with Host localhost: Connection refused." in str(failed)
+    assert "It runs, but listens on no port yet." in str(failed)
+    assert "raise health_check.start_period (now 0 s)." in str(failed)
+
+
+def test_a_redirect_is_not_healthy(site: Site) -> None:
+    failed = fails(
+        site, environment={"HEALTH": "redirect"}, health_check={**site.check, "host": "blog.com", "retries": 15}
+    )
+    assert "with Host blog.com answered 301 -, a redirect to https://blog.com/up." in str(failed)
+    assert "Let /up answer without a redirect. Rails: " in str(failed)
+
+
+def test_an_app_that_answers_one_host_only(proxied: Site) -> None:
+    """As Django's ALLOWED_HOSTS: luma, luma-proxy's own check, and the switch have to ask for that host."""
+    hosts = {"hosts": [proxied.host, "second.example"], "app_port": 3000}
+    options: dict[str, Any] = {"environment": {"ALLOWED_HOSTS": "second.example"}, "route": hosts}
+    failed = fails(proxied, **options)
+    assert "with Host localhost answered 400 -: bad host." in str(failed)
+    assert "set health_check.host to one of them" in str(failed)
+    check = {**proxied.check, "host": "second.example"}
+    prepared = proxied.prepare(**options, health_check=check)
+    proxied.switch(prepared["color"], route=hosts, health_check=check)
+    backend = proxy_configuration().partition(f"backend {proxied.project}:testapp\n")[2].partition("\nbackend")[0]
+    assert "http-check send meth GET uri '/up' ver HTTP/1.1 hdr Host second.example" in " ".join(backend.split())
 
 
 def test_deploy_timeout_bounds_all_of_it(site: Site) -> None:

@@ -21,6 +21,7 @@ from typing import Any
 
 import pytest
 
+from tests import json_page
 from tests.host import APP_IMAGE, PROXY_IMAGE, docker
 from tests.integration.conftest import Site
 
@@ -87,10 +88,14 @@ def luma(folder: Path, *arguments: str, **environment: str) -> subprocess.Comple
 
 
 def document(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
-    made = json.loads(done.stdout)
-    assert list(made) == ["command", "exit_code", "changed", "hosts", "report", "errors", "warnings"]
+    """The JSON document, which has the keys that its page documents, and no value of the environment."""
+    made: dict[str, Any] = json.loads(done.stdout)
     assert made["exit_code"] == done.returncode
-    return dict(made)
+    keys = json_page.by_command()[made["command"]]
+    for path, names in json_page.produced(made):
+        assert names == keys[path] | (json_page.common() if path == json_page.TOP else set())
+    assert not re.search("plain-value|secret-value", done.stdout)
+    return made
 
 
 @pytest.fixture
@@ -122,6 +127,9 @@ def test_a_project_from_init_to_a_deployment(project: Path, proxy_options: dict[
 
     file = project / "luma.yml"
     filled_in = file.read_text().replace("my-image", APP_IMAGE).replace("server.example.com", "localhost")
+    environment = "environment: {plain: {A: plain-value}, secret: [B]}"
+    filled_in = filled_in.replace("    # environment:\n", f"    {environment}\n", 1)
+    (project / ".luma" / "secrets").write_text("B=secret-value\n")
     file.write_text(f"{filled_in}\nproxy: {json.dumps({'image': PROXY_IMAGE, **proxy_options})}\n")
     before = {each.name: each.read_text() for each in project.rglob("*") if each.is_file()}
     second = luma(project, "init", "--json")
@@ -138,14 +146,20 @@ def test_a_project_from_init_to_a_deployment(project: Path, proxy_options: dict[
     assert plan.stdout.startswith("[localhost] web:\n")
     assert re.search(r"^  color +none → blue$", plan.stdout, re.MULTILINE)
     deployed = document(luma(project, "deploy", "--json"))
-    made = next(each for each in deployed["hosts"]["localhost"] if each["module"].endswith("bluegreen_container"))
     assert (deployed["command"], deployed["changed"], deployed["errors"]) == ("deploy", True, [])
-    assert (made["app"], made["color"], len(made["containers"])) == ("web", "blue", 2)
-    assert "diff" not in made
-    assert "report" not in made
+    (app,) = deployed["apps"]
+    assert (app["name"], app["outcome"], app["color"], app["hosts"][0]["replicas"]) == ("web", "deployed", "blue", 2)
+    (host,) = app["hosts"]
+    assert (host["serves"], host["timings"]["commit"] > 0) == (app["release"], True)
     # An app that was taken out of luma.yml.
     labels = ["--label", f"luma.project={project.name}", "--label", "luma.app=old", "--label", "luma.color=blue"]
     docker("create", "--name", f"{project.name}-old-blue", *labels, APP_IMAGE)
+    looked_at = document(luma(project, "status", "--json"))
+    (status,) = looked_at["apps"]
+    assert (status["status"], len(status["hosts"][0]["containers"])) == ("RUNNING", 2)
+    assert [(each["name"], each["host"], each["running"]) for each in looked_at["orphans"]] == [("old", "localhost", 0)]
+    (recorded,) = document(luma(project, "releases", "--json"))["apps"]
+    assert [(each["release"], each["serves"]) for each in recorded["hosts"][0]["releases"]] == [(app["release"], True)]
     again = luma(project, "deploy", "--plan")
     assert again.returncode == 0
     warning, *nothing = again.stdout.splitlines()
@@ -189,7 +203,10 @@ def test_what_ansible_itself_refuses_gives_2(option: str, project: Path) -> None
     write(project)
     refused = luma(project, "deploy", "--json", option, "missing.yml")
     assert refused.returncode == 2
-    assert "missing.yml" in "".join(document(refused)["errors"])
+    # Nothing began, and no command has keys of its own.
+    made = json.loads(refused.stdout)
+    assert set(made) == json_page.common()
+    assert "missing.yml" in "".join(made["errors"])
     assert "Traceback" not in refused.stderr
 
 

@@ -59,9 +59,11 @@ def builds(site: Site, tmp_path: Path) -> Iterator[list[str]]:
 
 
 def test_an_app_is_looked_at(proxied: Site) -> None:
-    assert look(proxied)["active"] is None
+    before = look(proxied)
+    assert (before["active"], before["last_release"]) == (None, None)
     release(proxied)
     found = look(proxied, details=True)
+    assert found["last_release"] == found["containers"][0]["release"]
     assert (found["active"], found["proxy_problem"]) == ("blue", "")
     assert [(c["name"], c["healthy"], c["restarts"], c["sessions"]) for c in found["containers"]] == [
         ("testapp-blue-1", True, 0, 0),

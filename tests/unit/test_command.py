@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.luma.deploy.plugins.plugin_utils._result_shapes import SCHEMA
 from ansible_collections.luma.deploy.plugins.plugin_utils._values import COMMANDS as RESERVED
 
 from bin import command
@@ -67,6 +68,7 @@ def ansible(text: str) -> list[str]:
         ("logs blog", {"app": ["blog"], "follow": False}),
         ("logs blog -f -n 5", {"app": ["blog"], "follow": True, "lines": 5}),
         ("exec blog -- sh -c ls --json -v", {"app": ["blog"], "command": ["sh", "-c", "ls", "--json", "-v"]}),
+        ("exec -ihosts.yml blog -- sh -it", {"app": ["blog"], "command": ["sh", "-it"]}),
         ("proxy status", {"app": []}),
         ("proxy logs -n 5", {"app": [], "follow": False, "lines": 5}),
         ("proxy update", {"app": []}),
@@ -137,8 +139,11 @@ def test_an_existing_file_is_an_inventory_behind_the_users(tmp_path: Path, monke
         ("deploy -c", "argument -c/--config: expected one argument"),
         ("logs", "the following arguments are required: APP"),
         ("logs blog -n many", "argument -n/--lines: invalid int value: 'many'"),
+        ("logs blog -f --json", "luma logs --follow has no end, and so no JSON document"),
         ("exec blog ls", "luma exec does not take ls"),
         ("exec blog", "luma exec needs -- and a command"),
+        ("exec -it blog -- sh", "luma exec has no terminal and no input yet: it does not take -it. On the app's host"),
+        ("exec blog --tty -- sh", "luma exec has no terminal and no input yet: it does not take --tty."),
         ("lock release", "the following arguments are required: APP"),
         ("proxy", "luma proxy needs one more word; there are: proxy status, proxy logs, proxy update"),
         ("proxy statsu", "luma proxy needs one more word; there are: proxy status, proxy logs, proxy update"),
@@ -232,7 +237,7 @@ def test_apps_of_no_file(tmp_path: Path) -> None:
         (2, {"exit_code": 3}, 3),
         (2, {"exit_code": 0}, 1),
         (1, None, 2),
-        (250, {}, 1),
+        (250, {"exit_code": None}, 1),
         (99, {}, 130),
         (-15, {}, 143),
     ],
@@ -246,10 +251,10 @@ def test_a_usage_error_as_json() -> None:
     assert done.returncode == 2
     assert done.stderr == ""
     assert json.loads(done.stdout) == {
+        "schema": SCHEMA,
         "command": None,
         "exit_code": 2,
         "changed": False,
-        "hosts": {},
         "report": [],
         "errors": ["unknown command deplyo; did you mean deploy?"],
         "warnings": [],

@@ -145,6 +145,14 @@ def test_both_names_of_a_health_check(tmp_path: Path, keys: str) -> None:
     assert app(tmp_path, keys)["health_check"]["path"] == "/ok"
 
 
+def test_the_host_of_a_health_check(tmp_path: Path) -> None:
+    proxy = "proxy: {hosts: [a.b, c.d]}"
+    assert app(tmp_path, proxy)["health_check"]["host"] == "a.b"
+    assert app(tmp_path, f"health_check: {{host: c.d}}\n{proxy}")["health_check"]["host"] == "c.d"
+    assert app(tmp_path, f"health_check: {{host: münchen.de}}\n{proxy}")["health_check"]["host"] == "xn--mnchen-3ya.de"
+    assert app(tmp_path, "health_check: {path: /up}")["health_check"]["host"] == "localhost"
+
+
 def test_a_command_takes_the_place_of_the_request(tmp_path: Path) -> None:
     check = app(tmp_path, "health_check: {command: [pg_isready]}\nproxy: {hosts: [a.b]}")["health_check"]
     assert check["command"] == ["pg_isready"]
@@ -302,6 +310,7 @@ prxy: {}
         ("proxy: {ssl: maybe}", "has to be true or false"),
         ("health_check: {path: up}", "has to be a path"),
         ("health_check: {path: '/a b'}", "has to be a path"),
+        ("health_check: {host: 'a b'}", "is not a host name"),
         ("health_check: {path: /a, http_path: /b}", "path is there already, under its other name"),
         ("ports: [http]", "http is not a published port"),
         ("ports: {a: b}", "has to be a list"),

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +16,8 @@ from ansible_collections.luma.deploy.plugins.plugin_utils._config import load
 from ansible_collections.luma.deploy.plugins.plugin_utils._schema import LUMA_YML
 from ansible_collections.luma.deploy.plugins.plugin_utils._yaml import Named, Scalar, Schema, Section, Value
 
-PAGE = (Path(__file__).parents[2] / "docs" / "luma-yml.md").read_text()
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "luma-yml.md").read_text()
 EXAMPLES = re.findall(r"^```yaml\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 SECRETS = re.findall(r"^```properties\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 
@@ -70,6 +72,20 @@ def test_every_example_is_valid(example: str, tmp_path: Path, monkeypatch: pytes
 
 def test_every_key_is_in_an_example() -> None:
     assert not set(SCHEMA) - set(DOCUMENTED)
+
+
+def test_every_key_that_a_message_names_exists() -> None:
+    known = {path.removeprefix("apps.*.") for path in SCHEMA}
+    sections = {path for path in known if "." not in path and any(each.startswith(f"{path}.") for each in known)}
+    named = re.compile(rf"(?<![\w./])(?:{'|'.join(sections)})\.[a-z_]+(?![\w.])")
+    folders = [ROOT / "plugins" / name for name in ("action", "module_utils", "plugin_utils")]
+    sources = [file for folder in folders for file in folder.glob("*.py")]
+    nodes = [node for file in sources for node in ast.walk(ast.parse(file.read_text()))]
+    docstrings = [node.value for node in nodes if isinstance(node, ast.Expr)]
+    texts = [node for node in nodes if isinstance(node, ast.Constant) and node not in docstrings]
+    keys_named = {key for text in texts for key in named.findall(str(text.value))} - {"docker.io", "registry.example"}
+    assert "health_check.start_period" in keys_named
+    assert keys_named <= known
 
 
 @pytest.mark.parametrize(("path", "schema"), SCHEMA.items())

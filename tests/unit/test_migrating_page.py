@@ -21,6 +21,7 @@ PAGE = (Path(__file__).parents[2] / "docs" / "migrating.md").read_text()
 NEW_AT_THE_TOP = {"environment.plain", "environment.secret"}
 NEW = {
     *("build.prepare", "drain_timeout", "stream_drain_timeout", "stop_timeout"),
+    *("health_check.host", "healthcheck.host"),
     *("proxy.http_port", "proxy.https_port", "proxy.bind", "proxy.keep_alive", "proxy.proxy_protocol"),
     *("proxy.stream_timeout", "proxy.hold"),
     *("ssh.become", "ssh.proxy_jump", "files"),

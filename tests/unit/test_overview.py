@@ -45,11 +45,19 @@ def container(name: str, **facts: Any) -> dict[str, Any]:
     }
 
 
-def look(active: str | None, *containers: dict[str, Any], services: Any = ()) -> dict[str, Any]:
+def exited(name: str) -> dict[str, Any]:
+    return container(name, running=False, healthy=False, status="exited")
+
+
+def look(
+    active: str | None, *containers: dict[str, Any], services: Any = (), last: str | None = None
+) -> dict[str, Any]:
     found = {"name": "blog", "active": active, "containers": list(containers), "proxy": None, "proxy_problem": ""}
+    found["last_release"] = last
     return {"apps": [found], "services": list(services)}
 
 
+LEFT, AGAIN = "no container is left", "luma deploy blog"
 GREEN = look("green", container("blog-green-1"), container("blog-green-2"))
 
 
@@ -74,14 +82,31 @@ def test_a_running_app_is_shown_as_ever() -> None:
             {"web1": GREEN, "web2": look("green", *[container(f"blog-green-{n}", image_id="x") for n in (1, 2)])},
             "⚠️ MIXED (green active; hosts or replicas run different versions)",
         ),
-        ({"web1": GREEN, "web2": look("green", container("blog-green-1"))}, "⚠️ MIXED (green active)"),
+        (
+            {"web1": GREEN, "web2": look("green", container("blog-green-1"))},
+            "⚠️ MIXED (green active; web2 has 1 replica, luma.yml says 2: luma deploy blog)",
+        ),
+        (
+            {"web1": GREEN, "web2": look("green", *[container(f"blog-green-{n}") for n in (1, 2, 3)])},
+            "⚠️ MIXED (green active; web2 has 3 replicas, luma.yml says 2: luma deploy blog)",
+        ),
         (
             {"web1": GREEN, "web2": look("green", container("blog-green-1"), container("blog-green-2", healthy=False))},
             "⚠️ MIXED (green active; blog-green-2 unhealthy)",
         ),
+        (
+            {"web1": GREEN, "web2": look("green", container("blog-green-1"), exited("blog-green-2"))},
+            "⚠️ MIXED (green active; blog-green-2 exited)",
+        ),
         ({"web1": GREEN, "web2": look(None)}, "⚠️ MIXED (green active on web1, none active on web2)"),
         ({"web1": look(None), "web2": look(None)}, "❌ STOPPED (never deployed)"),
-        ({"web1": look("blue", container("blog-blue-1", running=False)), "web2": look(None)}, "❌ STOPPED"),
+        ({"web1": look(None, last="r1"), "web2": look(None, last="r1")}, f"❌ STOPPED ({LEFT} of release r1: {AGAIN})"),
+        ({"web1": look(None, last=""), "web2": look(None)}, f"❌ STOPPED ({LEFT}: {AGAIN})"),
+        ({"web1": look("blue", exited("blog-blue-1")), "web2": look(None)}, "❌ STOPPED"),
+        (
+            {"web1": look(None, container("blog-blue-1")), "web2": look(None)},
+            f"❌ STOPPED (no color gets the traffic: {AGAIN})",
+        ),
         ({"web1": GREEN, "web2": SILENT}, "❓ UNKNOWN (green active; web2 did not answer)"),
         ({"web1": GREEN, "web2": {"failed": True}}, "❓ UNKNOWN (green active; web2 did not answer)"),
     ],

@@ -13,7 +13,7 @@ from ansible_collections.luma.deploy.plugins.module_utils._containers import (
     short_id,
 )
 from ansible_collections.luma.deploy.plugins.module_utils._haproxy import Session, addresses_first, parse_sessions
-from ansible_collections.luma.deploy.plugins.module_utils._health import failure_text
+from ansible_collections.luma.deploy.plugins.module_utils._health import HealthCheck, Probe, advice, failure_text
 from ansible_collections.luma.deploy.plugins.module_utils._listeners import Listener, parse_listeners
 from ansible_collections.luma.deploy.plugins.module_utils._proxy_config import (
     Route,
@@ -27,10 +27,11 @@ FAILURE = {
     "container": "blog-green-1",
     "oom_killed": False,
     "exit_code": None,
-    "probe": "GET http://10.0.0.2:3000/up: Connection refused",
+    "probe": "GET http://10.0.0.2:3000/up with Host blog.com: Connection refused",
     "expected_port": 3000,
     "listening_ports": [],
     "loopback_ports": [],
+    "advice": ["Let it listen."],
     "logs": ["listening"],
 }
 
@@ -89,21 +90,24 @@ TABLE = """\
    2: 0B00007F:9C41 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 1 1 0 100 0 0 10 0
    3: 0200000A:0BB8 0300000A:C350 01 00000000:00000000 00:00000000 00000000     0        0 1 1 0 100 0 0 10 0
 """
+TABLE_6 = """\
+  sl  local_address                         remote_address                        st tx_queue rx_queue tr tm->when
+   0: 00000000000000000000000000000000:11D7 00000000000000000000000000000000:0000 0A 00000000:00000000 00:00000000
+   1: 00000000000000000000000001000000:1F90 00000000000000000000000000000000:0000 0A 00000000:00000000 00:00000000
+"""
 
 
 def test_listeners_are_those_of_the_app() -> None:
     assert list(parse_listeners(TABLE)) == [Listener(8080, True), Listener(3000, False)]
+    assert list(parse_listeners(TABLE_6)) == [Listener(4567, False, ipv6=True), Listener(8080, True, ipv6=True)]
 
 
 @pytest.mark.parametrize(
     ("facts", "words"),
     [
-        ({"listening_ports": [8080]}, "It listens on port 8080, but app_port is 3000: set proxy.app_port"),
-        ({"loopback_ports": [3000]}, "It listens on port 3000 of 127.0.0.1 only: let it listen on 0.0.0.0"),
         ({"exit_code": 3}, "It exited with code 3."),
-        ({"oom_killed": True}, "It ran out of memory"),
         ({"logs": []}, "It logged nothing."),
-        ({}, "Last probe: GET http://10.0.0.2:3000/up: Connection refused."),
+        ({}, "Last probe: GET http://10.0.0.2:3000/up with Host blog.com: Connection refused.\nLet it listen.\n"),
         ({}, "Last 1 log lines:\n  listening"),
     ],
 )
@@ -111,8 +115,63 @@ def test_a_failed_replica_says_why(facts: dict[str, object], words: str) -> None
     assert words in failure_text({**FAILURE, **facts})
 
 
-def test_a_replica_on_the_right_port_is_not_told_about_others() -> None:
-    assert "listens" not in failure_text({**FAILURE, "listening_ports": [3000, 9090]})
+def test_what_has_exited_is_not_said_to_run() -> None:
+    assert "running" not in failure_text({**FAILURE, "exit_code": 3, "probe": "it is running"})
+
+
+CHECK = HealthCheck("http", port=3000, path="/up?deep=1", host="blog.com", start_period=5)
+REFUSED = Probe(False, "Connection refused", refused=True)
+SILENT = Probe(False, "timed out")
+HERE = Listener(3000, False)
+HERE_6 = Listener(3000, False, ipv6=True)
+ELSEWHERE = Listener(8080, False)
+
+
+def answer(status: int, location: str = "") -> Probe:
+    return Probe(False, "it answered", status, location)
+
+
+@pytest.mark.parametrize(
+    ("last", "heard", "words"),
+    [
+        (REFUSED, [ELSEWHERE], "It listens on port 8080, but app_port is 3000: set proxy.app_port"),
+        (REFUSED, [Listener(3000, True), ELSEWHERE], "It listens on port 3000 of 127.0.0.1 only: let it listen on 0.0"),
+        (REFUSED, [Listener(3000, True, ipv6=True)], "It listens on port 3000 of 127.0.0.1 only"),
+        (REFUSED, [HERE_6, ELSEWHERE], "It listens on port 3000 of IPv6 only: let it listen on 0.0.0.0."),
+        (REFUSED, [], "If it takes that long to start, raise health_check.start_period (now 5 s)."),
+        (REFUSED, [Listener(9229, True)], "listens on no port yet"),
+        (answer(301, "https://blog.com/up"), [HERE], "Let /up answer without a redirect. Rails: config.ssl"),
+        (answer(301, "https://blog.com/up"), [HERE], 'r.path == "/up"'),
+        (answer(301, "https://blog.com/up"), [HERE], 'Django: SECURE_REDIRECT_EXEMPT = [r"^up$"].'),
+        (answer(302, "/login"), [HERE], "Set health_check.path to a path that answers by itself"),
+        (answer(400), [HERE], "ALLOWED_HOSTS, Rails: config.hosts), set health_check.host to one of them."),
+        (answer(404), [HERE], "Set health_check.path to a path that the app has for the host blog.com"),
+    ],
+)
+def test_a_failed_check_says_what_to_do(last: Probe, heard: list[Listener], words: str) -> None:
+    (said,) = advice(CHECK, last, heard)
+    assert words in said
+
+
+@pytest.mark.parametrize(
+    ("last", "heard"),
+    [
+        (REFUSED, [HERE]),  # It has begun to listen a moment ago.
+        (REFUSED, None),  # What it listens on cannot be seen.
+        (SILENT, [HERE_6]),  # A listener of both.
+        (SILENT, []),
+        (answer(503), [HERE_6, ELSEWHERE]),
+    ],
+)
+def test_nothing_is_advised_where_the_reason_is_not_known(last: Probe, heard: list[Listener] | None) -> None:
+    assert advice(CHECK, last, heard) == []
+    assert advice(HealthCheck("running"), last, heard) == []
+
+
+def test_a_lack_of_memory_comes_first() -> None:
+    assert advice(CHECK, REFUSED, [ELSEWHERE], oom_killed=True) == [
+        "It ran out of memory and was killed. luma sets no limit: the host needs more memory."
+    ]
 
 
 def test_slots_with_an_address_come_first_when_their_state_goes_over() -> None:
@@ -176,3 +235,16 @@ def test_all_apps_share_the_longest_keep_alive() -> None:
 )
 def test_a_pattern_has_a_name_to_ask_for(host: str, example: str) -> None:
     assert example_of(host) == example
+
+
+@pytest.mark.parametrize(
+    ("hosts", "check_host", "name"),
+    [
+        (("a.b", "C.d"), "c.d", "c.d"),
+        (("*.blog.com",), "shop.blog.com", "shop.blog.com"),
+        (("*.blog.com",), "blog.com", "www.blog.com"),
+        (("a.b",), "internal", "a.b"),
+    ],
+)
+def test_a_route_is_asked_by_the_name_of_its_health_check(hosts: tuple[str, ...], check_host: str, name: str) -> None:
+    assert Route("shop", "blog", "shop-network", hosts, check_host=check_host).name == name

@@ -13,7 +13,9 @@ Environment:
     LUMA_COLOR                 the X-Color header
     BOOT_SECONDS (0)           how long it takes to listen
     EXIT_AT_START              exit code: it prints a reason and exits instead of listening
-    HEALTH                     "fail": /up answers 503
+    LISTEN                     the address that it listens on, such as :: for IPv6 only; without it all addresses
+    ALLOWED_HOSTS              host names; other Host headers get 400
+    HEALTH                     "fail": /up answers 503; "redirect": it redirects to https
     HEALTH_SECONDS (0)         how long /up takes to answer
     FAIL_HEALTH_AFTER          seconds after which /up begins to answer 503
     FAIL_HEALTH_ON_CONTAINER   the name of the only container whose /up answers 503
@@ -79,7 +81,12 @@ class Connection:
     async def answer(self, request: Request, app: App) -> None:
         path, _unused, query = request.path.partition("?")
         seconds = float(query.removeprefix("seconds=") or 5) if path in ("/slow", "/quiet") else 0
-        if path == "/up":
+        host, allowed = request.headers.get("host", ""), ENV.get("ALLOWED_HOSTS", "").split()
+        if allowed and host not in allowed:
+            self.send(app, 400, b"bad host\n")
+        elif path == "/up" and ENV.get("HEALTH") == "redirect":
+            self.send(app, 301, b"", extra=f"Location: https://{host}/up\r\n")
+        elif path == "/up":
             await asyncio.sleep(float(ENV.get("HEALTH_SECONDS", "0")))
             self.send(app, 200 if is_healthy() else 503, b"healthy\n" if is_healthy() else b"not healthy\n")
         elif path == "/slow":
@@ -169,9 +176,8 @@ class App:
             self.seen[request.headers["x-id"]] += 1
 
     async def run(self) -> None:
-        self.server = await asyncio.start_server(
-            self.accept, port=int(ENV.get("PORT", "3000")), backlog=512, limit=1 << 18
-        )
+        address, port = ENV.get("LISTEN"), int(ENV.get("PORT", "3000"))
+        self.server = await asyncio.start_server(self.accept, address, port, backlog=512, limit=1 << 18)
         on_sigterm = {"graceful": self.stop, "ignore": lambda: None, "die": lambda: os._exit(143)}
         stop = on_sigterm[ENV.get("ON_SIGTERM", "graceful")]
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop)
