@@ -78,7 +78,7 @@ def proxy_exists() -> bool:
 
 
 def remove_proxy() -> None:
-    docker("rm", "--force", PROXY)
+    docker("rm", "--force", PROXY, f"{PROXY}-ipv6")
     shutil.rmtree(PROXY_FOLDER, ignore_errors=True)
 
 

@@ -218,7 +218,7 @@ options:
         description: The host's port for HTTPS, 443 where the proxy is made without it. It is published, and unused yet.
         type: int
       bind:
-        description: The host's address for both, all addresses where the proxy is made without it.
+        description: The host's address for both; without it V(::), which is all addresses, of IPv4 and IPv6.
         type: str
       proxy_protocol:
         description:

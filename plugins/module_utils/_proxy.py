@@ -38,6 +38,13 @@ from ansible_collections.luma.deploy.plugins.module_utils._proxy_config import (
     render_config,
     render_map,
 )
+from ansible_collections.luma.deploy.plugins.module_utils._proxy_ipv6 import (
+    ANY_ADDRESS,
+    IPV6_CONFIG,
+    IPV6_CONFIG_TEXT,
+    Ipv6Entrance,
+    published_address,
+)
 from ansible_collections.luma.deploy.plugins.module_utils._routes import Routes
 from ansible_collections.luma.deploy.plugins.module_utils._state import write_file
 
@@ -76,7 +83,7 @@ DEFAULTS: dict[str, t.Any] = {
     "image": "haproxy:3.2",
     "http_port": 80,
     "https_port": 443,
-    "bind": "0.0.0.0",
+    "bind": ANY_ADDRESS,
     "proxy_protocol": False,
 }
 
@@ -90,6 +97,7 @@ class Reconciled:
     started: bool = False
     reloaded: bool = False
     attached: bool = False
+    ipv6: bool = False
     later: bool = False
     http_port: int = 80
     bind: str = ""
@@ -100,11 +108,11 @@ class Reconciled:
 
     @property
     def changed(self) -> bool:
-        return self.created or self.started or self.reloaded or self.attached
+        return self.created or self.started or self.reloaded or self.attached or self.ipv6
 
     def then(self, after: Reconciled) -> Reconciled:
         """Both, one after the other."""
-        done = ("created", "started", "reloaded", "attached")
+        done = ("created", "started", "reloaded", "attached", "ipv6")
         either = {name: getattr(self, name) or getattr(after, name) for name in done}
         return replace(after, before=self.before, **either)
 
@@ -123,7 +131,7 @@ class Updated:
 
 def rendered(routes: t.Sequence[Route]) -> dict[str, str]:
     """The proxy's files, by their names in its folder."""
-    return {CONFIG: render_config(routes), "etc/hosts.map": render_map(routes)}
+    return {CONFIG: render_config(routes), "etc/hosts.map": render_map(routes), IPV6_CONFIG: IPV6_CONFIG_TEXT}
 
 
 def settings_of(proxy: Container) -> dict[str, t.Any]:
@@ -178,6 +186,8 @@ class Proxy:
         result.reloaded = self._differs(files) and not result.created
         container = self.engine.container(CONTAINER, route.network)
         result.attached = container is not None and not container.attached
+        settings = self._actual_settings()
+        result.ipv6 = not self._entrance().is_as_wanted(settings)
         if check_mode or not result.changed:
             return result
         self._make_folders()
@@ -187,6 +197,7 @@ class Proxy:
                 self._create(routes, files)
             else:
                 self._update(route, result, files)
+        result.notes += self._entrance().ensure(settings, environment_of(settings))
         return result
 
     def differs(self, route: Route) -> bool:
@@ -321,6 +332,7 @@ class Proxy:
             return
         self.engine.remove(CONTAINER)
         self.engine.call("rename " + NEXT, self.engine.client.rename, NEXT, CONTAINER)
+        self._entrance().ensure(settings_of(new), environment_of(settings_of(new)))
 
     # --- the container ------------------------------------------------------------------------------------------
 
@@ -365,6 +377,14 @@ class Proxy:
             self.engine.start(CONTAINER)
             self._wait_until_it_answers(CONTAINER)
 
+    def _entrance(self) -> Ipv6Entrance:
+        return Ipv6Entrance(self.engine, CONTAINER, self.folder)
+
+    def _actual_settings(self) -> dict[str, t.Any]:
+        """Those of the proxy that there is."""
+        container = self.container()
+        return settings_of(container) if container else self._settings_of_a_new_one()
+
     @contextlib.contextmanager
     def _removed_where_it_fails(self, name: str) -> t.Iterator[None]:
         """Removes a proxy that cannot be created or does not answer, and shows what it said."""
@@ -381,6 +401,7 @@ class Proxy:
     def _create_container(self, name: str, settings: t.Mapping[str, t.Any], routes: t.Sequence[Route]) -> None:
         """Creates a proxy, on the networks of its routes."""
         published = {HTTP_PORT: settings["http_port"], HTTPS_PORT: settings["https_port"]}
+        address = published_address(settings["bind"])
         self.engine.create(
             name,
             settings["image"],
@@ -401,7 +422,7 @@ class Proxy:
             ports=[(port, "tcp") for port in published],
             host={
                 "binds": [f"{self.folder}/etc:{CONFIG_DIR}:ro", f"{self.folder}/run:{RUN_DIR}"],
-                "port_bindings": {port: (settings["bind"], number) for port, number in published.items()},
+                "port_bindings": {port: (address, number) for port, number in published.items()} if address else {},
                 "cap_drop": ["ALL"],
                 "security_opt": ["no-new-privileges"],
                 "read_only": True,

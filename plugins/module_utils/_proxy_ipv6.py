@@ -16,7 +16,7 @@ import time
 import typing as t
 from pathlib import Path
 
-from ansible_collections.luma.deploy.plugins.module_utils._engine import LABEL_ROLE, Engine
+from ansible_collections.luma.deploy.plugins.module_utils._engine import LABEL_ROLE, Container, Engine
 from ansible_collections.luma.deploy.plugins.module_utils._errors import LumaError
 from ansible_collections.luma.deploy.plugins.module_utils._haproxy import Haproxy
 from ansible_collections.luma.deploy.plugins.module_utils._proxy_config import CONFIG_DIR, RUN_DIR, VISITORS_SOCKET
@@ -30,10 +30,11 @@ LABEL_MADE_OF = "luma.proxy-ipv6"
 #: Its own runtime socket, in a folder that root owns: the master of this HAProxy is root without any other power.
 SOCKET_DIR = "/run/luma-ipv6"
 START_SECONDS = 10.0
-#: Is there where the host's kernel has IPv6.
+#: The host's addresses of IPv6; empty, or not there, where it has none.
 IF_INET6 = Path("/proc/net/if_inet6")
 
-CONFIG = f"""\
+IPV6_CONFIG = "etc/ipv6.cfg"
+IPV6_CONFIG_TEXT = f"""\
 # Written by luma. The address comes from the container.
 global
     log stdout format raw daemon notice
@@ -65,6 +66,11 @@ backend proxy
 """
 
 
+def shown(bind: str) -> str:
+    """An address as it stands in front of a port."""
+    return f"[{bind}]" if ":" in bind else bind
+
+
 def published_address(bind: str) -> str:
     """The address of a proxy's ``bind`` at which Docker publishes its ports; empty where that is one of IPv6."""
     if bind == ANY_ADDRESS:
@@ -73,7 +79,8 @@ def published_address(bind: str) -> str:
 
 
 def listens_on_ipv6(bind: str) -> bool:
-    return ipaddress.ip_address(bind).version == 6 and IF_INET6.exists()
+    """Whether a proxy with this ``bind`` does, on this host."""
+    return ipaddress.ip_address(bind).version == 6 and IF_INET6.exists() and bool(IF_INET6.read_text(encoding="ascii"))
 
 
 class Ipv6Entrance:
@@ -86,19 +93,32 @@ class Ipv6Entrance:
         self.haproxy = Haproxy(folder / "ipv6", patience=0)
 
     def is_as_wanted(self, settings: t.Mapping[str, t.Any]) -> bool:
-        """Whether it runs as a proxy with these settings needs it, or is not there where that needs none."""
-        container = self.engine.container(self.name, "")
+        """Whether nothing is left to do for a proxy with these settings. One that could not start stays as it is, and
+        is told of by `ensure`."""
+        container = self._own()
         if not listens_on_ipv6(settings["bind"]):
-            return container is None or container.labels.get(LABEL_ROLE) != ROLE
-        return container is not None and container.running and container.labels.get(LABEL_MADE_OF) == _made_of(settings)
+            return container is None
+        return container is not None and container.labels[LABEL_MADE_OF] == _made_of(settings)
 
-    def ensure(self, settings: t.Mapping[str, t.Any], environment: t.Mapping[str, str]) -> None:
-        """Makes it as a proxy with these settings needs it. Raises `LumaError` if the port is taken for IPv6."""
-        if self.is_as_wanted(settings):
-            return
-        self.remove()
-        if not listens_on_ipv6(settings["bind"]):
-            return
+    def ensure(self, settings: t.Mapping[str, t.Any], environment: t.Mapping[str, str]) -> list[str]:
+        """Makes it as a proxy with these settings needs it. Returns notes: that it does not run, for example because
+        another program has the port for IPv6."""
+        if not self.is_as_wanted(settings):
+            self.remove()
+            if listens_on_ipv6(settings["bind"]):
+                self._create(settings, environment)
+                self._start()
+        container = self._own()
+        if container is None or container.running:
+            return []
+        said = self.engine.logs(self.name, 1)
+        return [
+            f"⚠️ luma-proxy does not answer by IPv6, on {shown(settings['bind'])}:{settings['http_port']}: "
+            f"{' '.join(said) or container.status}. IPv4 is served. If another program has that port, stop it, and "
+            f"then: docker rm {self.name}. For IPv4 alone: proxy.bind: 0.0.0.0, and luma proxy update"
+        ]
+
+    def _create(self, settings: t.Mapping[str, t.Any], environment: t.Mapping[str, str]) -> None:
         socket_dir = self.folder / "ipv6"
         socket_dir.mkdir(mode=0o700, exist_ok=True)
         self.engine.create(
@@ -107,7 +127,7 @@ class Ipv6Entrance:
             "host",
             labels={LABEL_ROLE: ROLE, LABEL_MADE_OF: _made_of(settings)},
             command=["haproxy", "-db", "-f", f"{CONFIG_DIR}/ipv6.cfg"],
-            environment={**environment, "LUMA_BIND": f"[{settings['bind']}]:{settings['http_port']}"},
+            environment={**environment, "LUMA_BIND": f"{shown(settings['bind'])}:{settings['http_port']}"},
             user="0:0",
             host={
                 "network_mode": "host",
@@ -122,38 +142,31 @@ class Ipv6Entrance:
                 "read_only": True,
             },
         )
-        self._start(settings)
 
-    def _start(self, settings: t.Mapping[str, t.Any]) -> None:
-        try:
-            self.engine.start(self.name)
-            self._wait_until_it_answers()
-            self.engine.keep_running(self.name)
-        except LumaError as exc:
-            said = "\n".join(self.engine.logs(self.name))
-            self.engine.remove(self.name)
-            raise LumaError(
-                f"luma-proxy cannot listen on [{settings['bind']}]:{settings['http_port']}: {exc}\n{said}\nIPv4 is "
-                "served. If another program has that port, stop it, or take IPv4 alone: proxy.bind: 0.0.0.0"
-            ) from exc
-
-    def _wait_until_it_answers(self) -> None:
+    def _start(self) -> None:
+        """Starts it, and has Docker keep it running if it answers."""
+        self.engine.start(self.name)
         deadline = time.monotonic() + START_SECONDS
         while not self.haproxy.is_reachable():
-            container = self.engine.container(self.name, "")
+            container = self._own()
             if container is None or not container.running or time.monotonic() >= deadline:
-                raise LumaError("it has ended" if container and not container.running else "it does not answer")
+                return
             time.sleep(0.02)
+        self.engine.keep_running(self.name)
 
     def remove(self) -> None:
-        """Removes it, if it is luma's own."""
+        if self._own():
+            self.engine.remove(self.name)
+
+    def _own(self) -> Container | None:
+        """Its container, None where there is none. Raises `LumaError` where another has its name."""
         container = self.engine.container(self.name, "")
         if container is not None and container.labels.get(LABEL_ROLE) != ROLE:
             raise LumaError(
                 f"The name {self.name} is taken by a container that luma did not make: nothing was changed. Rename it "
                 f"with: docker rename {self.name} OTHER"
             )
-        self.engine.remove(self.name)
+        return container
 
 
 def _made_of(settings: t.Mapping[str, t.Any]) -> str:

@@ -12,6 +12,7 @@ from ansible_collections.luma.deploy.plugins.module_utils._engine import Engine
 from ansible_collections.luma.deploy.plugins.module_utils._module import app_of, proxy_folder
 from ansible_collections.luma.deploy.plugins.module_utils._proxy import Proxy, ProxySettings, Reconciled
 from ansible_collections.luma.deploy.plugins.module_utils._proxy_config import Route, slots_for
+from ansible_collections.luma.deploy.plugins.module_utils._proxy_ipv6 import shown
 from ansible_collections.luma.deploy.plugins.module_utils._rerouting import Rerouting
 
 #: What a module reports that has loaded a route.
@@ -112,7 +113,7 @@ def route_report(done: Reconciled, check_mode: bool) -> list[str]:
     lines = list(done.notes)
     if done.created:
         start = "Would start" if check_mode else "Started"
-        lines.append(f"{start} luma-proxy on {done.bind}:{done.http_port}")
+        lines.append(f"{start} luma-proxy on {shown(done.bind)}:{done.http_port}")
     elif done.started:
         lines.append("Would start luma-proxy again" if check_mode else "Started luma-proxy, which was stopped")
     if done.reloaded:

@@ -77,7 +77,7 @@ bind:
   description: The host's address on which it does.
   type: str
   returned: success
-  sample: 0.0.0.0
+  sample: "::"
 host:
   description: A host name that is routed to the app.
   type: str

@@ -68,7 +68,7 @@ before:
   description: The settings before; empty where the host has no luma-proxy.
   type: dict
   returned: success
-  sample: {image: "haproxy:3.2", http_port: 80, https_port: 443, bind: 0.0.0.0}
+  sample: {image: "haproxy:3.2", http_port: 80, https_port: 443, bind: "::"}
 after:
   description: The settings after.
   type: dict
@@ -95,6 +95,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.luma.deploy.plugins.module_utils._engine import Engine
 from ansible_collections.luma.deploy.plugins.module_utils._module import ENGINE_OPTIONS, proxy_folder, run
 from ansible_collections.luma.deploy.plugins.module_utils._proxy import Proxy, ProxySettings, Updated
+from ansible_collections.luma.deploy.plugins.module_utils._proxy_ipv6 import shown
 from ansible_collections.luma.deploy.plugins.module_utils._routing import PROXY_OPTIONS
 
 
@@ -112,7 +113,7 @@ def update(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:
 def report(done: Updated, check_mode: bool) -> list[str]:
     if not done.after:
         return ["luma-proxy is not on this host"]
-    what = "{image} on {bind}:{http_port} and :{https_port}".format(**done.after)
+    what = "{image} on {address}:{http_port} and :{https_port}".format(address=shown(done.after["bind"]), **done.after)
     if not done.changed:
         return [f"luma-proxy is {what} already"]
     if check_mode:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from ansible_collections.luma.deploy.plugins.module_utils._proxy_ipv6 import shown
 from ansible_collections.luma.deploy.plugins.plugin_utils._orphans import orphan_lines
 
 Found = Mapping[str, Mapping[str, Any]]
@@ -363,7 +364,7 @@ def proxies(found: Found) -> dict[str, Any]:
         if not proxy["running"]:
             lines.append(f"[{host}] luma-proxy {proxy['status']}")
             continue
-        ports = f"{proxy['bind']}:{proxy['http_port']} and :{proxy['https_port']}"
+        ports = f"{shown(proxy['bind'])}:{proxy['http_port']} and :{proxy['https_port']}"
         lines.append(
             f"[{host}] luma-proxy: HAProxy {proxy['version']} ({proxy['image']}) on {ports}, since "
             f"{minute(proxy['since'])}, {proxy['connections']} connections"

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import http.client
 import itertools
+import json
 import os
 import shutil
+import socket
 import tarfile
 import tempfile
 import time
@@ -60,7 +62,7 @@ def own_proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[OwnProxy]:
     # A socket's path has at most 107 characters.
     folder = Path(tempfile.mkdtemp(prefix="luma-"))
     yield OwnProxy(folder)
-    for container in (name, name + "-next"):
+    for container in (name, name + "-next", name + "-ipv6"):
         docker("rm", "--force", container)
     remove_network(f"0-{name}")
     shutil.rmtree(folder)
@@ -104,3 +106,25 @@ def test_the_proxy_is_replaced(site: Site, proxied: Site, own_proxy: OwnProxy, e
     with pytest.raises(LumaError, match="The earlier luma-proxy runs again"):
         own_proxy.of(http_port=taken).update()
     assert own_proxy.get(site.host, port=port) == 200
+
+
+def test_visitors_by_ipv6_have_their_own_address(site: Site, own_proxy: OwnProxy) -> None:
+    """Docker would show the address of its network's gateway."""
+    site.deploy()
+    proxy = own_proxy.of(bind="::1", http_port=own_proxy.port, https_port=free_port())
+    assert proxy.ensure(route_of(site)).notes == []
+    assert not proxy.ensure(route_of(site)).changed
+    connection = http.client.HTTPConnection("::1", own_proxy.port, timeout=10)
+
+    def headers() -> dict[str, str]:
+        connection.request("GET", "/headers", headers={"Host": site.host})
+        return dict(json.loads(connection.getresponse().read()))
+
+    wait_for(lambda: headers().get("x-forwarded-for") == "::1", "the proxy does not find the app")
+    assert headers()["x-real-ip"] == "::1"
+
+
+def test_a_port_that_is_taken_for_ipv6_is_told_of(site: Site, own_proxy: OwnProxy) -> None:
+    with socket.create_server(("::1", own_proxy.port), family=socket.AF_INET6):
+        done = own_proxy.of(bind="::1", http_port=own_proxy.port, https_port=free_port()).ensure(route_of(site))
+    assert "does not answer by IPv6" in done.notes[0]

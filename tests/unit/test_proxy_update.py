@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from ansible_collections.luma.deploy.plugins.module_utils import _proxy_ipv6
 from ansible_collections.luma.deploy.plugins.module_utils._engine import LABEL_ROLE, Container, Engine
 from ansible_collections.luma.deploy.plugins.module_utils._errors import LumaError
 from ansible_collections.luma.deploy.plugins.module_utils._haproxy import Haproxy
@@ -120,6 +121,11 @@ class FakeHaproxy(Haproxy):
         file = self.folder / "servers-state"
         self.engine.loaded = file.read_text() if file.exists() else ""
         return "3.2.4"
+
+
+@pytest.fixture(autouse=True)
+def without_ipv6(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(_proxy_ipv6, "IF_INET6", tmp_path / "none")
 
 
 def proxy_on(engine: FakeEngine, folder: Path) -> Proxy:
