@@ -47,6 +47,14 @@ options:
         description: The image. It is pulled where the host does not have it.
         type: str
         required: true
+      pull:
+        description:
+          - With V(always), the image's registry is asked what it has under the name, and that is pulled where the host
+            has another image; see O(luma.deploy.bluegreen_container#module:pull). Without O(replace) it is not asked.
+          - With V(missing), only an image that the host does not have is pulled.
+        type: str
+        choices: [always, missing]
+        default: always
       command:
         description: The command, instead of the image's own.
         type: list
@@ -223,6 +231,7 @@ from ansible_collections.luma.deploy.plugins.module_utils._services import (
     refuse_names_of_new_containers,
 )
 from ansible_collections.luma.deploy.plugins.module_utils._state import exclusive
+from ansible_collections.luma.deploy.plugins.module_utils._wanted_image import ALWAYS, MISSING
 
 
 def up(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:
@@ -249,6 +258,7 @@ def service_of(
         ports=tuple(options["ports"]),
         volumes=tuple(options["volumes"]),
         stop_timeout=options["stop_timeout"],
+        pull=options["pull"],
         registry=take_registry(options),
     )
 
@@ -337,6 +347,7 @@ def main() -> None:
                     "ports": {"type": "list", "elements": "str", "default": []},
                     "volumes": {"type": "list", "elements": "str", "default": []},
                     "stop_timeout": {"type": "float", "default": 30},
+                    "pull": {"type": "str", "choices": [ALWAYS, MISSING], "default": ALWAYS},
                     "registry": REGISTRY_OPTIONS["registry"],
                 },
             },

@@ -83,6 +83,7 @@ class Project:
                 "route": proxied and {key: proxied[key] for key in ROUTE_KEYS},
                 "health_check": _health_check(app),
                 "deploy": _overridden(self.read["deploy"], app["deploy"]),
+                "releases": self.read["releases"],
                 # An empty command takes away what is for all apps.
                 "hooks": {hook: command or None for hook, command in hooks.items()},
             }

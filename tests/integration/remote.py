@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from docker import APIClient
 
 from tests.host import APP_IMAGE, PROXY_IMAGE, docker
 from tests.integration.conftest import ROOT
@@ -135,6 +136,18 @@ def registry(server: Server) -> Iterator[str]:
         yield f"127.0.0.1:{port}"
     finally:
         docker("rm", "--force", "--volumes", name)
+
+
+def push(name: str, content: str, folder: Path) -> str:
+    """Push a version of the test app under this name, and remove it here; returns its id."""
+    (folder / "Dockerfile").write_text(f"FROM {APP_IMAGE}\nENV CONTENT={content}\n")
+    docker("build", "--quiet", "--tag", name, str(folder))
+    client = APIClient(version="auto")
+    answers = client.push(name, stream=True, decode=True, auth_config={"username": USER, "password": PASSWORD})
+    assert not [answer for answer in answers if "error" in answer]
+    image_id: str = client.inspect_image(name)["Id"]
+    docker("image", "rm", name)
+    return image_id
 
 
 def build_registry_image(folder: Path) -> None:

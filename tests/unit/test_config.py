@@ -39,6 +39,7 @@ def test_the_smallest_file_has_all_defaults(tmp_path: Path) -> None:
         "project": "my-shop",
         "name": "blog",
         "image": "my-blog",
+        "pull": "always",
         "release": None,
         "build": None,
         "registry": None,
@@ -71,6 +72,7 @@ def test_the_smallest_file_has_all_defaults(tmp_path: Path) -> None:
         },
         "deploy": {"batch": None, "canary": 0, "bake": 0.0, "max_unavailable_hosts": 0},
         "hooks": {"pre_deploy": None, "release": None, "post_deploy": None, "on_failure": None},
+        "releases": {"keep": 5},
         "drain_timeout": 30.0,
         "stop_timeout": 30.0,
     }
@@ -85,6 +87,7 @@ def test_a_service_has_all_defaults(tmp_path: Path) -> None:
             "project": "shop",
             "name": "db",
             "image": "postgres:17",
+            "pull": "always",
             "registry": None,
             "servers": [],
             "command": [],

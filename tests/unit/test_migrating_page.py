@@ -18,7 +18,10 @@ from tests.unit.luma_file import read, write_secrets
 
 PAGE = (Path(__file__).parents[2] / "docs" / "migrating.md").read_text()
 # What luma has added to the keys of the tool that users come from.
-NEW = {"build.prepare", "drain_timeout", "stop_timeout", "proxy.http_port", "proxy.https_port", "proxy.bind"}
+NEW = {
+    "build.prepare", "drain_timeout", "stop_timeout", "proxy.http_port", "proxy.https_port", "proxy.bind",
+    "pull", "releases.keep",
+}  # fmt: skip
 
 
 def rows(title: str) -> list[str]:
