@@ -12,15 +12,22 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import time
 import typing as t
 from dataclasses import dataclass, field, replace
 
 from ansible_collections.luma.deploy.plugins.module_utils._colors import App, View
-from ansible_collections.luma.deploy.plugins.module_utils._engine import LABEL_APP, LABEL_PROJECT, Container, Engine
+from ansible_collections.luma.deploy.plugins.module_utils._engine import (
+    LABEL_APP,
+    LABEL_PROJECT,
+    Container,
+    Engine,
+    explanation,
+)
 from ansible_collections.luma.deploy.plugins.module_utils._errors import LumaError
 from ansible_collections.luma.deploy.plugins.module_utils._proxy import Proxy
 from ansible_collections.luma.deploy.plugins.module_utils._release_hook import stopped_hooks
-from ansible_collections.luma.deploy.plugins.module_utils._releases import Releases, recorded_apps
+from ansible_collections.luma.deploy.plugins.module_utils._releases import Releases, kept_repository, recorded_apps
 
 #: The names that keep images, see `_releases.kept_image`.
 KEPT = "luma/"
@@ -28,10 +35,13 @@ KEPT = "luma/"
 SENT = "luma/sent:"
 #: The label of the name that an image was built under, without the tag.
 LABEL_REPOSITORY = "luma.repository"
+#: How long a deployment may take for the removal of images, in seconds; the next one goes on.
+REMOVAL_SECONDS = 10.0
 
 # `Engine` tells of a missing SDK.
 with contextlib.suppress(ImportError):
-    from docker.errors import APIError
+    from docker.errors import APIError, DockerException, NotFound
+    from requests.exceptions import RequestException
 
 
 @dataclass(frozen=True)
@@ -108,31 +118,71 @@ class Prune:
         return [c for c in idle if c.status in ("exited", "dead")]
 
     def _images(self, removed: t.Collection[str] = (), gone: t.Collection[str] = ()) -> t.Iterator[str]:
-        """What nothing needs, without the containers of these ids and the records of these apps."""
-        needed = self._images_in_use(removed) | self._images_on_record(gone)
-        for image in self.engine.call("list images", self.engine.client.images):
-            if image["Id"] in needed:
-                continue
-            names = [name for name in image.get("RepoTags") or () if name != "<none>:<none>"]
-            mine = [name for name in names if name.startswith(f"{KEPT}{self.project}/")]
-            sent = [name for name in names if name.startswith(SENT)]
-            labels = image.get("Labels") or {}
-            repository = labels.get(LABEL_REPOSITORY)
-            if labels.get(LABEL_PROJECT) != self.project:
-                yield from mine
-            elif any(name.startswith(KEPT) and name not in mine + sent for name in names):
-                # Another project has deployed it, too, and may return to it.
-                yield from mine
-            elif names:
-                yield from mine + sent + [name for name in names if name.rpartition(":")[0] == repository]
-            elif all(name.partition("@")[0] in ("<none>", repository) for name in image.get("RepoDigests") or ()):
-                yield image["Id"]
+        return Images(self.engine, self.state_dir, self.project).unneeded(removed, gone)
 
-    def _images_in_use(self, removed: t.Collection[str]) -> set[str]:
+
+class Images:
+    """The images that luma has brought to a host for a project. With an ``app`` only those that were a release of it:
+    one that was built, and has not served yet, may be about to be deployed."""
+
+    def __init__(self, engine: Engine, state_dir: str, project: str, app: str = "") -> None:
+        self.engine = engine
+        self.state_dir = state_dir
+        self.project = project
+        self.app = app
+
+    def remove_unneeded(self) -> tuple[list[str], str]:
+        """Removes what nothing needs, for `REMOVAL_SECONDS` at most; returns the names, and the last problem."""
+        removed, problem, end = [], "", time.monotonic() + REMOVAL_SECONDS
+        try:
+            # The name by which it is found the next time goes last.
+            for name in sorted(self.unneeded(), key=lambda name: name.startswith(self._kept)):
+                if time.monotonic() >= end:
+                    break
+                with contextlib.suppress(NotFound):
+                    self.engine.client.remove_image(name)
+                    removed.append(name)
+        except (LumaError, DockerException, RequestException) as exc:
+            problem = explanation(exc)
+        return removed, problem
+
+    def unneeded(self, removed: t.Collection[str] = (), gone: t.Collection[str] = ()) -> t.Iterator[str]:
+        """The names of what nothing needs, and ids of what has no name, without the containers of these ids and the
+        records of these apps."""
+        needed = self._in_use(removed) | self._on_record(gone)
+        for image in self.engine.call("list images", self.engine.client.images):
+            if image["Id"] not in needed:
+                yield from self._names_of_luma(image)
+
+    def _names_of_luma(self, image: t.Mapping[str, t.Any]) -> list[str]:
+        """What is to be removed of an image: its names that luma gave."""
+        names = [name for name in image.get("RepoTags") or () if name != "<none>:<none>"]
+        mine = [name for name in names if name.startswith(self._kept)]
+        sent = [name for name in names if name.startswith(SENT)]
+        labels = image.get("Labels") or {}
+        repository = labels.get(LABEL_REPOSITORY)
+        digests = [digest for digest in image.get("RepoDigests") or () if not digest.startswith(("<none>", KEPT))]
+        if self.app and not mine:
+            return []
+        if labels.get(LABEL_PROJECT) != self.project:
+            # One that was pulled, and whose tag means another image by now, has no name but the digest.
+            return mine + digests if mine == names else mine
+        if any(name.startswith(KEPT) and name not in mine + sent for name in names):
+            # Another project, or another app, has deployed it, too, and may return to it.
+            return mine
+        if names:
+            return mine + sent + [name for name in names if name.rpartition(":")[0] == repository]
+        return [] if any(digest.partition("@")[0] != repository for digest in digests) else [image["Id"]]
+
+    @property
+    def _kept(self) -> str:
+        return f"{kept_repository(App(self.project, self.app))}:" if self.app else f"{KEPT}{self.project}/"
+
+    def _in_use(self, removed: t.Collection[str]) -> set[str]:
         rows = self.engine.list_containers()
         return {row["ImageID"] for row in rows if row["Id"] not in removed}
 
-    def _images_on_record(self, gone: t.Collection[str]) -> set[str]:
+    def _on_record(self, gone: t.Collection[str]) -> set[str]:
         """Raises `LumaError` where a record is damaged: its images are not known."""
         apps = [app for app in recorded_apps(self.state_dir, self.project) if app not in gone]
         return {release.image_id for app in apps for release in Releases(self.state_dir, App(self.project, app)).read()}

@@ -52,12 +52,14 @@ class Run:
 
 @dataclass
 class Project:
-    """A project in a folder of its own. ``environment`` is added to that of Ansible."""
+    """A project in a folder of its own. ``environment`` is added to that of Ansible; ``keep``: how many releases stay
+    on record."""
 
     server: Server
     folder: Path
     name: str
     environment: dict[str, str]
+    keep: int = 5
 
     def write(self, change: str, registry: dict[str, str] | None = None) -> None:
         """Write luma.yml, the inventory, and the Dockerfile with a layer whose file is the output of the
@@ -68,7 +70,7 @@ class Project:
     def write_app(self, **app: Any) -> None:
         """Write luma.yml, with an app that has these keys, and the inventory."""
         spec = {"health_check": {"command": ["true"]}, "stop_timeout": 1, **app}
-        luma_yml = {"name": self.name, "apps": {"remote": spec}}
+        luma_yml = {"name": self.name, "releases": {"keep": self.keep}, "apps": {"remote": spec}}
         (self.folder / "luma.yml").write_text(yaml.safe_dump(luma_yml))
         hosts = {"server": self.server.inventory_vars}
         (self.folder / "inventory.yml").write_text(yaml.safe_dump({"all": {"hosts": hosts}}))

@@ -94,7 +94,8 @@ def test_with_a_registry_it_is_pushed_and_pulled(project: Project, address: str)
     assert f"the registry {address} refuses it (as user {USER})" in refused.errors
 
 
-def test_a_tag_means_what_the_registry_has_now(project: Project, address: str) -> None:
+def test_a_tag_means_what_the_registry_has_now(project: Project, address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(project, "keep", 1)
     name = f"{address}/moving"
     one = push(name, "one", project.folder)
     project.write_app(image=name, registry={"url": address, "username": USER})
@@ -109,6 +110,7 @@ def test_a_tag_means_what_the_registry_has_now(project: Project, address: str) -
     second = project.deploy()
     assert second.code == 0, second.output + second.errors
     assert project.image_id() == two
+    assert one not in project.server.run("docker image ls --all --quiet --no-trunc")
 
     away = f"{project.server.name}-registry"
     docker("stop", away)
