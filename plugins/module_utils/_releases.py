@@ -19,6 +19,7 @@ from ansible_collections.luma.deploy.plugins.module_utils._colors import App
 from ansible_collections.luma.deploy.plugins.module_utils._containers import short_id
 from ansible_collections.luma.deploy.plugins.module_utils._engine import Container, Engine
 from ansible_collections.luma.deploy.plugins.module_utils._errors import LumaError
+from ansible_collections.luma.deploy.plugins.module_utils._release_names import identity, record_file
 from ansible_collections.luma.deploy.plugins.module_utils._state import now, write_file
 
 #: How many releases of an app are kept, where luma.yml does not say.
@@ -54,9 +55,9 @@ class Release:
         return (container.image_id, container.config_hash) == (self.image_id, self.config_hash)
 
     @property
-    def identity(self) -> tuple[str, str, int]:
+    def identity(self) -> list[t.Any]:
         """What its containers are, on any host."""
-        return self.image_id, self.config_hash, self.replicas
+        return identity(self.image_id, self.config_hash, self.replicas)
 
 
 class Releases:
@@ -66,7 +67,7 @@ class Releases:
     def __init__(self, state_dir: str, app: App, kept: int = KEPT) -> None:
         self.app = app
         self.kept = kept
-        self.file = Path(state_dir, "releases", app.project, app.name + ".json")
+        self.file = record_file(state_dir, app.project, app.name)
 
     def read(self) -> list[Release]:
         """The releases, newest last; none where nothing is recorded. Raises `LumaError` where the file is damaged."""

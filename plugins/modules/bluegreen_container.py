@@ -72,7 +72,15 @@ options:
     description:
       - The release's name, for the label C(luma.release) and the environment variable E(LUMA_RELEASE).
       - Without it, the first twelve digits of the image's id.
+      - Where O(known_releases) has another release of this name, the name gets a number, as in V(3f2a9c8~2).
     type: str
+  known_releases:
+    description:
+      - The releases that any host of the deployment has on record, as M(luma.deploy.deploy_lock) tells them. One of the
+        same image, configuration and number of replicas gives its name to what is made.
+    type: list
+    elements: dict
+    default: []
   command:
     description: The command, instead of the image's own.
     type: list
@@ -359,6 +367,7 @@ from ansible_collections.luma.deploy.plugins.module_utils._module import (
 )
 from ansible_collections.luma.deploy.plugins.module_utils._proxy import Reconciled
 from ansible_collections.luma.deploy.plugins.module_utils._release_hook import ReleaseHook
+from ansible_collections.luma.deploy.plugins.module_utils._release_names import KNOWN_OPTION
 from ansible_collections.luma.deploy.plugins.module_utils._releases import RECORD_OPTION, record_active
 from ansible_collections.luma.deploy.plugins.module_utils._routing import (
     PROXY_OPTIONS,
@@ -438,6 +447,7 @@ def preparation_of(
         params["deploy_timeout"] or default_deploy_timeout(check),
         params["drain_timeout"],
         held,
+        params["known_releases"],
     )
 
 
@@ -535,6 +545,7 @@ def main() -> None:
             environment={"type": "dict", "default": {}},
             ports={"type": "list", "elements": "str", "default": []},
             volumes={"type": "list", "elements": "str", "default": []},
+            known_releases=KNOWN_OPTION,
             force={"type": "bool", "default": False},
             record=RECORD_OPTION,
             deploy_timeout={"type": "float"},

@@ -243,6 +243,14 @@ class Fleet:
                 self.hosts[name].problem = message(result)
 
 
+def known_releases(earlier: Iterable[Result], results: Results) -> list[Result]:
+    """The releases that any host has on record, as they were told with the locks; each once."""
+    known = list(earlier)
+    for told in (result.get("releases", ()) for result in results.values()):
+        known += [release for release in told if release not in known]
+    return known
+
+
 def require_one_image(app: Mapping[str, Any], images: Results) -> None:
     """Every host has to have the image that a registry has confirmed; without one each has its own, and what was built
     is known. Hosts that store images in another way may call the same one by another id."""
