@@ -260,10 +260,14 @@ def require_one_image(app: Mapping[str, Any], images: Results) -> None:
     if not meant or all(meant["digest"] == image["digest"] or meant["id"] == image["id"] for image in images.values()):
         return
     each = ", ".join(f"{(image['digest'] or image['id'])[:19]} on {name}" for name, image in images.items())
-    asked = [name for name, image in images.items() if image["confirmed"]]
-    all_asked = len(asked) == len(images)
-    reason = "The tag was moved while they were asked" if all_asked else f"Only {joined(asked)} could ask the registry"
-    raise Undo([f"❌ The hosts do not have the same image {app['image']}: {each}. {reason}."])
+    others = [name for name, image in images.items() if not image["confirmed"]]
+    reason = "The tag was moved while they were asked."
+    if others:
+        reason = (
+            f"{joined(others)} could not ask the registry, or has an image of its own. To get the registry's there: "
+            f"docker pull {app['image']}"
+        )
+    raise Undo([f"❌ The hosts do not have the same image {app['image']}: {each}. {reason}"])
 
 
 def joined(names: Iterable[str]) -> str:
