@@ -118,6 +118,7 @@ class Outcome:
     status_before: str = ""
     image_before: str = ""
     image: str = ""
+    image_shown: str = ""
     notes: list[str] = field(default_factory=list)
 
 
@@ -198,7 +199,7 @@ class Upkeep:
         self.image = image.found
         self.replacing = replacing
         self.check_mode = check_mode
-        self.outcome = Outcome(service.name, service.container_name, image=image.id)
+        self.outcome = Outcome(service.name, service.container_name, image=image.id, image_shown=image.shown)
         if image.warning:
             self.outcome.notes.append(f"⚠️ {image.warning}")
 

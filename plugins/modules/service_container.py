@@ -288,7 +288,11 @@ def bring_all_up(module: AnsibleModule, engine: Engine, services: t.Sequence[Ser
 
 
 def facts(outcome: Outcome) -> dict[str, t.Any]:
-    return {key: value for key, value in asdict(outcome).items() if key not in ("changed", "image", "image_before")}
+    return {
+        key: value
+        for key, value in asdict(outcome).items()
+        if key not in ("changed", "image", "image_before", "image_shown")
+    }
 
 
 def before(outcomes: t.Iterable[Outcome]) -> dict[str, str]:
@@ -308,8 +312,7 @@ def after(outcomes: t.Iterable[Outcome]) -> dict[str, str]:
 def _after(outcome: Outcome) -> str:
     if outcome.action not in ("created", "replaced"):
         return f"{short_id(outcome.image_before)}, running"
-    image = short_id(outcome.image) or "an image that is not there yet"
-    return ", ".join([image, "running", *(f"another {change}" for change in outcome.changes)])
+    return ", ".join([outcome.image_shown, "running", *(f"another {change}" for change in outcome.changes)])
 
 
 def report(outcome: Outcome, replace: bool, check_mode: bool) -> list[str]:

@@ -269,6 +269,7 @@ prxy: {}
         ("volumes: [!other a]", "the tag !other is unknown"),
         ("build: {args: [NOT_SET], prepare: x}", "the environment variable NOT_SET is not set"),
         ("build: {context: .}", "there is no Dockerfile in"),
+        ("pull: never", "pull: has to be always or missing"),
         ("deploy: {batch: 0}", "batch: has to be a whole number, 1 or more, or a percentage from 1% to 100%"),
         ("deploy: {batch: 150%}", "a percentage from 1% to 100%"),
         ("deploy: {batch: 0%}", "a percentage from 1% to 100%"),
