@@ -42,7 +42,7 @@ class WantedImage:
     @property
     def reference(self) -> str:
         """The name to make containers of: with the digest it cannot mean another image meanwhile."""
-        return f"{self.name}@{self.digest}" if self.confirmed else self.name
+        return f"{self.name}@{self.digest}" if self.confirmed and "@" not in self.name else self.name
 
     @property
     def shown(self) -> str:
@@ -68,7 +68,7 @@ def wanted_image(
         found, pulled = engine.find_image(name, image_id), ""
     else:
         found, pulled = engine.bring_image(name, image_id, pull != NEVER)
-    if pulled:
+    if pulled and not image_id:
         return WantedImage(name, found, pulled, confirmed=True)
     known = digests_of(found, name)
     image = WantedImage(name, found, known[0] if known else "", built_id=image_id)

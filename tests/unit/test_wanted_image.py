@@ -135,6 +135,13 @@ def test_an_image_that_the_host_lacks_is_pulled_and_asked_for_in_check_mode_alon
     assert raised.value.facts["missing_image"] == NAME
 
 
+@pytest.mark.parametrize(("name", "image_id"), [(f"me/blog@{NEW}", ""), (NAME, "id of another engine")])
+def test_what_has_one_meaning_is_called_as_it_was(name: str, image_id: str) -> None:
+    engine = Host(Answer(NEW))
+    assert wanted_image(engine, name, image_id).reference == name
+    assert engine.pulls == 1
+
+
 def test_a_plan_shows_the_id_of_a_built_image_that_the_host_lacks() -> None:
     wanted = wanted_image(Host(AWAY), NAME, "sha256:abc", ALWAYS, check_mode=True)
     assert (wanted.id, wanted.shown) == ("sha256:abc", "abc")
