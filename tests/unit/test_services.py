@@ -419,7 +419,9 @@ def test_a_registry_is_asked_only_where_services_are_replaced(engine: FakeEngine
     engine.asked, engine.answer = [], Answer("sha256:2")
     assert succeeds(engine, OLD, replacing=False).action == "kept"
     assert succeeds(engine, replace(OLD, pull="missing")).action == "kept"
-    assert engine.asked == []
+    new = FakeEngine()
+    assert succeeds(new, OLD, replacing=False).action == "created"
+    assert engine.asked + new.asked == []
     assert succeeds(engine, OLD, check_mode=True).changes == ("image",)
     assert succeeds(engine, OLD).changes == ("image",)
     assert engine.of("shop-db").container.image_id == "id of postgres:16 2"
