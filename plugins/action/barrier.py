@@ -9,7 +9,13 @@ from dataclasses import asdict
 from typing import Any
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.luma.deploy.plugins.plugin_utils._fleet import INTERRUPTED, Fleet, Results, Undo
+from ansible_collections.luma.deploy.plugins.plugin_utils._fleet import (
+    INTERRUPTED,
+    Fleet,
+    Results,
+    Undo,
+    known_releases,
+)
 from ansible_collections.luma.deploy.plugins.plugin_utils._fleet_report import conclusion, outcome
 from ansible_collections.luma.deploy.plugins.plugin_utils._interruption import requested
 from ansible_collections.luma.deploy.plugins.plugin_utils._orphans import orphan_lines
@@ -29,6 +35,8 @@ ARGUMENTS = {
     "results_of": {"type": "list", "elements": "str", "default": []},
     "command": {"type": "str", "default": ""},
 }
+# What the ledger has beside the hosts' parts, until the phase that learns it.
+NOTED: dict[str, Any] = {"waves": [], "outcome": "", "releases": []}
 # After these everybody is served one release, and nothing is left to be undone.
 FINAL = ("retire", "undo", "end", "remove")
 
@@ -49,7 +57,7 @@ class ActionModule(ActionBase):
             # What the run goes back for need not be a barrier, but may be a task that has none, such as a hook.
             results.append(registered(hostvars, fleet, "ansible_failed_result"))
         interrupted = arguments["phase"] not in FINAL and requested()
-        known = {"waves": ledger.get("waves", []), "outcome": ledger.get("outcome", "")}
+        known = {name: ledger.get(name, nothing) for name, nothing in NOTED.items()}
         facts = {"changed": False, "contest": {"hosts": []}, **known}
         if arguments["phase"] != "services":
             facts["app"] = fleet.app["name"]
@@ -74,7 +82,8 @@ def after(phase: str, fleet: Fleet, ledger: dict[str, Any], results: list[Result
     """What the tasks behind this phase have to know, beside the hosts' parts."""
     match phase:
         case "lock" | "lock_again":
-            return {"contest": asdict(fleet.lock(results[0], again=phase == "lock_again"))}
+            known = known_releases(ledger.get("releases", ()), results[0])
+            return {"contest": asdict(fleet.lock(results[0], again=phase == "lock_again")), "releases": known}
         case "prepare":
             return {"waves": fleet.prepare(*results), "warnings": orphan_lines(results[0])}
         case "switch":

@@ -12,7 +12,7 @@ from ansible_collections.luma.deploy.plugins.plugin_utils._mounts import remote_
 from ansible_collections.luma.deploy.plugins.plugin_utils._secret_arguments import with_secrets
 
 #: What the module takes of a service as `project` returns it, beside the names of its secrets.
-OPTIONS = ("name", "image", "command", "environment", "ports", "volumes", "files", "stop_timeout", "registry")
+OPTIONS = ("name", "image", "command", "environment", "ports", "volumes", "files", "stop_timeout", "registry", "pull")
 
 
 class ActionModule(WithImage):

@@ -236,7 +236,7 @@ options:
   record:
     description:
       - What is to serve from now on is written down as a release, which M(luma.deploy.release_info) tells of and a
-        rollback can return to, and its image gets a name that keeps it. The last five releases are kept.
+        rollback can return to, and its image gets a name that keeps it.
       - So it is where M(luma.deploy.bluegreen_container) finds nothing to do, and where
         M(luma.deploy.graceful_shutdown) retires the other color.
       - A record that cannot be written is a warning.
@@ -250,6 +250,10 @@ options:
         description: Who deploys, such as V(me@laptop).
         type: str
         required: true
+      keep:
+        description: How many releases of the app stay on record.
+        type: int
+        default: 5
 """
 
     REGISTRY = r"""

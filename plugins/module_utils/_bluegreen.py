@@ -42,6 +42,7 @@ from ansible_collections.luma.deploy.plugins.module_utils._health import (
 from ansible_collections.luma.deploy.plugins.module_utils._lock import Held
 from ansible_collections.luma.deploy.plugins.module_utils._mounts import Mounts
 from ansible_collections.luma.deploy.plugins.module_utils._names import names_of_colors
+from ansible_collections.luma.deploy.plugins.module_utils._release_names import identity, name_of
 from ansible_collections.luma.deploy.plugins.module_utils._switch import Switch
 
 STAYS_RUNNING = HealthCheck("running")
@@ -99,7 +100,8 @@ class Prepared:
 class Preparation:
     """One run of the phase on one host. ``image_id``: the id of the wanted image there, empty where it is missing, as
     it may be in check mode. ``deploy_timeout`` in seconds. ``held``: the lock under which it works; where that is lost
-    while replicas become healthy, they are removed."""
+    while replicas become healthy, they are removed. ``known``: the releases by which a new one gets its name, see
+    `_release_names`."""
 
     def __init__(
         self,
@@ -111,11 +113,13 @@ class Preparation:
         deploy_timeout: float = 120.0,
         drain_timeouts: DrainTimeouts = DEFAULT_TIMEOUTS,
         held: Held = WITHOUT_LOCK,
+        known: t.Sequence[t.Mapping[str, t.Any]] = (),
     ) -> None:
         self.engine = engine
         self.proxy = proxy
         self.app = app
         self.wanted = wanted
+        self.known = known
         self.image_id = image_id
         self.deploy_timeout = deploy_timeout
         self.drain_timeouts = drain_timeouts
@@ -141,11 +145,16 @@ class Preparation:
                 self._keep_running(view.of(ready))
             return self._prepared(view, ready, created=False)
         color = self._color_to_make(view)
-        release = self.wanted.release or short_id(self.image_id)
+        release = self._release()
         if check_mode:
             back = view.active
             return Prepared(back, color, (), True, False, release, _summary(view), back, release_of(view, back))
         return self._make(view, color, release)
+
+    def _release(self) -> str:
+        """The name of what is made; empty where that is the image's, and it is missing."""
+        wanted, base = self.wanted, self.wanted.release or short_id(self.image_id)
+        return name_of(base, identity(self.image_id, wanted.config_hash, wanted.replicas), self.known)
 
     @staticmethod
     def _color_to_make(view: View) -> str:

@@ -30,12 +30,16 @@ except ImportError as exc:
 
 from ansible_collections.luma.deploy.plugins.module_utils._errors import LumaError
 from ansible_collections.luma.deploy.plugins.module_utils._images import (
+    Answer,
     Registry,
+    answer_of,
     chain_ids,
     error_in,
     has_tag,
     name_of_other_id,
+    pulled_digest,
     refusal,
+    registry_of,
 )
 from ansible_collections.luma.deploy.plugins.module_utils._state import exclusive
 from ansible_collections.luma.deploy.plugins.module_utils._subnets import candidates
@@ -58,6 +62,9 @@ PARALLEL = 10
 
 #: An archive goes to the engine in pieces of this many bytes.
 CHUNK = 1 << 20
+
+#: How long a registry may take to say what a tag means, in seconds: a run does not wait for one that hangs.
+ASK_SECONDS = 10
 
 #: The label of what belongs to no app: a project's network, the proxy.
 LABEL_ROLE = "luma.role"
@@ -153,8 +160,9 @@ class Engine:
 
     ``registry`` is what images of it are pulled with."""
 
-    def __init__(self, client: docker.APIClient, state_dir: str = "/var/lib/luma") -> None:
+    def __init__(self, client: docker.APIClient, state_dir: str = "/var/lib/luma", docker_host: str = "") -> None:
         self.client = client
+        self.docker_host = docker_host
         self.registry: Registry | None = None
         self.detached = DetachedAddresses(Path(state_dir, "detached"))
 
@@ -174,7 +182,7 @@ class Engine:
                 f"No Docker engine answers at {docker_host}: {explanation(exc)}. Nothing was changed. Start it "
                 "(systemctl start docker), or install it with the playbook luma.deploy.setup."
             ) from exc
-        return cls(client, state_dir)
+        return cls(client, state_dir, docker_host)
 
     def with_registry(self, registry: Registry | None) -> Engine:
         """The same engine, which pulls images of another registry."""
@@ -334,14 +342,19 @@ class Engine:
         return self.image(image_id) or self.image(name_of_other_id(image_id))
 
     def need_image(self, name: str, image_id: str = "", pull: bool = True) -> dict[str, t.Any]:
-        """What `find_image` finds, pulled where the host does not have it; with ``image_id`` it gets the name.
+        """The image alone of what `bring_image` returns."""
+        return self.bring_image(name, image_id, pull)[0]
+
+    def bring_image(self, name: str, image_id: str = "", pull: bool = True) -> tuple[dict[str, t.Any], str]:
+        """What `find_image` finds, pulled where the host does not have it; with ``image_id`` it gets the name. Also the
+        digest that was pulled, empty where none was.
 
         Where it is missing and cannot, or with ``pull=False`` must not, be pulled, the error's facts are
         ``missing_image``, its name, and ``layers``, the chain ids of what the host has.
         """
-        found, reason = self.find_image(name, image_id), "it is in no registry"
+        found, digest, reason = self.find_image(name, image_id), "", "it is in no registry"
         if found is None:
-            reason = self._pull(name) if pull else reason
+            digest, reason = self._pull(name) if pull else ("", reason)
             found = None if reason else self.image(name)
         if found is None:
             raise LumaError(
@@ -350,7 +363,31 @@ class Engine:
                 layers=self._layers(),
             )
         self._name_image(found["Id"], name, image_id)
-        return found
+        return found, digest
+
+    def renew_image(self, name: str) -> tuple[dict[str, t.Any], str]:
+        """Pulls what the registry has under a name that means another image on this host; returns it and its digest."""
+        digest, reason = self._pull(name)
+        found = None if reason else self.image(name)
+        if found is None:
+            raise LumaError(
+                f"The registry has another image {name} than this host, which could not be pulled: {reason}. "
+                "Nothing was changed."
+            )
+        return found, digest
+
+    def ask_registry(self, name: str) -> Answer:
+        """What an image's registry has under its name; nothing is pulled. A request of its own, since one that waits
+        for a hanging registry must not wait as long as a pull may."""
+        login = self.registry.login_for(name) if self.registry else None
+        version, timeout = self.client.api_version, ASK_SECONDS
+        try:
+            with contextlib.closing(docker.APIClient(self.docker_host, version=version, timeout=timeout)) as client:
+                return Answer(client.inspect_distribution(name, auth_config=login)["Descriptor"]["digest"])
+        except requests.exceptions.Timeout:
+            return Answer(problem=f"the registry {registry_of(name)} did not answer within {timeout} s")
+        except (docker.errors.DockerException, requests.exceptions.RequestException) as exc:
+            return answer_of(name, explanation(exc), self.registry)
 
     def load_image(self, name: str, files: t.Sequence[str], image_id: str = "") -> dict[str, t.Any]:
         """Loads an archive made by ``docker save``, which may be compressed and in several files. ``image_id`` is what
@@ -365,17 +402,17 @@ class Engine:
         self._name_image(found["Id"], name, image_id)
         return found
 
-    def _pull(self, name: str) -> str:
-        """Pulls an image; returns why that was not possible, empty where it was."""
+    def _pull(self, name: str) -> tuple[str, str]:
+        """Pulls an image; returns its digest, and why that was not possible, empty where it was."""
         login = self.registry.login_for(name) if self.registry else None
         tag = None if has_tag(name) else "latest"
         try:
             # The stubs do not know an answer that is decoded.
-            messages: t.Any = self.client.pull(name, tag=tag, stream=True, decode=True, auth_config=login)
-            error = error_in(messages)
+            messages: t.Any = list(self.client.pull(name, tag=tag, stream=True, decode=True, auth_config=login))
         except (docker.errors.DockerException, requests.exceptions.RequestException) as exc:
-            error = explanation(exc)
-        return refusal(name, error, self.registry) if error else ""
+            return "", refusal(name, explanation(exc), self.registry)
+        error = error_in(messages)
+        return pulled_digest(messages), refusal(name, error, self.registry) if error else ""
 
     def _name_image(self, found_id: str, name: str, image_id: str) -> None:
         """Gives an image the name that it was found for under ``image_id``, and where the two engines do not call it

@@ -97,6 +97,39 @@ def error_in(messages: t.Iterable[t.Mapping[str, t.Any]]) -> str:
     return str(error).strip()
 
 
+def pulled_digest(messages: t.Iterable[t.Mapping[str, t.Any]]) -> str:
+    """The digest that an engine names while it pulls, empty where it names none."""
+    says = "Digest: "
+    found = (str(message.get("status", "")) for message in messages)
+    return next((status[len(says) :].strip() for status in found if status.startswith(says)), "")
+
+
+def digests_of(image: t.Mapping[str, t.Any] | None, name: str) -> list[str]:
+    """What the registry of this name calls an image, as the engine describes it: empty where it was not pulled by this
+    name, nor pushed. There are several where a registry gave the same image to several platforms' lists."""
+    pairs = (digest.partition("@") for digest in (image or {}).get("RepoDigests") or ())
+    return [digest for repository, _at, digest in pairs if _repository(repository) == _repository(name)]
+
+
+def is_official(image: str) -> bool:
+    """Whether a name has neither a registry nor an account: Docker's own image, or one that is in no registry."""
+    return "/" not in image
+
+
+def _repository(image: str) -> tuple[str, str]:
+    """The registry, and an image's name in it without tag and digest."""
+    named = registry_in(image)
+    path = image.partition("@")[0][len(named) :].lstrip("/")
+    folder, slash, name = path.rpartition("/")
+    path = folder + slash + name.partition(":")[0]
+    return registry_of(image), path[len("library/") :] if path.startswith("library/") else path
+
+
+#: What the engine says, in lower case, where a registry answers, but does not give the image.
+_NO_ACCESS = ("repository does not exist or may require",)
+_REFUSED = ("unauthorized", "no basic auth credentials", "denied", "authentication required", "incorrect username")
+_UNKNOWN = ("manifest unknown", "name unknown", "not found", "no such image", "does not exist")
+
 #: What the engine says, in lower case, and what it means.
 _REFUSALS = (
     (
@@ -115,17 +148,17 @@ _REFUSALS = (
         "Put the certificate of its authority into /etc/docker/certs.d/{registry}/ca.crt",
     ),
     (
-        ("repository does not exist or may require",),
+        _NO_ACCESS,
         "the registry {registry} has no such image, or shows it to other users only ({user})",
         "Correct the image's name, or registry.username and its password",
     ),
     (
-        ("unauthorized", "no basic auth credentials", "denied", "authentication required", "incorrect username"),
+        _REFUSED,
         "the registry {registry} refuses it ({user})",
         "Correct registry.username and its password",
     ),
     (
-        ("manifest unknown", "name unknown", "not found", "no such image", "does not exist"),
+        _UNKNOWN,
         "the registry {registry} has no such image",
         "Correct the image's name or tag, or push it",
     ),
@@ -139,6 +172,29 @@ _REFUSALS = (
 
 def refusal(image: str, words: str, registry: Registry | None) -> str:
     """What an engine's words about a pull or push mean, and what to do about it."""
+    meaning, advice = _meaning(image, words, registry)
+    return f"{meaning}. {advice}. The engine says: {words}" if meaning else words
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a registry says that it has under a name: a ``digest``, or else the ``problem``. ``not_there``: it answers,
+    but does not know the name, or does not show it."""
+
+    digest: str = ""
+    problem: str = ""
+    not_there: bool = False
+
+
+def answer_of(image: str, words: str, registry: Registry | None) -> Answer:
+    """The answer that an engine's words about a question mean."""
+    meaning, _advice = _meaning(image, words, registry)
+    not_there = any(sign in words.lower() for sign in (*_NO_ACCESS, *_REFUSED, *_UNKNOWN))
+    return Answer(problem=meaning or words.partition("\n")[0], not_there=not_there)
+
+
+def _meaning(image: str, words: str, registry: Registry | None) -> tuple[str, str]:
+    """What an engine's words mean, and an advice; empty where that is not known."""
     login = registry.login_for(image) if registry else None
     names = {
         "registry": registry_of(image),
@@ -146,5 +202,5 @@ def refusal(image: str, words: str, registry: Registry | None) -> str:
     }
     for signs, meaning, advice in _REFUSALS:
         if any(sign in words.lower() for sign in signs):
-            return f"{meaning.format(**names)}. {advice.format(**names)}. The engine says: {words}"
-    return words
+            return meaning.format(**names), advice.format(**names)
+    return "", ""

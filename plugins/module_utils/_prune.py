@@ -23,19 +23,12 @@ from ansible_collections.luma.deploy.plugins.module_utils._mounts import files_f
 from ansible_collections.luma.deploy.plugins.module_utils._proxy import Proxy
 from ansible_collections.luma.deploy.plugins.module_utils._release_hook import stopped_hooks
 from ansible_collections.luma.deploy.plugins.module_utils._releases import (
-    Release,
     Releases,
-    kept_repository,
     recorded_apps,
+    releases_on_record,
 )
 from ansible_collections.luma.deploy.plugins.module_utils._state import exclusive
-
-#: The names that keep images, see `_releases.kept_image`.
-KEPT = "luma/"
-#: The names of images that were sent, see `_images.name_of_other_id`.
-SENT = "luma/sent:"
-#: The label of the name that an image was built under, without the tag.
-LABEL_REPOSITORY = "luma.repository"
+from ansible_collections.luma.deploy.plugins.module_utils._unneeded_images import Images
 
 # `Engine` tells of a missing SDK.
 with contextlib.suppress(ImportError):
@@ -140,77 +133,14 @@ class Prune:
         rows = self.engine.list_containers([f"{LABEL_PROJECT}={self.project}"])
         mounts = [mount for row in rows if row["Id"] not in removed for mount in row["Mounts"]]
         mounted = {Path(mount["Source"]).parent for mount in mounts if mount.get("Source")}
-        recorded = {
-            (app, file["digest"]) for app, release in self._releases(gone) for file in release.spec.get("files", ())
-        }
+        releases = releases_on_record(self.state_dir, self.project, gone)
+        recorded = {(app, file["digest"]) for app, release in releases for file in release.spec.get("files", ())}
         for folder in sent:
             if folder not in mounted and (folder.parent.name, folder.name) not in recorded:
                 yield str(folder)
 
-    def images_of(self, app: App, removed: t.Collection[str] = ()) -> list[str]:
-        """What belongs to one app, and nothing needs once the containers of these ids and its record are gone. Of an
-        image that something else needs it is the name that kept it for the app, where it has others."""
-        needed, found = self._needed(removed, [app.name]), []
-        for image in self._all_images():
-            kept = [name for name in _names_of(image) if name.startswith(kept_repository(app) + ":")]
-            if image["Id"] in needed:
-                found += kept if len(_names_of(image)) > len(kept) else []
-            elif kept or _is_built_for(app, image):
-                found += self._own_names(image)
-        return found
-
     def _images(self, removed: t.Collection[str] = (), gone: t.Collection[str] = ()) -> t.Iterator[str]:
-        """What nothing needs, without the containers of these ids and the records of these apps."""
-        needed = self._needed(removed, gone)
-        for image in self._all_images():
-            if image["Id"] not in needed:
-                yield from self._own_names(image)
-
-    def _needed(self, removed: t.Collection[str], gone: t.Collection[str]) -> set[str]:
-        return self._images_in_use(removed) | self._images_on_record(gone)
-
-    def _all_images(self) -> list[dict[str, t.Any]]:
-        return self.engine.call("list images", self.engine.client.images)
-
-    def _own_names(self, image: t.Mapping[str, t.Any]) -> t.Iterator[str]:
-        """The names that luma gave to an image, or its id where it has none."""
-        names = _names_of(image)
-        mine = [name for name in names if name.startswith(f"{KEPT}{self.project}/")]
-        sent = [name for name in names if name.startswith(SENT)]
-        labels = image.get("Labels") or {}
-        repository = labels.get(LABEL_REPOSITORY)
-        if labels.get(LABEL_PROJECT) != self.project:
-            yield from mine
-        elif any(name.startswith(KEPT) and name not in mine + sent for name in names):
-            # Another project has deployed it, too, and may return to it.
-            yield from mine
-        elif names:
-            yield from mine + sent + [name for name in names if name.rpartition(":")[0] == repository]
-        elif all(name.partition("@")[0] in ("<none>", repository) for name in image.get("RepoDigests") or ()):
-            yield image["Id"]
-
-    def _images_in_use(self, removed: t.Collection[str]) -> set[str]:
-        rows = self.engine.list_containers()
-        return {row["ImageID"] for row in rows if row["Id"] not in removed}
-
-    def _images_on_record(self, gone: t.Collection[str]) -> set[str]:
-        """Raises `LumaError` where a record is damaged: its images are not known."""
-        return {release.image_id for _app, release in self._releases(gone)}
-
-    def _releases(self, gone: t.Collection[str]) -> t.Iterator[tuple[str, Release]]:
-        """The releases on record, each with its app's name, without those of these apps."""
-        for app in recorded_apps(self.state_dir, self.project):
-            if app not in gone:
-                yield from ((app, release) for release in Releases(self.state_dir, App(self.project, app)).read())
-
-
-def _names_of(image: t.Mapping[str, t.Any]) -> list[str]:
-    return [name for name in image.get("RepoTags") or () if name != "<none>:<none>"]
-
-
-def _is_built_for(app: App, image: t.Mapping[str, t.Any]) -> bool:
-    labels = image.get("Labels") or {}
-    return (labels.get(LABEL_PROJECT), labels.get(LABEL_APP)) == (app.project, app.name)
+        return Images(self.engine, self.state_dir, self.project).unneeded(removed, gone)
 
 
 def free_bytes(engine: Engine) -> int:

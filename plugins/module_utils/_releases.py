@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the luma authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The releases of an app on one host: a record of the last five that served, and the images kept for them.
+"""The releases of an app on one host: a record of the last that served, and the images kept for them.
 
 The record is one JSON file for an app, ``releases/PROJECT/APP.json`` in luma's folder, newest last. It says nothing
 about which release is active: the network alias does, as ever. It holds names of secrets only, never their values.
@@ -19,9 +19,10 @@ from ansible_collections.luma.deploy.plugins.module_utils._colors import App
 from ansible_collections.luma.deploy.plugins.module_utils._containers import short_id
 from ansible_collections.luma.deploy.plugins.module_utils._engine import Container, Engine
 from ansible_collections.luma.deploy.plugins.module_utils._errors import LumaError
+from ansible_collections.luma.deploy.plugins.module_utils._release_names import identity, record_file
 from ansible_collections.luma.deploy.plugins.module_utils._state import now, write_file
 
-#: How many releases of an app are kept.
+#: How many releases of an app are kept, where luma.yml does not say.
 KEPT = 5
 
 
@@ -54,17 +55,19 @@ class Release:
         return (container.image_id, container.config_hash) == (self.image_id, self.config_hash)
 
     @property
-    def identity(self) -> tuple[str, str, int]:
+    def identity(self) -> list[t.Any]:
         """What its containers are, on any host."""
-        return self.image_id, self.config_hash, self.replicas
+        return identity(self.image_id, self.config_hash, self.replicas)
 
 
 class Releases:
-    """The record of one app on one host. ``state_dir`` is luma's folder, by default ``/var/lib/luma``."""
+    """The record of one app on one host. ``state_dir`` is luma's folder, by default ``/var/lib/luma``; ``kept``: how
+    many releases it has."""
 
-    def __init__(self, state_dir: str, app: App) -> None:
+    def __init__(self, state_dir: str, app: App, kept: int = KEPT) -> None:
         self.app = app
-        self.file = Path(state_dir, "releases", app.project, app.name + ".json")
+        self.kept = kept
+        self.file = record_file(state_dir, app.project, app.name)
 
     def read(self) -> list[Release]:
         """The releases, newest last; none where nothing is recorded. Raises `LumaError` where the file is damaged."""
@@ -83,7 +86,7 @@ class Releases:
             new = replace(new, at=releases[-1].at, by=releases[-1].by)
             if new == releases[-1]:
                 return
-        self._write([*(earlier for earlier in releases if not earlier.is_same(new)), new][-KEPT:])
+        self._write([*(earlier for earlier in releases if not earlier.is_same(new)), new][-self.kept :])
 
     def last(self) -> str | None:
         """The name of the newest release; None where nothing was ever deployed, empty where the file is damaged."""
@@ -105,6 +108,16 @@ def recorded_apps(state_dir: str, project: str) -> list[str]:
     return sorted(file.stem for file in Path(state_dir, "releases", project).glob("*.json"))
 
 
+def releases_on_record(
+    state_dir: str, project: str, without: t.Collection[str] = ()
+) -> t.Iterator[tuple[str, Release]]:
+    """The releases of a project on this host, each with its app's name, without those of some apps. Raises `LumaError`
+    where a record is damaged."""
+    for app in recorded_apps(state_dir, project):
+        if app not in without:
+            yield from ((app, release) for release in Releases(state_dir, App(project, app)).read())
+
+
 def kept_repository(app: App) -> str:
     """The repository of the tags that keep an app's images: neither a project's nor an app's name has a slash."""
     return f"luma/{app.project}/{app.name}"
@@ -119,7 +132,11 @@ def kept_image(app: App, image_id: str) -> str:
 #: The option of a module after which a release may serve that is not on record.
 RECORD_OPTION: dict[str, t.Any] = {
     "type": "dict",
-    "options": {"spec": {"type": "dict", "required": True}, "by": {"type": "str", "required": True}},
+    "options": {
+        "spec": {"type": "dict", "required": True},
+        "by": {"type": "str", "required": True},
+        "keep": {"type": "int", "default": KEPT},
+    },
 }
 
 
@@ -135,12 +152,18 @@ def record_active(module: AnsibleModule, engine: Engine, color: str) -> list[str
 
 
 def record(
-    engine: Engine, state_dir: str, app: App, containers: t.Sequence[Container], spec: t.Mapping[str, t.Any], by: str
+    engine: Engine,
+    state_dir: str,
+    app: App,
+    containers: t.Sequence[Container],
+    spec: t.Mapping[str, t.Any],
+    by: str,
+    keep: int = KEPT,
 ) -> list[str]:
     """Writes down the release that ``containers``, the active ones, are, and keeps its image. Returns warnings: what
     serves already does not fail for want of a record."""
     first = containers[0]
-    releases, warnings = Releases(state_dir, app), []
+    releases, warnings = Releases(state_dir, app, keep), []
     try:
         earlier = releases.read()
     except LumaError as exc:
@@ -151,14 +174,14 @@ def record(
     names = [known.image for known in earlier if known.image_id == first.image_id]
     image = spec["image"] if spec["image"] != kept_image(app, first.image_id) or not names else names[-1]
     try:
-        keep(engine, app, first.image_id)
+        keep_image(engine, app, first.image_id)
         releases.add(Release(first.release, image, first.image_id, first.config_hash, now(), by, spec))
     except (LumaError, OSError) as exc:
         warnings.append(f"The release could not be recorded, so that a rollback will not know it: {exc}")
     return warnings
 
 
-def keep(engine: Engine, app: App, image_id: str) -> None:
+def keep_image(engine: Engine, app: App, image_id: str) -> None:
     """Gives an image luma's own name; a name is no copy."""
     arguments = {"repository": kept_repository(app), "tag": short_id(image_id)}
     engine.call("keep image " + short_id(image_id), engine.client.tag, image_id, **arguments)

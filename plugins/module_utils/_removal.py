@@ -27,6 +27,7 @@ from ansible_collections.luma.deploy.plugins.module_utils._proxy import Proxy
 from ansible_collections.luma.deploy.plugins.module_utils._prune import Prune
 from ansible_collections.luma.deploy.plugins.module_utils._release_hook import ReleaseHook
 from ansible_collections.luma.deploy.plugins.module_utils._releases import Release, Releases
+from ansible_collections.luma.deploy.plugins.module_utils._unneeded_images import Images
 
 #: The timeouts of an app that has to be removed, and what one is if neither luma.yml nor the record of releases says it
 #: any more, in seconds.
@@ -85,6 +86,7 @@ class Removal:
         self.app = app
         self.releases = Releases(state_dir, app)
         self.prune = Prune(engine, proxy, state_dir, app.project, frozenset())
+        self.images = Images(engine, state_dir, app.project, app.name)
         self.timeouts = timeouts
 
     def find(self) -> Remains:
@@ -153,6 +155,6 @@ class Removal:
     def _images(self, removed: t.Collection[str] = ()) -> tuple[str, ...]:
         """If another app's record is damaged, nobody knows which images it needs: they stay."""
         try:
-            return tuple(sorted(self.prune.images_of(self.app, removed)))
+            return tuple(sorted(self.images.of_removed_app(removed)))
         except LumaError:
             return ()

@@ -48,6 +48,12 @@ from ansible_collections.luma.deploy.plugins.module_utils._health import (
 )
 from ansible_collections.luma.deploy.plugins.module_utils._images import Registry
 from ansible_collections.luma.deploy.plugins.module_utils._mounts import Mounts
+from ansible_collections.luma.deploy.plugins.module_utils._wanted_image import (
+    ALWAYS,
+    MISSING,
+    WantedImage,
+    wanted_image,
+)
 
 #: How Docker calls a volume that nobody has named.
 ANONYMOUS = re.compile(r"[0-9a-f]{64}")
@@ -61,7 +67,7 @@ NEW = "-new"
 @dataclass(frozen=True)
 class Service:
     """What a service has to be. ``environment`` may hold secrets: it goes nowhere but into the container, and into
-    the configuration's hash. ``stop_timeout`` is in seconds."""
+    the configuration's hash. ``stop_timeout`` is in seconds; for ``pull`` see `_wanted_image`."""
 
     project: str
     name: str
@@ -72,6 +78,7 @@ class Service:
     mounts: Mounts = WITHOUT_MOUNTS
     stop_timeout: float = 30.0
     registry: Registry | None = None
+    pull: str = ALWAYS
 
     @property
     def container_name(self) -> str:
@@ -115,6 +122,7 @@ class Outcome:
     status_before: str = ""
     image_before: str = ""
     image: str = ""
+    image_shown: str = ""
     notes: list[str] = field(default_factory=list)
 
 
@@ -132,11 +140,13 @@ def bring_up(
         if not current or (replacing and all(c.config_hash != service.config_hash for c in current)):
             service.mounts.refuse_missing(service.name)
 
-    def image(service: Service) -> dict[str, t.Any] | None:
+    def image(service: Service) -> WantedImage:
         exists = any(c.labels[LABEL_SERVICE] == service.name for c in found)
-        if check_mode or (exists and not replacing):
-            return engine.image(service.image)
-        return engine.with_registry(service.registry).need_image(service.image)
+        if exists and not replacing:
+            return WantedImage(service.image, engine.image(service.image))
+        # No registry is asked where what exists stays as it is.
+        pull = service.pull if replacing else MISSING
+        return wanted_image(engine.with_registry(service.registry), service.image, pull=pull, check_mode=check_mode)
 
     images = in_parallel(image, services)
     if services and not check_mode:
@@ -181,25 +191,26 @@ def _refuse_foreign_names(engine: Engine, service: Service, network: str) -> Non
 
 
 class Upkeep:
-    """One service on one host, in one run. ``image`` is the inspect result of its image, None where the host lacks
-    it."""
+    """One service on one host, in one run."""
 
     def __init__(
         self,
         engine: Engine,
         service: Service,
         network: str,
-        image: t.Mapping[str, t.Any] | None,
+        image: WantedImage,
         replacing: bool = True,
         check_mode: bool = False,
     ) -> None:
         self.engine = engine
         self.service = service
         self.network = network
-        self.image = image
+        self.image = image.found
         self.replacing = replacing
         self.check_mode = check_mode
-        self.outcome = Outcome(service.name, service.container_name, image=image["Id"] if image else "")
+        self.outcome = Outcome(service.name, service.container_name, image=image.id, image_shown=image.shown)
+        if image.warning:
+            self.outcome.notes.append(f"⚠️ {image.warning}")
 
     def run(self) -> Outcome:
         current = self._repair()

@@ -171,6 +171,11 @@ contest:
     wait:
       description: How long to wait for a run that is about to give way, in seconds.
       type: int
+releases:
+  description: From V(lock) on, the releases that any host has on record, see M(luma.deploy.deploy_lock).
+  type: list
+  elements: dict
+  returned: always
 waves:
   description: From V(prepare) on, the hosts that switch together, in their order.
   type: list

@@ -52,6 +52,7 @@ options:
     description:
       - The image. Where the host does not have it, it is pulled, and where that fails, sent from the controller's
         engine, if that has it.
+      - Where the registry has another image under this name by now, that is pulled, see O(pull).
       - Required with O(state=present).
     type: str
   image_id:
@@ -60,14 +61,29 @@ options:
         the name on the host and another id is replaced.
     type: str
   pull:
-    description: Whether an image that the host does not have is pulled. Without it, it is sent from the controller.
-    type: bool
-    default: true
+    description:
+      - With V(always), the image's registry is asked, also in check mode, what it has under the name, and that is
+        pulled where the host has another image. A registry that does not say within ten seconds is a warning, and the
+        host's own image is used. What the host has neither pulled nor pushed by this name is in no registry, and is
+        not asked for; nor is an image with a digest in its name, or with O(image_id).
+      - With V(missing), only an image that the host does not have is pulled.
+      - With V(never), an image that the host does not have is sent from the controller.
+    type: str
+    choices: [always, missing, never]
+    default: always
   release:
     description:
       - The release's name, for the label C(luma.release) and the environment variable E(LUMA_RELEASE).
       - Without it, the first twelve digits of the image's id.
+      - Where O(known_releases) has another release of this name, the name gets a number, as in V(3f2a9c8~2).
     type: str
+  known_releases:
+    description:
+      - The releases that any host of the deployment has on record, as M(luma.deploy.deploy_lock) tells them. One of the
+        same image, configuration and number of replicas gives its name to what is made.
+    type: list
+    elements: dict
+    default: []
   command:
     description: The command, instead of the image's own.
     type: list
@@ -189,6 +205,24 @@ back:
   type: str
   returned: success
   sample: blue
+image:
+  description: The image that the color runs, or in check mode would run.
+  type: dict
+  returned: success
+  contains:
+    name:
+      description: What the containers are made of; with its digest where the registry has confirmed that.
+      type: str
+      sample: me/blog:latest@sha256:0c2d18...
+    id:
+      description: Its id on this host, null where it would have to be pulled first.
+      type: str
+    digest:
+      description: What its registry calls it, null where it is in none.
+      type: str
+    confirmed:
+      description: Whether the registry said so in this run.
+      type: bool
 containers:
   description: The color's containers; empty in check mode where they would have to be made.
   type: list
@@ -331,7 +365,6 @@ from ansible_collections.luma.deploy.plugins.module_utils._bluegreen import (
     release_of,
 )
 from ansible_collections.luma.deploy.plugins.module_utils._colors import COLORS, View
-from ansible_collections.luma.deploy.plugins.module_utils._containers import short_id
 from ansible_collections.luma.deploy.plugins.module_utils._drain import (
     DRAIN_OPTIONS,
     DrainTimeouts,
@@ -364,6 +397,7 @@ from ansible_collections.luma.deploy.plugins.module_utils._mounts import MOUNT_O
 from ansible_collections.luma.deploy.plugins.module_utils._orphans import ORPHAN_OPTIONS, orphans_for
 from ansible_collections.luma.deploy.plugins.module_utils._proxy import Reconciled
 from ansible_collections.luma.deploy.plugins.module_utils._release_hook import ReleaseHook
+from ansible_collections.luma.deploy.plugins.module_utils._release_names import KNOWN_OPTION
 from ansible_collections.luma.deploy.plugins.module_utils._releases import RECORD_OPTION, record_active
 from ansible_collections.luma.deploy.plugins.module_utils._routes import Routes
 from ansible_collections.luma.deploy.plugins.module_utils._routing import (
@@ -374,6 +408,13 @@ from ansible_collections.luma.deploy.plugins.module_utils._routing import (
     route_difference,
     route_facts,
     route_report,
+)
+from ansible_collections.luma.deploy.plugins.module_utils._wanted_image import (
+    ALWAYS,
+    MISSING,
+    NEVER,
+    WantedImage,
+    wanted_image,
 )
 
 
@@ -390,7 +431,10 @@ def present(module: AnsibleModule, engine: Engine, held: Held) -> dict[str, t.An
 def prepare(module: AnsibleModule, engine: Engine, held: Held) -> dict[str, t.Any]:
     params, secrets = module.params, take_secrets(module, module.params)
     engine.registry = take_registry(params)
-    preparation = preparation_of(module, engine, secrets, held)
+    image = wanted_image(engine, params["image"], params["image_id"] or "", params["pull"], module.check_mode)
+    if image.warning:
+        module.warn(image.warning)
+    preparation = preparation_of(module, engine, image, secrets, held)
     with hidden_in_errors(secrets):
         preparation.refuse(params["force"])
         if not module.check_mode:
@@ -403,18 +447,20 @@ def prepare(module: AnsibleModule, engine: Engine, held: Held) -> dict[str, t.An
     if prepared.settled:
         for warning in record_active(module, engine, prepared.color):
             module.warn(warning)
-    diff = difference(prepared, preparation.wanted, preparation.image_id)
-    result = dict(facts(prepared), changed=prepared.created, diff=diff, report=report(prepared))
+    diff = difference(prepared, preparation.wanted, image)
+    said = report(prepared, image)
+    result = dict(facts(prepared), image=image.facts(), changed=prepared.created, diff=diff, report=said)
     result["orphans"] = orphans_for(engine, Routes(proxy_folder(params) / "routes"), params)
     return with_route(result, routed, module.check_mode) if routed else result
 
 
-def preparation_of(module: AnsibleModule, engine: Engine, secrets: t.Mapping[str, str], held: Held) -> Preparation:
+def preparation_of(
+    module: AnsibleModule, engine: Engine, image: WantedImage, secrets: t.Mapping[str, str], held: Held
+) -> Preparation:
     params = module.params
-    image = wanted_image(module, engine)
-    check = health_check_of(params, image)
+    check = health_check_of(params, image.found)
     wanted = Wanted(
-        image=params["image"],
+        image=image.reference,
         replicas=params["replicas"],
         release=params["release"] or "",
         command=tuple(params["command"]),
@@ -429,10 +475,11 @@ def preparation_of(module: AnsibleModule, engine: Engine, secrets: t.Mapping[str
         proxy_of(module),
         app_of(params),
         wanted,
-        image["Id"] if image else params["image_id"] or "",
+        image.id,
         params["deploy_timeout"] or default_deploy_timeout(check),
         DrainTimeouts.of(params),
         held,
+        params["known_releases"],
     )
 
 
@@ -454,14 +501,6 @@ def with_route(result: t.Mapping[str, t.Any], routed: Reconciled, check_mode: bo
         report=route_report(routed, check_mode) + result["report"],
         diff=[route_difference(routed), result["diff"]],
     )
-
-
-def wanted_image(module: AnsibleModule, engine: Engine) -> dict[str, t.Any] | None:
-    """The image's inspect result; None in check mode where it would have to be brought first."""
-    params = module.params
-    if module.check_mode:
-        return engine.find_image(params["image"], params["image_id"] or "")
-    return engine.need_image(params["image"], params["image_id"] or "", params["pull"])
 
 
 def absent(module: AnsibleModule, engine: Engine, _held: Held) -> dict[str, t.Any]:
@@ -488,27 +527,27 @@ def default_deploy_timeout(check: HealthCheck) -> float:
     return 30 + check.start_period + check.retries * (check.interval + check.timeout)
 
 
-def difference(prepared: Prepared, wanted: Wanted, image_id: str) -> dict[str, t.Any]:
+def difference(prepared: Prepared, wanted: Wanted, image: WantedImage) -> dict[str, t.Any]:
     """The diff of the color that is to serve; environment values are not in it."""
     if not prepared.created:
         return {"before": "", "after": ""}
     after = {
         "color": prepared.color,
-        "image": short_id(image_id) or wanted.image,
-        "release": prepared.release,
+        "image": image.shown,
+        "release": prepared.release or "of the new image",
         "replicas": wanted.replicas,
         "configuration": wanted.config_hash,
     }
     return {"before": prepared.before or {"color": None}, "after": after}
 
 
-def report(prepared: Prepared) -> list[str]:
+def report(prepared: Prepared, image: WantedImage) -> list[str]:
     if prepared.settled:
         return [f"Nothing changed: {prepared.color} runs release {prepared.release}, healthy"]
     names = ", ".join(container.name for container in prepared.containers)
     count = len(prepared.containers)
     if not names:
-        return [f"{prepared.release} would be deployed as {prepared.color}"]
+        return [f"{prepared.release or image.shown} would be deployed as {prepared.color}"]
     found = "Deploying" if prepared.created else "Found, from an earlier run,"
     return [
         "Current active: {}, deploying: {}".format(prepared.active or "none", prepared.color),
@@ -534,11 +573,12 @@ def main() -> None:
             color={"type": "str", "choices": list(COLORS)},
             image={"type": "str"},
             image_id={"type": "str"},
-            pull={"type": "bool", "default": True},
+            pull={"type": "str", "choices": [ALWAYS, MISSING, NEVER], "default": ALWAYS},
             release={"type": "str"},
             command={"type": "list", "elements": "str", "default": []},
             environment={"type": "dict", "default": {}},
             ports={"type": "list", "elements": "str", "default": []},
+            known_releases=KNOWN_OPTION,
             force={"type": "bool", "default": False},
             **ORPHAN_OPTIONS,
             record=RECORD_OPTION,

@@ -182,6 +182,20 @@ previous:
   description: The run that lost the lock to this one, or whose lock was released, as RV(holder); null where none did.
   type: dict
   returned: success
+releases:
+  description: The app's releases that the host has on record, the newest last, see M(luma.deploy.release_info).
+  type: list
+  elements: dict
+  returned: success, with O(state=taken)
+  contains:
+    release:
+      description: The release's name.
+      type: str
+      sample: 3f2a9c81d0b7~2
+    identity:
+      description: What its containers are, on any host.
+      type: list
+      elements: raw
 locked:
   description: True where another run holds the lock, or a step of one is still at work.
   type: bool
@@ -198,6 +212,7 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.luma.deploy.plugins.module_utils._audit import AuditLog
 from ansible_collections.luma.deploy.plugins.module_utils._lock import LEASE_SECONDS, Holder, Lock
+from ansible_collections.luma.deploy.plugins.module_utils._release_names import recorded
 from ansible_collections.luma.deploy.plugins.module_utils._state import STATE_OPTION
 from ansible_collections.luma.deploy.plugins.module_utils._task import finish
 
@@ -283,11 +298,16 @@ def result(lock: Lock, previous: Holder | None = None, *report: str) -> dict[str
     return {"changed": False, "holder": facts(lock.read()), "previous": facts(previous), "report": list(report)}
 
 
+def with_releases(module: AnsibleModule, lock: Lock) -> dict[str, t.Any]:
+    params = module.params
+    return dict(taken(module, lock), releases=recorded(params["state_dir"], params["project"], params["app"]))
+
+
 def facts(holder: Holder | None) -> dict[str, t.Any] | None:
     return holder.facts() if holder else None
 
 
-STATES = {"taken": taken, "renewed": renewed, "interrupted": interrupted, "released": released}
+STATES = {"taken": with_releases, "renewed": renewed, "interrupted": interrupted, "released": released}
 
 
 def main() -> None:

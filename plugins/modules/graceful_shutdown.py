@@ -19,6 +19,9 @@ description:
     them.
   - Then nothing is left of what served before. Slots of the proxy that a run which died has left held are freed, too,
     and an app that has no route any more (O(proxied=false)) is routed no more.
+  - With O(record), the images of the app's earlier releases that are on record no more, and that no container needs,
+    are removed last, by the rules of M(luma.deploy.prune). It takes no longer than about ten seconds, and what goes
+    wrong with it is a warning.
   - The active color is refused.
 extends_documentation_fragment:
   - luma.deploy.engine
@@ -117,6 +120,11 @@ progress:
   elements: list
   returned: success
   sample: [[0.0, 12], [0.4, 3], [2.9, 0]]
+images:
+  description: The names of images that were removed with O(record).
+  type: list
+  elements: str
+  returned: success
 report:
   description: What was done, as the luma command prints it.
   type: list
@@ -148,6 +156,7 @@ from ansible_collections.luma.deploy.plugins.module_utils._module import (
 )
 from ansible_collections.luma.deploy.plugins.module_utils._releases import RECORD_OPTION, record_active
 from ansible_collections.luma.deploy.plugins.module_utils._routing import forget_route
+from ansible_collections.luma.deploy.plugins.module_utils._unneeded_images import Images
 
 
 def shut_down(module: AnsibleModule, engine: Engine, _held: Held) -> dict[str, t.Any]:
@@ -167,6 +176,7 @@ def shut_down(module: AnsibleModule, engine: Engine, _held: Held) -> dict[str, t
     unrouted = not params["proxied"] and forget_route(module, engine)
     return {
         "changed": left or unrouted,
+        "images": remove_images(module, engine),
         "containers": [outcome(container, retired, params["slots"]) for container in retired.containers],
         "sessions": retired.sessions,
         "sessions_cut": retired.cut,
@@ -176,6 +186,17 @@ def shut_down(module: AnsibleModule, engine: Engine, _held: Held) -> dict[str, t
         "report": report(color, retired),
         "diff": {"before": {"containers": names}, "after": {"containers": [] if params["remove"] else names}},
     }
+
+
+def remove_images(module: AnsibleModule, engine: Engine) -> list[str]:
+    """Removes the images of releases that are on record no more. Users are served: it fails nothing."""
+    params = module.params
+    if not params["record"] or module.check_mode:
+        return []
+    removed, problem = Images(engine, params["state_dir"], params["project"], params["app"]).remove_unneeded()
+    if problem:
+        module.warn(f"Images of earlier releases of {params['app']} are left over: {problem}")
+    return removed
 
 
 def outcome(container: Stopped, retired: Retired, slots: t.Mapping[str, str]) -> dict[str, t.Any]:

@@ -22,7 +22,8 @@ description:
     Those are C(luma/PROJECT/APP:ID) and, where the image has the label C(luma.project), C(luma/sent:ID) and the names
     in the repository that it was built under, the label C(luma.repository). Under a name that somebody else gave, an
     image stays.
-  - An image with the label and without any name is removed, too.
+  - An image with the label and without any name is removed, too, and so is one that was pulled for a release and whose
+    tag means another image by now, so that it has no name but a digest.
   - A container that a deployment starts meanwhile stays, with its image.
 extends_documentation_fragment:
   - luma.deploy.engine

@@ -13,7 +13,7 @@ version_added: 0.1.0
 author:
   - The luma authors (@luma-deploy)
 description:
-  - A host keeps a record of the last five releases of an app, see M(luma.deploy.graceful_shutdown), and their
+  - A host keeps a record of the last releases of an app, see M(luma.deploy.graceful_shutdown), and their
     images.
   - Which one serves is told by the containers that hold the app's network alias.
 extends_documentation_fragment:

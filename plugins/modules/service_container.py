@@ -47,6 +47,14 @@ options:
         description: The image. It is pulled where the host does not have it.
         type: str
         required: true
+      pull:
+        description:
+          - With V(always), the image's registry is asked what it has under the name, and that is pulled where the host
+            has another image; see O(luma.deploy.bluegreen_container#module:pull). Without O(replace) it is not asked.
+          - With V(missing), only an image that the host does not have is pulled.
+        type: str
+        choices: [always, missing]
+        default: always
       command:
         description: The command, instead of the image's own.
         type: list
@@ -257,6 +265,7 @@ from ansible_collections.luma.deploy.plugins.module_utils._services import (
     refuse_names_of_new_containers,
 )
 from ansible_collections.luma.deploy.plugins.module_utils._state import exclusive
+from ansible_collections.luma.deploy.plugins.module_utils._wanted_image import ALWAYS, MISSING
 
 
 def up(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:
@@ -284,6 +293,7 @@ def service_of(
         ports=tuple(options["ports"]),
         mounts=Mounts.of(options["volumes"], files, params["remote_user"]),
         stop_timeout=options["stop_timeout"],
+        pull=options["pull"],
         registry=take_registry(options),
     )
 
@@ -313,7 +323,11 @@ def bring_all_up(module: AnsibleModule, engine: Engine, services: t.Sequence[Ser
 
 
 def facts(outcome: Outcome) -> dict[str, t.Any]:
-    return {key: value for key, value in asdict(outcome).items() if key not in ("changed", "image", "image_before")}
+    return {
+        key: value
+        for key, value in asdict(outcome).items()
+        if key not in ("changed", "image", "image_before", "image_shown")
+    }
 
 
 def before(outcomes: t.Iterable[Outcome]) -> dict[str, str]:
@@ -333,8 +347,7 @@ def after(outcomes: t.Iterable[Outcome]) -> dict[str, str]:
 def _after(outcome: Outcome) -> str:
     if outcome.action not in ("created", "replaced"):
         return f"{short_id(outcome.image_before)}, running"
-    image = short_id(outcome.image) or "an image that is not there yet"
-    return ", ".join([image, "running", *(f"another {change}" for change in outcome.changes)])
+    return ", ".join([outcome.image_shown, "running", *(f"another {change}" for change in outcome.changes)])
 
 
 def report(outcome: Outcome, replace: bool, check_mode: bool) -> list[str]:
@@ -372,6 +385,7 @@ def main() -> None:
                     "ports": {"type": "list", "elements": "str", "default": []},
                     **MOUNT_OPTIONS,
                     "stop_timeout": {"type": "float", "default": 30},
+                    "pull": {"type": "str", "choices": [ALWAYS, MISSING], "default": ALWAYS},
                     "registry": REGISTRY_OPTIONS["registry"],
                 },
             },

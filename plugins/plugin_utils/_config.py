@@ -102,6 +102,7 @@ class Project:
                 "health_check": _health_check(app),
                 "deploy": _overridden(self.read["deploy"], app["deploy"]),
                 "stream_drain_timeout": app["drain_timeout"] if streams is None else streams,
+                "releases": self.read["releases"],
                 # An empty command takes away what is for all apps.
                 "hooks": {hook: command or None for hook, command in hooks.items()},
             }

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ansible_collections.luma.deploy.plugins.plugin_utils._run import has_ended
+from ansible_collections.luma.deploy.plugins.plugin_utils._values import ALWAYS
 from ansible_collections.luma.deploy.plugins.plugin_utils._waves import waves
 
 Result = Mapping[str, Any]
@@ -170,6 +171,7 @@ class Fleet:
             self.require_all(results)
         finally:
             self._stay_where_one_cannot_go_back()
+        require_one_image(self.app, {name: results[name]["image"] for name in self.up if "image" in results[name]})
         return waves(self.those(lambda host: host.prepared and not host.skipped), self.app["deploy"])
 
     def _stay_where_one_cannot_go_back(self) -> None:
@@ -253,6 +255,38 @@ class Fleet:
             self.hosts[name].unreachable = bool(result.get("unreachable"))
             if has_failed(result) and not result.get(INTERRUPTED):
                 self.hosts[name].problem = message(result)
+
+
+def known_releases(earlier: Iterable[Result], results: Results) -> list[Result]:
+    """The releases that any host has on record, as they were told with the locks; each once."""
+    known = list(earlier)
+    for told in (result.get("releases", ()) for result in results.values()):
+        known += [release for release in told if release not in known]
+    return known
+
+
+def require_one_image(app: Mapping[str, Any], images: Results) -> None:
+    """Every host has to have the image that a registry has confirmed; without one each has its own, and what was built
+    is known. Hosts that store images in another way may call the same one by another id."""
+    if app["build"] or app["pull"] != ALWAYS:
+        return
+    meant = next((image for image in images.values() if image["confirmed"]), None)
+    if not meant or all(meant["digest"] == image["digest"] or meant["id"] == image["id"] for image in images.values()):
+        return
+    each = ", ".join(f"{(image['digest'] or image['id'])[:19]} on {name}" for name, image in images.items())
+    others = [name for name, image in images.items() if not image["confirmed"]]
+    reason = "The tag was moved while they were asked."
+    if others:
+        reason = (
+            f"{joined(others)} could not ask the registry, or has an image of its own. To get the registry's there: "
+            f"docker pull {app['image']}"
+        )
+    raise Undo([f"❌ The hosts do not have the same image {app['image']}: {each}. {reason}"])
+
+
+def joined(names: Iterable[str]) -> str:
+    *most, last = names
+    return f"{', '.join(most)} and {last}" if most else last
 
 
 def has_failed(result: Result) -> bool:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from typing import Any
 
 from ansible_collections.luma.deploy.plugins.plugin_utils._fleet import (
@@ -21,6 +21,7 @@ from ansible_collections.luma.deploy.plugins.plugin_utils._fleet import (
     Results,
     any_has,
     has_failed,
+    joined,
     message,
 )
 
@@ -169,8 +170,3 @@ def _serves(host: Host) -> str:
         return " or ".join(may_be) if host.asked else "as before"
     release = host.release if host.serves == NEW else host.before
     return release or "nothing yet"
-
-
-def joined(names: Iterable[str]) -> str:
-    *most, last = names
-    return f"{', '.join(most)} and {last}" if most else last

@@ -20,7 +20,7 @@ from typing import Any
 from ansible import constants
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
-from ansible_collections.luma.deploy.plugins.module_utils._images import chain_ids
+from ansible_collections.luma.deploy.plugins.module_utils._images import chain_ids, has_tag
 
 #: What both modules are told about the host's engine.
 ENGINE_OPTIONS = ("docker_host", "engine_timeout")
@@ -82,7 +82,8 @@ class WithImage(ActionBase):
         """
         with tempfile.TemporaryDirectory(prefix="image-", dir=constants.DEFAULT_LOCAL_TMP) as folder:
             saved = Path(folder, "saved")
-            run_docker("save", "--output", str(saved), name)
+            # A name without a tag would mean all tags.
+            run_docker("save", "--output", str(saved), name if has_tag(name) else f"{name}:latest")
             archive = Archive.of(saved, known)
             result = self._send_archive(archive, name, image_id, task_vars)
             if result.get("failed") and archive.layers < archive.all_layers:

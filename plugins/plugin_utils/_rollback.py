@@ -10,6 +10,7 @@ from typing import Any
 
 from ansible_collections.luma.deploy.plugins.plugin_utils._fleet import is_lost
 from ansible_collections.luma.deploy.plugins.plugin_utils._overview import minute
+from ansible_collections.luma.deploy.plugins.plugin_utils._values import MISSING
 
 Release = Mapping[str, Any]
 Identity = tuple[Any, ...]
@@ -94,11 +95,11 @@ def _identity(release: Release) -> Identity:
 
 def spec_of(release: Release, app: Mapping[str, Any]) -> dict[str, Any]:
     """The app as it was when the release served, from the image that luma kept; but on the hosts that luma.yml names
-    today, in the waves and with the hooks of today. Nothing is built, and there is no release hook: an earlier release
-    does not know how to undo what a later one has migrated."""
-    today = {key: app[key] for key in ("hosts", "servers", "deploy") if key in app}
+    today, in the waves and with the hooks of today. Nothing is built, no registry is asked, and there is no release
+    hook: an earlier release does not know how to undo what a later one has migrated."""
+    today = {key: app[key] for key in ("hosts", "servers", "deploy", "releases") if key in app}
     today["hooks"] = app["hooks"] | {"release": None}
-    kept = {"image": release["kept_image"], "release": release["release"], "build": None}
+    kept = {"image": release["kept_image"], "release": release["release"], "build": None, "pull": MISSING}
     # A release that was recorded before there was such a key has none.
     return {**app, "files": [], **release["spec"], **today, **kept}
 

@@ -44,6 +44,7 @@ REGISTRY = Section(
     },
     optional=True,
 )
+PULL = Value(values.pull, values.ALWAYS)
 BUILD = Section(
     {
         "context": Value(values.string, "."),
@@ -90,6 +91,7 @@ HOOKS = Section(dict.fromkeys(("pre_deploy", "release", "post_deploy", "on_failu
 APP = Section(
     {
         "image": Value(values.image),
+        "pull": PULL,
         "build": BUILD,
         "registry": REGISTRY,
         "servers": SERVERS,
@@ -113,6 +115,7 @@ APP = Section(
 SERVICE = Section(
     {
         "image": Value(values.image),
+        "pull": PULL,
         "registry": REGISTRY,
         "servers": SERVERS,
         "command": COMMAND,
@@ -163,6 +166,7 @@ LUMA_YML = Section(
         ),
         "deploy": Section(DEPLOY),
         "hooks": HOOKS,
+        "releases": Section({"keep": Value(values.positive, 5)}),
         "proxy_options": Section({"lets_encrypt_email": Value(values.string)}),
     },
     extensible=True,

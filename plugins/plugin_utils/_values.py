@@ -18,6 +18,8 @@ COMMANDS = (
     "audit", "deploy", "exec", "help", "init", "lock", "logs", "proxy", "prune", "releases", "remove", "rollback",
     "setup", "status",
 )  # fmt: skip
+#: When an image's registry is asked; the words of the modules' option ``pull``.
+ALWAYS, MISSING = "always", "missing"
 UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600}
 BOOLEANS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
@@ -162,6 +164,12 @@ def image(value: Scalar) -> str:
     registry, name = r"[A-Za-z0-9.-]+(?::\d+)?/", r"[a-z0-9]+(?:(?:[._/]|__|-+)[a-z0-9]+)*"
     if not re.fullmatch(rf"(?:{registry})?{name}(?::\w[\w.-]{{0,127}})?(?:@sha256:[0-9a-f]{{64}})?", value.text):
         raise ValueError(f"{value.written} is not the name of an image such as my-blog, postgres:17 or ghcr.io/me/blog")
+    return value.text
+
+
+def pull(value: Scalar) -> str:
+    if value.text not in (ALWAYS, MISSING):
+        raise ValueError(f"has to be {ALWAYS} or {MISSING}")
     return value.text
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from docker import APIClient
 
 from tests.host import APP_IMAGE, PROXY_IMAGE, docker
 from tests.integration.conftest import ROOT
@@ -51,12 +52,14 @@ class Run:
 
 @dataclass
 class Project:
-    """A project in a folder of its own. ``environment`` is added to that of Ansible."""
+    """A project in a folder of its own. ``environment`` is added to that of Ansible; ``keep``: how many releases stay
+    on record."""
 
     server: Server
     folder: Path
     name: str
     environment: dict[str, str]
+    keep: int = 5
 
     def write(self, change: str, registry: dict[str, str] | None = None) -> None:
         """Write luma.yml, the inventory, and the Dockerfile with a layer whose file is the output of the
@@ -67,7 +70,7 @@ class Project:
     def write_app(self, **app: Any) -> None:
         """Write luma.yml, with an app that has these keys, and the inventory."""
         spec = {"health_check": {"command": ["true"]}, "stop_timeout": 1, **app}
-        luma_yml = {"name": self.name, "apps": {"remote": spec}}
+        luma_yml = {"name": self.name, "releases": {"keep": self.keep}, "apps": {"remote": spec}}
         (self.folder / "luma.yml").write_text(yaml.safe_dump(luma_yml))
         hosts = {"server": self.server.inventory_vars}
         (self.folder / "inventory.yml").write_text(yaml.safe_dump({"all": {"hosts": hosts}}))
@@ -135,6 +138,18 @@ def registry(server: Server) -> Iterator[str]:
         yield f"127.0.0.1:{port}"
     finally:
         docker("rm", "--force", "--volumes", name)
+
+
+def push(name: str, content: str, folder: Path) -> str:
+    """Push a version of the test app under this name, and remove it here; returns its id."""
+    (folder / "Dockerfile").write_text(f"FROM {APP_IMAGE}\nENV CONTENT={content}\n")
+    docker("build", "--quiet", "--tag", name, str(folder))
+    client = APIClient(version="auto")
+    answers = client.push(name, stream=True, decode=True, auth_config={"username": USER, "password": PASSWORD})
+    assert not [answer for answer in answers if "error" in answer]
+    image_id: str = client.inspect_image(name)["Id"]
+    docker("image", "rm", name)
+    return image_id
 
 
 def build_registry_image(folder: Path) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.host import APP_IMAGE, docker
-from tests.integration.remote import PASSWORD, USER, Project, build_registry_image, registry
+from tests.integration.remote import PASSWORD, USER, Project, build_registry_image, push, registry
 from tests.testbed.servers import Server, remove_leftovers, temporary_server
 
 # What Ansible itself sends for a deployment is less, and the image's base layer is more.
@@ -94,6 +94,35 @@ def test_with_a_registry_it_is_pushed_and_pulled(project: Project, address: str)
     assert f"the registry {address} refuses it (as user {USER})" in refused.errors
 
 
+def test_a_tag_means_what_the_registry_has_now(project: Project, address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(project, "keep", 1)
+    name = f"{address}/moving"
+    one = push(name, "one", project.folder)
+    project.write_app(image=name, registry={"url": address, "username": USER})
+    project.write_secrets(DOCKER_REGISTRY_PASSWORD=PASSWORD)
+    first = project.deploy()
+    assert first.code == 0, first.output + first.errors
+    assert project.image_id() == one
+
+    two = push(name, "two", project.folder)
+    assert f"{name}@sha256:" in project.deploy("--check", "--diff").output
+    assert project.image_id() == one
+    second = project.deploy()
+    assert second.code == 0, second.output + second.errors
+    assert project.image_id() == two
+    assert one not in project.server.run("docker image ls --all --quiet --no-trunc")
+
+    away = f"{project.server.name}-registry"
+    docker("stop", away)
+    try:
+        third = project.deploy()
+    finally:
+        docker("start", away)
+    assert third.code == 0, third.output + third.errors
+    assert "Nothing changed" in third.output
+    assert f"{name} is the image that this host has: the registry {address} cannot be reached" in third.output
+
+
 @pytest.mark.parametrize(
     ("image", "login", "meaning"),
     [
@@ -120,7 +149,7 @@ def test_other_engines_take_an_archive_without_what_they_have(engine: str, proje
         server.load_images(APP_IMAGE)
         other = Project(server, project.folder, project.name, {})
         other.write("echo five")
-        done = other.task("bluegreen_container", image="images-remote:5", pull=False)
+        done = other.task("bluegreen_container", image="images-remote:5", pull="never")
         assert "1 of 3 layers" in done.result["report"][0]
         assert done.received < FEW_BYTES
         assert other.image_id() in other.built()

@@ -20,12 +20,12 @@ from tests.integration.conftest import Failed, Site, run_module
 RECORDS = Path("/var/lib/luma/releases")
 
 
-def release(site: Site, image: str = APP_IMAGE, **environment: str) -> None:
+def release(site: Site, image: str = APP_IMAGE, keep: int = 5, **environment: str) -> None:
     """Deploy, and write it down, as the role does."""
     spec = {"image": image, "replicas": 2, "environment": environment}
     prepared = site.prepare(image=image, replicas=2, environment=environment)
     site.switch(prepared["color"])
-    retired = site.retire(prepared["other"], record={"spec": spec, "by": "me@here"})
+    retired = site.retire(prepared["other"], record={"spec": spec, "by": "me@here", "keep": keep})
     assert "warnings" not in retired
 
 
@@ -131,6 +131,18 @@ def test_images_of_releases_on_record_are_kept_and_the_others_removed(
     assert left.isdisjoint(done["images"])
     assert {plain, golden, tool, serving, *(each["kept_image"] for each in releases(site))} <= left
     assert not run_module("prune", **options)["changed"]
+
+
+def test_an_image_goes_with_the_deployment_after_which_no_release_needs_it(site: Site, builds: list[str]) -> None:
+    first, second, not_deployed = builds
+    release(site, first)
+    release(site, second)
+    assert first in image_names()
+    release(site, APP_IMAGE, keep=2)
+    left = image_names()
+    assert {second, not_deployed, f"{APP_IMAGE}:latest", *(each["kept_image"] for each in releases(site))} <= left
+    assert first not in left
+    assert len([name for name in left if name.startswith(f"luma/{site.project}/")]) == 2
 
 
 def test_what_is_left_of_apps_that_are_gone_is_removed(proxied: Site) -> None:

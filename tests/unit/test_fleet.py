@@ -37,7 +37,8 @@ BROKEN = {"failed": True, "msg": "blog-green did not become healthy."}
 
 def fleet_of(*hosts: str, **deploy: Any) -> Fleet:
     settings = {"batch": None, "canary": 0, "bake": 0.0, "max_unavailable_hosts": 0, **deploy}
-    return Fleet.read({"name": "blog", "hosts": list(hosts or ("web1", "web2", "web3")), "deploy": settings}, {})
+    app = {"name": "blog", "image": "me/blog", "build": None, "pull": "always", "deploy": settings}
+    return Fleet.read({**app, "hosts": list(hosts or ("web1", "web2", "web3"))}, {})
 
 
 def on_all(fleet: Fleet, result: dict[str, Any] | None = None, **others: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -128,6 +129,63 @@ def test_the_first_to_switch_has_something_to_switch_to() -> None:
     fleet.lock(on_all(fleet, web1=GONE))
     assert fleet.prepare({"web2": SETTLED, "web3": prepared()}) == [["web3"]]
     assert fleet.first_to_switch == "web3"
+
+
+# --- one image for all ---
+
+
+def image(digest: str | None, image_id: str, confirmed: bool = True) -> dict[str, Any]:
+    return prepared(image={"digest": digest, "id": image_id, "confirmed": confirmed})
+
+
+ONE, ANOTHER = image("sha256:1", "i1"), image("sha256:2", "i2")
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        ONE,
+        # An engine that stores images in another way; one to which the image was loaded; one that is to pull it.
+        image("sha256:1", "j1"),
+        image(None, "i1", confirmed=False),
+        image("sha256:1", "i1", confirmed=False),
+    ],
+)
+def test_the_same_image_on_all_hosts_is_switched_to(other: dict[str, Any]) -> None:
+    fleet = fleet_of()
+    assert fleet.prepare(on_all(fleet, ONE, web2=other))
+
+
+@pytest.mark.parametrize(
+    ("other", "text"),
+    [
+        (ANOTHER, "sha256:1 on web1, sha256:2 on web2, sha256:1 on web3. The tag was moved while they were asked."),
+        (image("sha256:0", "i0", confirmed=False), "web2 could not ask the registry"),
+        (image(None, "i0", confirmed=False), "sha256:1 on web1, i0 on web2"),
+        (dict(ANOTHER, containers=[]), "The tag was moved"),
+    ],
+)
+def test_different_images_are_not_switched_to(other: dict[str, Any], text: str) -> None:
+    fleet = fleet_of()
+    with pytest.raises(Undo) as raised:
+        fleet.prepare(on_all(fleet, ONE, web2=other))
+    assert text in str(raised.value)
+    assert fleet.hosts["web1"].prepared
+    fleet.undo({}, on_all(fleet))
+    assert "Users of blog are served r1 on all 3 hosts." in end(fleet, FAILED)
+
+
+@pytest.mark.parametrize("app", [{"pull": "missing"}, {"build": {"context": "."}}, {}])
+def test_images_that_no_registry_was_asked_for_are_not_compared(app: dict[str, Any]) -> None:
+    fleet = fleet_of()
+    fleet.app = {**fleet.app, **app}
+    own = image("sha256:1", "i1", confirmed=bool(app))
+    assert fleet.prepare(on_all(fleet, own, web2=image("sha256:2", "i2", confirmed=False)))
+
+
+def test_a_host_that_is_left_out_may_have_any_image() -> None:
+    fleet = fleet_of(max_unavailable_hosts=1)
+    assert fleet.prepare(on_all(fleet, ONE, web2=GONE)) == [["web1", "web3"]]
 
 
 # --- a phase that fails ----------------------------------------------------------------------------------------------

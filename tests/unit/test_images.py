@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from ansible.errors import AnsibleActionFail
 from ansible.parsing.dataloader import DataLoader
+from ansible_collections.luma.deploy.plugins.action import bluegreen_container
 from ansible_collections.luma.deploy.plugins.module_utils._errors import LumaError
 from ansible_collections.luma.deploy.plugins.module_utils._hidden import hidden_in_errors, take_registry, take_secrets
 from ansible_collections.luma.deploy.plugins.module_utils._images import (
@@ -137,6 +138,20 @@ def saved_image(folder: Path, layers: dict[str, str], links: dict[str, str] | No
 def content(archive: Archive) -> set[str]:
     with tarfile.open(archive.file) as tar:
         return set(tar.getnames())
+
+
+@pytest.mark.parametrize(
+    ("name", "saved"), [("blog", "blog:latest"), ("blog:1", "blog:1"), ("r:5000/blog", "r:5000/blog:latest")]
+)
+def test_an_image_is_sent_alone(name: str, saved: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    commands: list[tuple[str, ...]] = []
+    monkeypatch.setattr(_images, "run_docker", lambda *command: commands.append(command))
+    monkeypatch.setattr(Archive, "of", lambda *_arguments: SimpleNamespace(layers=1, all_layers=1))
+    action = bluegreen_container.ActionModule.__new__(bluegreen_container.ActionModule)
+    monkeypatch.setattr(action, "_send_archive", lambda *_arguments: {"report": ["sent"]})
+    assert action._send_image(name, A, (), {}) == ["sent"]
+    # Docker takes a name without a tag for all of the repository.
+    assert commands[0][-1] == saved
 
 
 def test_what_the_host_has_is_left_out(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ NEW = {
     *("health_check.host", "healthcheck.host"),
     *("proxy.http_port", "proxy.https_port", "proxy.bind", "proxy.keep_alive", "proxy.proxy_protocol"),
     *("proxy.stream_timeout", "proxy.hold"),
-    *("ssh.become", "ssh.proxy_jump", "files"),
+    *("ssh.become", "ssh.proxy_jump", "files", "pull", "releases.keep"),
 }
 
 

@@ -268,6 +268,8 @@ def test_it_is_deployed_as_it_was_from_the_kept_image_where_luma_yml_says_today(
     spec = spec_of(release("r1"), app("web1", "web2"))
     assert (spec["replicas"], spec["hosts"], spec["build"]) == (3, ["web1", "web2"], None)
     assert (spec["image"], spec["release"]) == ("luma/shop/blog:r1", "r1")
+    # No registry knows that name.
+    assert spec["pull"] == "missing"
     assert spec["deploy"] == {"batch": 1}
 
 

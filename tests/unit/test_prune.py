@@ -17,10 +17,11 @@ from ansible_collections.luma.deploy.plugins.action import image_build
 from ansible_collections.luma.deploy.plugins.module_utils._colors import App
 from ansible_collections.luma.deploy.plugins.module_utils._engine import LABEL_APP, LABEL_ROLE, Container
 from ansible_collections.luma.deploy.plugins.module_utils._proxy import Proxy, ProxySettings
-from ansible_collections.luma.deploy.plugins.module_utils._prune import LABEL_REPOSITORY, Leftovers, Prune
+from ansible_collections.luma.deploy.plugins.module_utils._prune import Leftovers, Prune
 from ansible_collections.luma.deploy.plugins.module_utils._release_hook import ROLE
 from ansible_collections.luma.deploy.plugins.module_utils._releases import Release, Releases
-from docker.errors import APIError
+from ansible_collections.luma.deploy.plugins.module_utils._unneeded_images import LABEL_REPOSITORY, Images
+from docker.errors import APIError, DockerException, NotFound
 from requests import Response
 
 from tests.unit.fakes import FakeEngine, Host
@@ -30,6 +31,10 @@ BUILT = {"luma.project": "shop", "luma.app": "blog", LABEL_REPOSITORY: "shop-blo
 
 def image(image_id: str, *names: str, **facts: Any) -> dict[str, Any]:
     return {"Id": image_id, "RepoTags": list(names), "Labels": BUILT, **facts}
+
+
+def pulled(*names: str, **facts: Any) -> dict[str, Any]:
+    return image("i1", *names, **{"Labels": None, "RepoDigests": ["me/blog@sha256:1"], **facts})
 
 
 class Site(FakeEngine):
@@ -42,11 +47,13 @@ class Site(FakeEngine):
         self.host.add("blue", 1, serving=False)
         self._change("blog-blue", id="id-of-blue", status="exited", running=False)
         self.removed_images: list[str] = []
+        self.fails_at = ""
+        self.is_gone = ""
         self.client: Any = SimpleNamespace(
             containers=self._rows,
             images=lambda: images,
             remove_container=self._remove_container,
-            remove_image=self.removed_images.append,
+            remove_image=self._remove_image,
         )
         self.prune = Prune(self, Proxy(self, ProxySettings(), folder), str(folder), "shop", {"blog"})
 
@@ -79,6 +86,13 @@ class Site(FakeEngine):
             for c in self.host.containers.values()
         ]
         return [row for row in rows if all(has_label(row["Labels"], label) for label in filters["label"])]
+
+    def _remove_image(self, name: str) -> None:
+        if name == self.fails_at:
+            raise DockerException("the disk is broken")
+        if name == self.is_gone:
+            raise NotFound("no such image")
+        self.removed_images.append(name)
 
     def _remove_container(self, container_id: str, v: bool, force: bool = False) -> None:
         found = next((c for c in self.host.containers.values() if container_id in (c.id, c.name)), None)
@@ -148,7 +162,53 @@ def test_only_names_that_luma_gave_are_removed(
 def test_images_that_go_with_an_app(left: dict[str, Any], expected: list[str], tmp_path: Path) -> None:
     site = Site(tmp_path, [left])
     site.add_a_foreign_one()
-    assert sorted(site.prune.images_of(App("shop", "blog"), ["blog-green", "id-of-blue"])) == expected
+    assert sorted(Images(site, str(tmp_path), "shop", "blog").of_removed_app(["blog-green", "id-of-blue"])) == expected
+
+
+@pytest.mark.parametrize(
+    ("left", "expected"),
+    [
+        (image("i1", "luma/shop/blog:i1", "shop-blog:abc", "luma/sent:i9"), None),
+        (image("i1", "luma/shop/blog:i1", "shop-blog:abc", "keep:golden"), ["luma/shop/blog:i1", "shop-blog:abc"]),
+        # It may be about to be deployed: it was built just now, or is another app's.
+        (image("i1", "shop-blog:abc"), []),
+        (image("i1", "luma/shop/api:i1", "shop-api:abc"), []),
+        (image("i1"), []),
+        # Another app, or another project, may return to it.
+        (image("i1", "luma/shop/blog:i1", "luma/shop/api:i1", "shop-blog:abc"), ["luma/shop/blog:i1"]),
+        # One that was pulled: under the tag that it still has, and after that was moved.
+        (pulled("luma/shop/blog:i1", "me/blog:latest"), ["luma/shop/blog:i1"]),
+        (pulled("luma/shop/blog:i1"), ["me/blog@sha256:1", "luma/shop/blog:i1"]),
+        (pulled("luma/shop/blog:i1", "luma/other/blog:i1"), ["luma/shop/blog:i1"]),
+        (pulled(), []),
+        # As containerd's image store describes it.
+        (pulled("luma/shop/blog:i1", RepoDigests=["luma/shop/blog@sha256:1"]), ["luma/shop/blog:i1"]),
+        # A stopped container has it.
+        (image("image-of-blue", "luma/shop/blog:i1"), []),
+    ],
+)
+def test_a_deployment_removes_the_images_of_its_apps_earlier_releases(
+    left: dict[str, Any], expected: list[str] | None, tmp_path: Path
+) -> None:
+    site = Site(tmp_path, [left])
+    removed = Images(site, str(tmp_path), "shop", "blog").remove_unneeded()
+    assert removed == (site.removed_images, "")
+    assert sorted(site.removed_images) == sorted(left["RepoTags"] if expected is None else expected)
+    # By this name the next deployment finds it, where this one dies.
+    assert not any(name.startswith("luma/") for name in site.removed_images[:-1] if "sent" not in name)
+
+
+def test_a_deployment_does_not_fail_for_images_that_cannot_be_removed(tmp_path: Path) -> None:
+    site = Site(tmp_path, [image("i1", "luma/shop/blog:i1", "shop-blog:abc"), image("i2", "luma/shop/blog:i2")])
+    site.fails_at = "luma/shop/blog:i1"
+    removed, problem = Images(site, str(tmp_path), "shop", "blog").remove_unneeded()
+    assert (removed, problem) == (["shop-blog:abc"], "the disk is broken")
+    site.fails_at, site.is_gone = "", "luma/shop/blog:i1"
+    assert Images(site, str(tmp_path), "shop", "blog").remove_unneeded()[1] == ""
+    record = tmp_path / "releases" / "shop" / "blog.json"
+    record.parent.mkdir(parents=True)
+    record.write_text("[{")
+    assert "cannot be read" in Images(site, str(tmp_path), "shop", "blog").remove_unneeded()[1]
 
 
 @pytest.mark.parametrize("name", ["shop-blog:abc", "registry:5000/team/blog:abc", "registry:5000/blog"])

@@ -49,6 +49,13 @@ def test_the_last_five_are_kept_newest_last(releases: Releases) -> None:
     assert names(releases) == ["r3", "r4", "r5", "r6", "r7"]
 
 
+def test_as_many_are_kept_as_luma_yml_says(releases: Releases) -> None:
+    for number in range(1, 5):
+        releases.add(release(f"r{number}"))
+    Releases(str(releases.file.parents[2]), APP, kept=2).add(release("r5"))
+    assert names(releases) == ["r4", "r5"]
+
+
 def test_one_that_serves_again_is_the_newest_and_the_one_before_it_the_previous(releases: Releases) -> None:
     for name in ("r1", "r2", "r3", "r2"):
         releases.add(release(name))

@@ -24,7 +24,7 @@ from ansible_collections.luma.deploy.plugins.module_utils._engine import (
     Network,
 )
 from ansible_collections.luma.deploy.plugins.module_utils._errors import LumaError
-from ansible_collections.luma.deploy.plugins.module_utils._images import Registry
+from ansible_collections.luma.deploy.plugins.module_utils._images import Answer, Registry
 from ansible_collections.luma.deploy.plugins.module_utils._mounts import HostFile, Mounts
 from ansible_collections.luma.deploy.plugins.module_utils._services import (
     Outcome,
@@ -62,7 +62,8 @@ class Made:
 @dataclass
 class FakeEngine(Engine):
     """One host. ``changes_left``: how many changes the run may still make before it dies; ``refuses_at``: which one
-    the engine refuses."""
+    the engine refuses; ``asked``: the images whose registry was asked; ``answer``: what it said, where that is another
+    image than the ``version`` here."""
 
     made: dict[str, Made] = field(default_factory=dict)
     volumes: set[str] = field(default_factory=set)
@@ -72,6 +73,9 @@ class FakeEngine(Engine):
     health: str = ""
     stopped: list[tuple[str, float]] = field(default_factory=list)
     absent_images: set[str] = field(default_factory=set)
+    asked: list[str] = field(default_factory=list)
+    answer: Answer | None = None
+    version: int = 1
 
     def __post_init__(self) -> None:
         self.detached = DetachedAddresses(Path("/nowhere"))
@@ -135,7 +139,7 @@ class FakeEngine(Engine):
             id=f"id{number}-{name}",
             name=name,
             labels=labels,
-            image_id="id of " + image,
+            image_id=self.id_of(image),
             created="",
             status="created",
             running=False,
@@ -189,14 +193,27 @@ class FakeEngine(Engine):
     def with_registry(self, registry: Registry | None) -> FakeEngine:
         return self
 
-    def need_image(self, name: str, image_id: str = "", pull: bool = True) -> dict[str, Any]:
+    def bring_image(self, name: str, image_id: str = "", pull: bool = True) -> tuple[dict[str, Any], str]:
         if name in self.absent_images:
             self.change()
             self.absent_images.remove(name)
-        return {"Id": "id of " + name, "Config": {"Cmd": None, "Env": None}}
+        digests = [f"{name.partition(':')[0]}@sha256:{self.version}"]
+        return {"Id": self.id_of(name), "Config": {"Cmd": None, "Env": None}, "RepoDigests": digests}, ""
+
+    def id_of(self, name: str) -> str:
+        return f"id of {name}" + f" {self.version}" * (self.version > 1)
 
     def image(self, name: str) -> dict[str, Any] | None:
-        return None if name in self.absent_images else self.need_image(name)
+        return None if name in self.absent_images else self.bring_image(name)[0]
+
+    def ask_registry(self, name: str) -> Answer:
+        self.asked.append(name)
+        return self.answer or Answer(f"sha256:{self.version}")
+
+    def renew_image(self, name: str) -> tuple[dict[str, Any], str]:
+        self.change()
+        self.version += 1
+        return self.bring_image(name)[0], f"sha256:{self.version}"
 
     def ensure_network(self, name: str, labels: Mapping[str, str]) -> bool:
         return False
@@ -397,6 +414,27 @@ def test_a_difference_is_told_and_left_where_nothing_is_replaced(engine: FakeEng
     planned = succeeds(engine, NEW, check_mode=True)
     assert (planned.changed, planned.action, planned.changes) == (True, "replaced", kept.changes)
     assert_serves(engine, OLD)
+
+
+def test_a_registry_is_asked_only_where_services_are_replaced(engine: FakeEngine) -> None:
+    engine.asked, engine.answer = [], Answer("sha256:2")
+    assert succeeds(engine, OLD, replacing=False).action == "kept"
+    assert succeeds(engine, replace(OLD, pull="missing")).action == "kept"
+    new = FakeEngine()
+    assert succeeds(new, OLD, replacing=False).action == "created"
+    assert engine.asked + new.asked == []
+    assert succeeds(engine, OLD, check_mode=True).changes == ("image",)
+    assert succeeds(engine, OLD).changes == ("image",)
+    assert engine.of("shop-db").container.image_id == "id of postgres:16 2"
+
+
+def test_a_registry_that_is_away_is_told_beside_a_service(engine: FakeEngine) -> None:
+    engine.answer = Answer(problem="the registry docker.io cannot be reached")
+    kept = succeeds(engine, OLD)
+    assert (kept.action, kept.notes) == (
+        "kept",
+        ["⚠️ postgres:16 is the image that this host has: the registry docker.io cannot be reached"],
+    )
 
 
 @pytest.mark.parametrize(("names", "others"), [(["db", "db-new"], []), (["db"], ["db-new"]), (["db-new"], ["db"])])

@@ -112,7 +112,8 @@ def test_a_websocket_lives_until_the_drain_timeout(row: Row) -> None:
 
 def test_the_proxy_has_counted_the_same(row: Row) -> None:
     answered = sum(record.status == 200 for record in row.records)
-    assert row.counted["hrsp_5xx"] == 0
+    # It counts a websocket that it closes after stream_drain_timeout so.
+    assert row.counted["hrsp_5xx"] <= len(cut_websockets(row))
     assert row.counted["hrsp_4xx"] == 0
     # A websocket that is cut after drain_timeout is an error to the proxy where its app resets the connection.
     assert row.counted["eresp"] <= len(cut_websockets(row))
