@@ -104,7 +104,7 @@ def apps(**settings: Any) -> Argument:
 
 
 APPS = apps(nargs="*", help="the apps; all of luma.yml without a name")
-ONE_APP = apps(nargs="?", help="the app; may be left out where luma.yml has one")
+ONE_APP = apps(nargs="?", help="the app; may be left out if luma.yml has one")
 THE_APP = apps(help="the app")
 
 LOG_OPTIONS = (
@@ -113,7 +113,7 @@ LOG_OPTIONS = (
 )
 
 ALL = (
-    Command("init", "write a commented luma.yml, .luma/secrets and .gitignore, where they are missing"),
+    Command("init", "write a commented luma.yml, .luma/secrets and .gitignore, if they are missing"),
     Command("setup", "give the hosts a Docker engine", (APPS,)),
     Command(
         "deploy",
@@ -122,7 +122,7 @@ ALL = (
             APPS,
             argument("--services", action="store_true", help="deploy the services instead; APP names services"),
             argument("--probe", action="store_true", help="send traffic meanwhile; fail if one request is lost"),
-            argument("--force", action="store_true", help="deploy even where nothing changed"),
+            argument("--force", action="store_true", help="deploy even if nothing changed"),
             argument("--plan", action="store_true", help="only show what would change"),
         ),
         "deploy blog --probe",
@@ -250,7 +250,7 @@ def refuse_to_ask_nobody(request: Request) -> None:
     if asks and (request.options.json or not sys.stdin.isatty()):
         raise UsageError(
             f"luma {request.command.name} asks before it removes anything, and there is no terminal to ask on; "
-            "to go on without, add --yes"
+            "to remove without being asked, add --yes"
         )
 
 

@@ -151,7 +151,7 @@ def results(report: Report, slots: dict[str, str]) -> dict[str, Any]:
         "report": [_line(numbers, not_counted, switches)],
     }
     if report.ended_because != ASKED_TO:
-        result["report"].append(f"⚠️ The probe did not see the end: {report.ended_because}")
+        result["report"].append(f"⚠️ The probe ended before the deployment: {report.ended_because}")
     if numbers.failed_requests:
         result.update(failed=True, msg=_loss_in_words(records, numbers))
     return result

@@ -110,7 +110,7 @@ def released(app: Entry) -> Entry:
 def announcement(app: dict[str, Any]) -> list[str]:
     lines = [f"Starting blue-green deployment for {app['name']}..."]
     if app["proxy"] and (app["proxy"]["ssl"] or app["proxy"]["ssl_redirect"]):
-        lines.append(f"⚠️ {app['name']}: HTTPS is not there yet, everything is served over plain HTTP without redirect")
+        lines.append(f"⚠️ {app['name']}: HTTPS is not there yet: everything is served over plain HTTP, without redirect")
     return lines
 
 

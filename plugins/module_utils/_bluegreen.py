@@ -320,7 +320,7 @@ class Preparation:
         failures.sort(key=lambda failure: failure["exit_code"] is None)
         text = (
             f"{len(bad)} of {len(verdicts)} replicas of {self.app.name} failed. {failure_text(failures[0])}\n"
-            "The new containers were removed; what was running still is."
+            "The new containers were removed. What was running still runs."
         )
         raise LumaError(text, failures=failures)
 

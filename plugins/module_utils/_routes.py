@@ -47,8 +47,8 @@ class Routes:
             if taken and other.backend != route.backend:
                 raise LumaError(
                     f"{', '.join(sorted(taken))} is routed to app {other.app} of project {other.project}: nothing was "
-                    f"changed. A name belongs to one app. Where {other.app} is to give it up, take it out of its "
-                    f"proxy.hosts and deploy {other.app} first; where {other.app} is not needed any more, in the "
+                    f"changed. A name belongs to one app. If {other.app} is to give it up, take it out of its "
+                    f"proxy.hosts and deploy {other.app} first. If {other.app} is not needed any more, run in the "
                     f"folder of {other.project}: luma remove {other.app}"
                 )
         routes[route.backend] = self.with_room(route)

@@ -305,8 +305,8 @@ class Switch:
             self.undo()
         except LumaError as exc:
             raise LumaError(
-                f"{error} Nor could all that had been done be undone: {exc} The other color serves; run the same "
-                "command again to clear up."
+                f"{error} luma could not undo all of it: {exc} The other color serves. To clean up, run the command "
+                "again."
             ) from error
 
     def undo(self) -> None:

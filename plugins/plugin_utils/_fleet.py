@@ -275,11 +275,11 @@ def require_one_image(app: Mapping[str, Any], images: Results) -> None:
         return
     each = ", ".join(f"{(image['digest'] or image['id'])[:19]} on {name}" for name, image in images.items())
     others = [name for name, image in images.items() if not image["confirmed"]]
-    reason = "The tag was moved while they were asked."
+    reason = "The tag was moved while luma asked. Run the command again."
     if others:
         reason = (
-            f"{joined(others)} could not ask the registry, or has an image of its own. To get the registry's there: "
-            f"docker pull {app['image']}"
+            f"{joined(others)} could not ask the registry, or has an image of its own. To get the registry's image, "
+            f"run there: docker pull {app['image']}"
         )
     raise Undo([f"❌ The hosts do not have the same image {app['image']}: {each}. {reason}"])
 

@@ -38,7 +38,7 @@ OUT_OF_REACH = "unreachable"
 
 
 def outcome(fleet: Fleet, undone_for: Collection[Result] | None = None) -> str:
-    """One word. ``undone_for``: the results that failed, where the run went back."""
+    """One word. ``undone_for``: the results that failed, if the run went back."""
     if undone_for is not None:
         markers = (marker for marker in (INTERRUPTED, LOCKED) if any(result.get(marker) for result in undone_for))
         return next(markers, FAILED)
@@ -67,12 +67,12 @@ def host_outcome(host: Host) -> str:
 
 
 def serves(host: Host) -> str | None:
-    """The release that users are served; None where that is none, or not known."""
+    """The release that users are served; None if that is none, or not known."""
     return {NEW: host.release, OLD: host.before}.get(host.serves) or None
 
 
 def conclusion(fleet: Fleet, came_to: str, command: str, probed: Results, hooked: Results) -> dict[str, Any]:
-    """The end of the run, as a task returns it: a report, and a failure where it is one. ``probed``: what the probe of
+    """The end of the run, as a task returns it: a report, and a failure if it is one. ``probed``: what the probe of
     each host saw; ``hooked``: how the last hook ended, if there is one."""
     also = {f"[{host}] ❌ {message(result)}" for host, result in probed.items() if has_failed(result)}
     also |= {f"❌ {message(result)}" for result in hooked.values() if has_failed(result)}
@@ -117,35 +117,38 @@ def _story(host: Host) -> str:
 def sentence(fleet: Fleet, came_to: str, command: str, flawed: bool = False) -> str:
     """What users are served, and what to do. ``command``: what the user has typed; ``flawed``: whether the probe or a
     hook failed."""
-    name, again = fleet.app["name"], f"run it again ({command})"
+    name, advice = fleet.app["name"], ""
     if came_to == LOCKED:
-        return f"{name} was not deployed: another run is at it. Wait for it to end; luma lock status {name} shows it."
+        return f"{name} was not deployed, since another run is changing it. Wait until it ends: luma lock status {name}"
+    skipped = fleet.those(lambda host: host.skipped)
+    if skipped:
+        advice = f" ⚠️ Once {joined(skipped)} can be reached, run: {command}"
     if came_to == UNFINISHED:
-        left = joined(left_over(fleet))
-        done = f"{name} was deployed, but the color that served before is left over on {left}: to clean up, {again}."
+        done = f"{name} was deployed, but the old color is left over on {joined(left_over(fleet))}."
+        advice = f" To clean up, run: {command}"
     elif came_to == INTERRUPTED:
         done = f"{name} was interrupted."
     elif came_to == FAILED:
-        done = f"{name} was not deployed: {_advice(fleet, again)}"
+        done = f"{name} was not deployed."
+        advice = f" {_advice(fleet, command)}"
     elif flawed:
-        done = f"{name} is deployed, but not all went well, see above."
+        done = f"{name} is deployed, but the probe or a hook failed, see above."
     else:
         done = "Blue-green deployment completed successfully ✅"
-    skipped = fleet.those(lambda host: host.skipped)
-    level = f" ⚠️ Once {joined(skipped)} can be reached, {again}: that brings it level." if skipped else ""
-    return f"{done} {served(fleet)}{level}"
+    return f"{done} {served(fleet)}{advice}"
 
 
-def _advice(fleet: Fleet, again: str) -> str:
+def _advice(fleet: Fleet, command: str) -> str:
+    """What to do after a failure."""
     lost = fleet.those(lambda host: host.lost and not host.skipped)
     if not lost:
-        return f"mend what is said above, and {again}."
+        return f"Fix the error above, then run: {command}"
     needed = len(fleet.those(lambda host: host.lost))
     if needed <= fleet.app["deploy"]["max_unavailable_hosts"]:
-        return f"once {joined(lost)} can be reached, or to go on without, {again}."
+        return f"Now, or once {joined(lost)} can be reached, run: {command}"
     return (
-        f"once {joined(lost)} can be reached, {again}, or go on without: deploy.max_unavailable_hosts: {needed} in "
-        "luma.yml."
+        f"Wait until {joined(lost)} can be reached, or set deploy.max_unavailable_hosts: {needed} in luma.yml to "
+        f"leave out hosts that cannot. Then run: {command}"
     )
 
 
@@ -156,7 +159,7 @@ def served(fleet: Fleet) -> str:
     for name in fleet.those(lambda host: not host.lost):
         hosts.setdefault(_serves(fleet.hosts[name]), []).append(name)
     if not hosts:
-        return f"{users} are served what they were before, if {joined(silent)} can be reached by them."
+        return f"{users} are served as before, if they can reach {joined(silent)}."
     everywhere = f"all {len(fleet.hosts)} hosts" if len(fleet.hosts) > 1 else joined(fleet.hosts)
     all_agree = len(hosts) == 1 and not silent
     parts = [f"{what} on {everywhere if all_agree else joined(names)}" for what, names in hosts.items()]

@@ -21,7 +21,7 @@ from types import FrameType
 from ansible import constants
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-MESSAGE = "Ctrl-C: the step in hand is finished or undone, then the lock is released. Once more to break off at once.\n"
+MESSAGE = "Ctrl-C: luma finishes or undoes this step, then releases the lock. Press it again to stop at once.\n"
 #: On a terminal: takes back the ^C that it has drawn at the start of an empty line.
 START_OF_LINE = "\r"
 #: Signals within so many seconds are one: a process group gets it, and bin/luma, which is in it, passes it on.

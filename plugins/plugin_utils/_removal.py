@@ -23,14 +23,14 @@ def app_to_remove(
     one, from those that luma.yml names for it; if luma.yml does not have it any more, from all hosts that are known.
     Raises `InvalidFile`."""
     if len(names) != 1:
-        raise InvalidFile("An app is removed by its name: name one")
+        raise InvalidFile("luma remove needs the name of one app")
     (name,) = names
     app = project["apps"].get(name, {})
     if not app:
         _refuse_what_is_no_app(name, project)
     for host in only:
         if host not in inventory.hosts and host != LOCALHOST:
-            raise InvalidFile(f"{host} is in no inventory. To give it as one: -i {host},")
+            raise InvalidFile(f"{host} is in no inventory. To add it for this run: -i {host},")
     entries = [*project["apps"].values(), *project["services"].values()]
     everywhere = dict.fromkeys([*inventory.hosts, *(host for entry in entries for host in entry["hosts"])])
     return {

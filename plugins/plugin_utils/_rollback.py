@@ -32,7 +32,7 @@ def the_app(apps: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
     """The one app that is rolled back."""
     if len(apps) != 1:
         names = ", ".join(app["name"] for app in apps)
-        raise InvalidChoice(f"A rollback is of one app, and there are several: {names}. Name one of them.")
+        raise InvalidChoice(f"A rollback works on one app, and luma.yml has several: {names}. Name one of them.")
     return apps[0]
 
 
@@ -61,7 +61,7 @@ def target(app: Mapping[str, Any], wanted: str, found: Mapping[str, Mapping[str,
         each = ", ".join(f"{choice['release'] if choice else 'none'} on {host}" for host, choice in choices.items())
         raise CannotRollBack(
             f"The hosts do not agree on the release that {app['name']} would go back to: {each}. "
-            "Nothing was changed. Choose one that all of them have (luma releases) with --to."
+            f"Nothing was changed. Choose one that all of them have, with --to; luma releases {app['name']} lists them."
         )
     return release
 

@@ -41,7 +41,7 @@ class Inventory:
             return [server]
         near = difflib.get_close_matches(server, [*self.hosts, *self.groups], n=1)
         hint = f"; did you mean {near[0]}?" if near else ""
-        raise ValueError(f"{server} is no host or group of the inventory, and no name that has an address{hint}")
+        raise ValueError(f"{server} is not in the inventory, and has no address{hint}")
 
 
 def has_address(name: str) -> bool:

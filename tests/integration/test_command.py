@@ -225,7 +225,7 @@ def test_ctrl_c_gives_130(project: Path) -> None:
     terminal.wait_for(r"Prepare the inactive color\.\.\. \d+ s")
     terminal.type("\x03")
     assert terminal.end() == 130
-    assert "Ctrl-C: the step in hand is finished or undone" in terminal.shown
+    assert "Ctrl-C: luma finishes or undoes this step" in terminal.shown
     assert "❌ testapp was interrupted. Users of testapp are served nothing yet on localhost." in terminal.shown
     assert "Traceback" not in terminal.shown
 
@@ -243,7 +243,7 @@ def test_a_signal_to_luma_alone_is_a_ctrl_c(project: Path, number: int) -> None:
         run.send_signal(number)
         said = run.stderr.read()
     assert run.returncode == 130
-    assert "Ctrl-C: the step in hand is finished or undone" in said
+    assert "Ctrl-C: luma finishes or undoes this step" in said
 
 
 PLAYBOOK = """

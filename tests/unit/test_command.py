@@ -107,7 +107,7 @@ def test_nobody_is_asked_without_a_terminal(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("sys.stdin", io.StringIO())
     command.refuse_to_ask_nobody(asked("remove blog --yes"))
     command.refuse_to_ask_nobody(asked("remove blog --plan"))
-    with pytest.raises(command.UsageError, match="there is no terminal to ask on; to go on without, add --yes"):
+    with pytest.raises(command.UsageError, match="no terminal to ask on; to remove without being asked, add --yes"):
         command.refuse_to_ask_nobody(asked("remove blog"))
 
 

@@ -292,8 +292,7 @@ prxy: {}
         "write $${",
         "luma.yml:14:54: apps.api.environment.secret[0]: the secret API_KEY is missing: add a line API_KEY=... to "
         ".luma/secrets",
-        "luma.yml:15:13: apps.api.servers[0]: not-there is no host or group of the inventory, and no name that has an "
-        "address",
+        "luma.yml:15:13: apps.api.servers[0]: not-there is not in the inventory, and has no address",
         "luma.yml:16:21: apps.api.proxy.hosts[0]: BLOG.com belongs to blog already",
         "luma.yml:18:3: services.api: an app has this name already",
         "luma.yml:19:3: services.db: has no image",
@@ -461,5 +460,5 @@ def test_an_app_without_servers_goes_to_every_host(tmp_path: Path) -> None:
 def test_an_unknown_server_is_told_from_a_known_one(tmp_path: Path) -> None:
     text = "apps:\n  a: {image: x, servers: [wbe1, empty]}\n"
     unknown, empty = mistakes(tmp_path, text, Inventory(["web1"], {"empty": []}))
-    assert unknown.endswith("no name that has an address; did you mean web1?")
+    assert unknown.endswith("and has no address; did you mean web1?")
     assert empty.endswith("the inventory's group empty has no hosts")

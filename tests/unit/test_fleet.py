@@ -159,7 +159,7 @@ def test_the_same_image_on_all_hosts_is_switched_to(other: dict[str, Any]) -> No
 @pytest.mark.parametrize(
     ("other", "text"),
     [
-        (ANOTHER, "sha256:1 on web1, sha256:2 on web2, sha256:1 on web3. The tag was moved while they were asked."),
+        (ANOTHER, "sha256:1 on web1, sha256:2 on web2, sha256:1 on web3. The tag was moved while luma asked."),
         (image("sha256:0", "i0", confirmed=False), "web2 could not ask the registry"),
         (image(None, "i0", confirmed=False), "sha256:1 on web1, i0 on web2"),
         (dict(ANOTHER, containers=[]), "The tag was moved"),
@@ -217,8 +217,7 @@ def test_a_host_that_fails_to_prepare_leaves_all_as_they_were() -> None:
     assert outcome(fleet, []) == FAILED
     assert lines(fleet) == ["[web1] blog: r1, as before", "[web2] blog: r1, failed", "[web3] blog: r1, as before"]
     assert end(fleet, FAILED).endswith(
-        f"blog was not deployed: mend what is said above, and run it again ({COMMAND}). "
-        "Users of blog are served r1 on all 3 hosts."
+        f"blog was not deployed. Users of blog are served r1 on all 3 hosts. Fix the error above, then run: {COMMAND}"
     )
 
 
@@ -236,8 +235,8 @@ def test_a_host_that_vanishes_at_the_switch_sends_the_others_back() -> None:
         "[web3] blog: r1 or r2, cannot be reached",
     ]
     text = end(fleet, FAILED)
-    assert "once web3 can be reached, run it again" in text
-    assert "max_unavailable_hosts: 1" in text
+    assert "Wait until web3 can be reached, or set deploy.max_unavailable_hosts: 1 in luma.yml" in text
+    assert text.endswith(f"Then run: {COMMAND}")
     assert "served r1 on web1 and web2; web3 cannot be reached." in text
 
 
@@ -355,7 +354,7 @@ def test_a_lost_request_and_a_failed_hook_fail_the_run() -> None:
     assert result["msg"].splitlines() == [
         "[web1] ❌ 3 of 9 requests were lost",
         "❌ hooks.post_deploy ended with 3",
-        "❌ blog is deployed, but not all went well, see above. Users of blog are served r2 on web1.",
+        "❌ blog is deployed, but the probe or a hook failed, see above. Users of blog are served r2 on web1.",
     ]
 
 
@@ -387,7 +386,7 @@ def test_a_host_that_may_be_down_is_left_out_and_named(result: dict[str, Any]) -
     text = end(fleet, DEPLOYED)
     assert "[web2] blog: ⚠️ skipped" in text
     assert "r2 on web1 and web3; web2 cannot be reached." in text
-    assert "Once web2 can be reached, run it again" in text
+    assert f"Once web2 can be reached, run: {COMMAND}" in text
 
 
 @pytest.mark.parametrize("phase", ["switch", "require_all"])
@@ -401,7 +400,7 @@ def test_a_host_that_is_lost_with_the_new_color_is_not_left_out(phase: str) -> N
     assert raised.value.marker == UNREACHABLE
     assert not fleet.hosts["web1"].skipped
     # A further run leaves it out: luma.yml need not be changed.
-    assert "once web1 can be reached, or to go on without, run it again" in end(fleet, FAILED)
+    assert f"Now, or once web1 can be reached, run: {COMMAND}" in end(fleet, FAILED)
 
 
 def test_a_host_whose_engine_alone_is_silent_can_give_back_its_lock() -> None:

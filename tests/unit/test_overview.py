@@ -260,7 +260,7 @@ def test_why_there_is_no_rollback(wanted: str, found: dict[str, Any], complaint:
 
 
 def test_a_rollback_is_of_one_app() -> None:
-    with pytest.raises(InvalidChoice, match="there are several: blog, blog"):
+    with pytest.raises(InvalidChoice, match="has several: blog, blog"):
         the_app([app("web1"), app("web1")])
 
 

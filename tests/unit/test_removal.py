@@ -80,7 +80,7 @@ def test_only_named_hosts_let_go_of_it(tmp_path: Path) -> None:
     [
         (["db"], "db is a service"),
         (["../blog"], "the name of an app has to hold only"),
-        (["blog", "web9"], r"web9 is in no inventory\. To give it as one: -i web9,"),
+        (["blog", "web9"], r"web9 is in no inventory\. To add it for this run: -i web9,"),
     ],
 )
 def test_what_cannot_be_removed(arguments: list[str], complaint: str, tmp_path: Path) -> None:
