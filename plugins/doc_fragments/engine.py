@@ -45,9 +45,9 @@ options:
 options:
   run:
     description:
-      - The id of the run of luma that this is a step of, see M(luma.deploy.deploy_lock). Where that run does not hold
+      - The id of the run of luma that this is a step of, see M(luma.deploy.deploy_lock). If that run does not hold
         the app's lock on the host, nothing is done, and the result has C(locked=true).
-      - While the step works, it gives signs of life. Where the lock is lost meanwhile, or the run interrupted, waiting
+      - While the step works, it gives signs of life. If the lock is lost meanwhile, or the run interrupted, waiting
         ends within about a second, and what was begun is undone.
       - Without it, or in check mode, no lock is needed.
     type: str
@@ -92,7 +92,7 @@ options:
   health_check:
     description:
       - How a replica shows that it is healthy.
-      - Without O(health_check.path) and O(health_check.command) the image's own HEALTHCHECK decides, and where it has
+      - Without O(health_check.path) and O(health_check.command) the image's own HEALTHCHECK decides, and if it has
         none, a replica is healthy when it has stayed running for two seconds.
     type: dict
     default: {}
@@ -178,7 +178,7 @@ options:
         default: 3600
       hold:
         description:
-          - How long a request waits for a replica where none is up, in seconds, before the client gets a 503. At most
+          - How long a request waits for a replica if none is up, in seconds, before the client gets a 503. At most
             1000 requests wait. V(0) for no wait.
         type: float
         default: 10
@@ -201,21 +201,21 @@ options:
 options:
   proxy:
     description:
-      - What luma-proxy is, where it has to be made.
-      - One that runs is not changed, since other projects use it; where it differs, the result says so.
+      - What luma-proxy is, if it has to be made.
+      - One that runs is not changed, since other projects use it; if it differs, the result says so.
     type: dict
     default: {}
     suboptions:
       image:
         description:
-          - HAProxy's image, 3.0 or newer, V(haproxy:3.2) where the proxy is made without it.
-          - It is pulled where the host does not have it.
+          - HAProxy's image, 3.0 or newer, V(haproxy:3.2) if the proxy is made without it.
+          - It is pulled if the host does not have it.
         type: str
       http_port:
-        description: The host's port for HTTP, 80 where the proxy is made without it.
+        description: The host's port for HTTP, 80 if the proxy is made without it.
         type: int
       https_port:
-        description: The host's port for HTTPS, 443 where the proxy is made without it. It is published, and unused yet.
+        description: The host's port for HTTPS, 443 if the proxy is made without it. It is published, and unused yet.
         type: int
       bind:
         description: The host's address for both; without it V(::), which is all addresses, of IPv4 and IPv6.
@@ -223,7 +223,7 @@ options:
       proxy_protocol:
         description:
           - Whether every connection begins with a header of the PROXY protocol that tells the visitor's address, as a
-            TCP load balancer sends it. V(false) where the proxy is made without it.
+            TCP load balancer sends it. V(false) if the proxy is made without it.
         type: bool
   replicas:
     description: How many containers the app has on this host. The proxy has room for both colors.
@@ -237,7 +237,7 @@ options:
     description:
       - What is to serve from now on is written down as a release, which M(luma.deploy.release_info) tells of and a
         rollback can return to, and its image gets a name that keeps it.
-      - So it is where M(luma.deploy.bluegreen_container) finds nothing to do, and where
+      - The same happens if M(luma.deploy.bluegreen_container) finds nothing to do, and when
         M(luma.deploy.graceful_shutdown) retires the other color.
       - A record that cannot be written is a warning.
     type: dict
@@ -262,7 +262,7 @@ options:
     description:
       - The login for the registry that images are pulled from. It is not stored on the host, and not used for images of
         other registries.
-      - Without O(registry.username) the engine's own login is used, where it has one.
+      - Without O(registry.username) the engine's own login is used, if it has one.
     type: dict
     suboptions:
       server:
@@ -286,7 +286,7 @@ options:
   secrets:
     description:
       - Environment variables whose values are secret. They are in the containers' environment only, never in a
-        result, a diff or a log. Where the logs of a container that failed show them, they are hidden.
+        result, a diff or a log. If the logs of a container that failed show them, they are hidden.
       - Another value is another configuration.
     type: dict
     default: {}
@@ -303,9 +303,9 @@ options:
     description:
       - Volumes as in C(docker run -v).
       - A relative host path, and V(~), is relative to the home of the user that Ansible logs in to the host as, also
-        where that becomes root. What it means has to exist, or nothing is changed. On the controller itself, that is
+        if that becomes root. What it means has to exist, or nothing is changed. On the controller itself, that is
         with the connection P(ansible.builtin.local#connection) and O(luma_file), it is relative to the folder of that
-        file instead, and Docker makes it where it is missing.
+        file instead, and Docker makes it if it is missing.
     type: list
     elements: str
     default: []
@@ -336,7 +336,7 @@ options:
         default: ro
       digest:
         description:
-          - The digest of the content that is meant, see RV(luma.deploy.project#module:apps). Where the controller has
+          - The digest of the content that is meant, see RV(luma.deploy.project#module:apps). If the controller has
             another one by now, as in a rollback, the host has to have it.
           - Without it, the content that the controller has is meant.
         type: str

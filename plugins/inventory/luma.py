@@ -15,7 +15,7 @@ description:
   - Takes the servers of luma.yml as hosts, with a group for each app and each service.
   - A server may be a host or a group of another inventory, which has to come before this one
     (C(-i hosts.yml -i luma.yml)), an address, or a name that resolves.
-  - An app without servers goes to all hosts of the inventory, and to this machine where there are none.
+  - An app without servers goes to all hosts of the inventory, and to this machine if there are none.
   - What C(ssh) says in luma.yml become variables of the group C(all), so that any other variable overrides it. But
     C(ssh.become) becomes a variable of each host that is not this machine.
   - A host for which neither luma.yml nor an inventory nor Ansible's configuration names a user gets the one that ssh's
@@ -29,7 +29,7 @@ options:
     description:
       - What to do with a file that has mistakes.
       - V(fail) prints all of them and ends the run with exit code 2.
-      - V(ignore) says nothing, where M(luma.deploy.project) reads the file as well and reports them.
+      - V(ignore) says nothing, for runs in which M(luma.deploy.project) reads the file as well and reports them.
     type: str
     choices: [fail, ignore]
     default: fail

@@ -63,11 +63,11 @@ apps:
       description: The app's name.
       type: str
     active:
-      description: The color that holds the alias, null where none does.
+      description: The color that holds the alias, null if none does.
       type: str
       sample: green
     last_release:
-      description: The newest release on record, null where none is, empty where the record cannot be read.
+      description: The newest release on record, null if none is, empty if the record cannot be read.
       type: str
       sample: 3f2a9c81d0b7
     containers:
@@ -112,7 +112,7 @@ apps:
           description: How often Docker has started it again.
           type: int
         sessions:
-          description: The requests and tunnels in flight on it, null where the proxy has no slot for it.
+          description: The requests and tunnels in flight on it, null if the proxy has no slot for it.
           type: int
         cpu_percent:
           description: CPU over the last second, in percent of one core. Only with O(details=true).
@@ -122,7 +122,7 @@ apps:
           type: int
     proxy:
       description:
-        - The proxy's view, null where it does not route the app or does not answer. It counts anew after a reload.
+        - The proxy's view, null if it does not route the app or does not answer. It counts anew after a reload.
       type: dict
       contains:
         backend:
@@ -148,7 +148,7 @@ apps:
           description: How many were answered 5xx, found no connection, or broke off.
           type: int
     proxy_problem:
-      description: Why the proxy could not be asked; empty where it could.
+      description: Why the proxy could not be asked; empty if it could.
       type: str
 orphans:
   description: Apps of the project that have containers on the host, though luma.yml does not name them for it.

@@ -74,7 +74,7 @@ lines:
       description: The app's name.
       type: str
     outcome:
-      description: What came of it; V(died) where another run took its lock over.
+      description: What came of it; V(died) if another run took its lock over.
       type: str
 """
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: bake
-short_description: Watch a color that has just got the traffic, and fail where it does worse than before
+short_description: Watch a color that has just got the traffic, and fail if it does worse than before
 version_added: 0.1.0
 author:
   - The luma authors (@luma-deploy)
 description:
-  - Watches the containers of O(color) for O(seconds), about once a second. The module changes nothing. Where it fails,
+  - Watches the containers of O(color) for O(seconds), about once a second. The module changes nothing. If it fails,
     the color that served before is still there, and M(luma.deploy.network_alias_switch) brings it back.
   - A container that has ended, or that Docker has started again, is a regression.
   - So is a replica that fails its O(health_check) O(failures) times in a row.
@@ -80,7 +80,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 requests:
-  description: How many requests the color has come to an end with meanwhile; null where no proxy routes the app.
+  description: How many requests the color has come to an end with meanwhile; null if no proxy routes the app.
   type: int
   returned: success
 errors:

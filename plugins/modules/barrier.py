@@ -14,12 +14,12 @@ author:
   - The luma authors (@luma-deploy)
 description:
   - A deployment to several hosts is one transaction, whose phases run on all of them in lockstep. Behind each phase
-    this reads what its task has registered on every host, and fails where the transaction cannot go on. Since it runs
+    this reads what its task has registered on every host, and fails if the transaction cannot go on. Since it runs
     once for all hosts, all of them then go on with C(rescue).
   - So the task itself has to go on for what fails or cannot be reached, with C(ignore_errors) and
     C(ignore_unreachable).
-  - A host that cannot be reached is left out from then on, where C(deploy.max_unavailable_hosts) in luma.yml allows it.
-  - Fails as well where the user wants the run to end (Ctrl-C), as long as everything can be undone.
+  - A host that cannot be reached is left out from then on, if C(deploy.max_unavailable_hosts) in luma.yml allows it.
+  - Fails as well if the user wants the run to end (Ctrl-C), as long as everything can be undone.
   - Runs on the controller and contacts nothing.
 extends_documentation_fragment:
   - luma.deploy.engine.query
@@ -35,7 +35,7 @@ options:
       - V(undo) takes those of M(luma.deploy.network_alias_switch), which has gone back, and of
         M(luma.deploy.bluegreen_container), which has removed what was prepared. What the run goes back for it reads
         by itself, from C(ansible_failed_result).
-      - V(end) takes those of M(luma.deploy.probe) and of M(luma.deploy.hook), reports, and fails where the run did.
+      - V(end) takes those of M(luma.deploy.probe) and of M(luma.deploy.hook), reports, and fails if the run did.
       - V(remove) takes those of M(luma.deploy.app_remove). Nothing is undone.
     type: str
     choices: [services, lock, lock_again, prepare, release, switch, bake, retire, undo, end, remove]
@@ -92,7 +92,7 @@ RETURN = r"""
 app:
   description: The app's name; not after V(services).
   type: str
-  returned: where it is about an app
+  returned: if it is about an app
 hosts:
   description: Each host's part in the transaction so far.
   type: dict
@@ -105,13 +105,13 @@ hosts:
       description: Whether this run has its lock.
       type: bool
     back:
-      description: The color that served before, and serves again where the transaction is undone. Null without one.
+      description: The color that served before, and serves again if the transaction is undone. Null without one.
       type: str
     before:
       description: Its release.
       type: str
     color:
-      description: The color that is to serve; empty where it is not known yet.
+      description: The color that is to serve; empty if it is not known yet.
       type: str
     release:
       description: Its release.
@@ -152,7 +152,7 @@ first:
   returned: always
 first_to_switch:
   description:
-    - From V(prepare) on, the first host that switches, in check mode the one that would. Empty where none does.
+    - From V(prepare) on, the first host that switches, in check mode the one that would. Empty if none does.
   type: str
   returned: always
 contest:
@@ -195,5 +195,5 @@ report:
   description: After V(end), a line for each host, and what users are served.
   type: list
   elements: str
-  returned: where something changed
+  returned: if something changed
 """

@@ -13,14 +13,14 @@ version_added: 0.1.0
 author:
   - The luma authors (@luma-deploy)
 description:
-  - Makes luma-proxy run where O(route) is given, with slots for both colors, and routes an app that has no route yet.
-    Where a color serves already, it keeps its route until M(luma.deploy.network_alias_switch) moves the traffic.
+  - Makes luma-proxy run if O(route) is given, with slots for both colors, and routes an app that has no route yet.
+    If a color serves already, it keeps its route until M(luma.deploy.network_alias_switch) moves the traffic.
   - Finds the active color of an app from the network alias that its containers hold, and starts the new version in
     the other color beside it. Every replica has to pass its health check. Nobody is served by the new color yet, see
     M(luma.deploy.network_alias_switch).
-  - Where the active color already is what is asked for (image, configuration, number of replicas, healthy), nothing is
-    done. So it is where an earlier run died after it had made the other color.
-  - Where a replica fails, all new containers are removed and the active color goes on serving.
+  - If the active color already is what is asked for (image, configuration, number of replicas, healthy), nothing is
+    done. The same holds if an earlier run died after it had made the other color.
+  - If a replica fails, all new containers are removed and the active color goes on serving.
   - Containers are found by their labels. A container of the same name that belongs to another project or to nobody is
     an error, and left alone.
 extends_documentation_fragment:
@@ -50,9 +50,9 @@ options:
     choices: [blue, green]
   image:
     description:
-      - The image. Where the host does not have it, it is pulled, and where that fails, sent from the controller's
+      - The image. If the host does not have it, it is pulled, and if that fails, sent from the controller's
         engine, if that has it.
-      - Where the registry has another image under this name by now, that is pulled, see O(pull).
+      - If the registry has another image under this name by now, that is pulled, see O(pull).
       - Required with O(state=present).
     type: str
   image_id:
@@ -63,7 +63,7 @@ options:
   pull:
     description:
       - With V(always), the image's registry is asked, also in check mode, what it has under the name, and that is
-        pulled where the host has another image. A registry that does not say within ten seconds is a warning, and the
+        pulled if the host has another image. A registry that does not say within ten seconds is a warning, and the
         host's own image is used. What the host has neither pulled nor pushed by this name is in no registry, and is
         not asked for; nor is an image with a digest in its name, or with O(image_id).
       - With V(missing), only an image that the host does not have is pulled.
@@ -75,7 +75,7 @@ options:
     description:
       - The release's name, for the label C(luma.release) and the environment variable E(LUMA_RELEASE).
       - Without it, the first twelve digits of the image's id.
-      - Where O(known_releases) has another release of this name, the name gets a number, as in V(3f2a9c8~2).
+      - If O(known_releases) has another release of this name, the name gets a number, as in V(3f2a9c8~2).
     type: str
   known_releases:
     description:
@@ -102,7 +102,7 @@ options:
     elements: str
     default: []
   force:
-    description: Make the other color even where nothing differs.
+    description: Make the other color even if nothing differs.
     type: bool
     default: false
   deploy_timeout:
@@ -166,7 +166,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 active:
-  description: The color that was active when the module began, null where none was.
+  description: The color that was active when the module began, null if none was.
   type: str
   returned: success
   sample: blue
@@ -194,13 +194,13 @@ release:
   returned: success
   sample: 3f2a9c81d0b7
 previous_release:
-  description: The release that served before, null where none did.
+  description: The release that served before, null if none did.
   type: str
-  returned: always, where the containers could be looked at
+  returned: always, if the containers could be looked at
   sample: 9c04e7b1a2f5
 back:
   description:
-    - The color to return to where this one is not to serve after all, null where there is none. It is the active one,
+    - The color to return to if this one is not to serve after all, null if there is none. It is the active one,
       or the one that an earlier run has switched away from and not yet retired.
   type: str
   returned: success
@@ -211,20 +211,20 @@ image:
   returned: success
   contains:
     name:
-      description: What the containers are made of; with its digest where the registry has confirmed that.
+      description: What the containers are made of; with its digest if the registry has confirmed that.
       type: str
       sample: me/blog:latest@sha256:0c2d18...
     id:
-      description: Its id on this host, null where it would have to be pulled first.
+      description: Its id on this host, null if it would have to be pulled first.
       type: str
     digest:
-      description: What its registry calls it, null where it is in none.
+      description: What its registry calls it, null if it is in none.
       type: str
     confirmed:
       description: Whether the registry said so in this run.
       type: bool
 containers:
-  description: The color's containers; empty in check mode where they would have to be made.
+  description: The color's containers; empty in check mode if they would have to be made.
   type: list
   elements: dict
   returned: success
@@ -252,7 +252,7 @@ containers:
 route:
   description: The proxy, see M(luma.deploy.proxy).
   type: dict
-  returned: where O(route) is given
+  returned: if O(route) is given
   contains:
     http_port:
       description: The host's port on which it accepts HTTP.
@@ -327,7 +327,7 @@ failures:
       description: The container's status.
       type: str
     exit_code:
-      description: Its exit code, null where it was running.
+      description: Its exit code, null if it was running.
       type: int
     oom_killed:
       description: Whether it ran out of memory.

@@ -34,7 +34,7 @@ options:
     type: bool
     default: false
   lines:
-    description: How many of the last lines of each container to return, where there is no O(cursor).
+    description: How many of the last lines of each container to return, if there is no O(cursor).
     type: int
     default: 100
   cursor:

@@ -35,8 +35,8 @@ options:
     description:
       - With V(taken), the run holds the lock. Steps that a run before it has left at work are waited for, at most 30
         seconds. A lock that the run holds already stays as it is.
-      - With V(renewed), the run gives a sign of life. It is an error where it does not hold the lock.
-      - With V(interrupted), the steps of the run that wait for something are told to end, where it holds the lock.
+      - With V(renewed), the run gives a sign of life. It is an error if it does not hold the lock.
+      - With V(interrupted), the steps of the run that wait for something are told to end, if it holds the lock.
       - With V(released), the run does not hold the lock. That of another run stays, unless O(force=true).
     type: str
     choices: [taken, renewed, interrupted, released]
@@ -92,7 +92,7 @@ options:
     description:
       - What came of the run, with O(state=released). It is added to the host's audit log, see
         M(luma.deploy.audit_info), before the lock is released. C(outcome) is what people are shown.
-      - With O(force=true), it is added only where a lock is released.
+      - With O(force=true), it is added only if a lock is released.
       - A line that cannot be written is a warning.
     type: dict
 attributes:
@@ -135,8 +135,8 @@ EXAMPLES = r"""
 RETURN = r"""
 holder:
   description:
-    - The run that holds the lock afterwards, null where none does.
-    - Where the module failed, the run that kept it from its work.
+    - The run that holds the lock afterwards, null if none does.
+    - If the module failed, the run that kept it from its work.
   type: dict
   returned: always
   contains:
@@ -167,7 +167,7 @@ holder:
       description: When it took the lock (RFC 3339, UTC).
       type: str
     age:
-      description: The seconds since its last sign of life; at least that, where the host was started anew since.
+      description: The seconds since its last sign of life; at least that, if the host was started anew since.
       type: float
     lease:
       description: How many seconds it may be silent after that sign of life.
@@ -179,7 +179,7 @@ holder:
       description: Whether its steps are told to end.
       type: bool
 previous:
-  description: The run that lost the lock to this one, or whose lock was released, as RV(holder); null where none did.
+  description: The run that lost the lock to this one, or whose lock was released, as RV(holder); null if none did.
   type: dict
   returned: success
 releases:
@@ -197,7 +197,7 @@ releases:
       type: list
       elements: raw
 locked:
-  description: True where another run holds the lock, or a step of one is still at work.
+  description: True if another run holds the lock, or a step of one is still at work.
   type: bool
   returned: failure
 report:

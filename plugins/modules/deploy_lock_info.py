@@ -48,10 +48,10 @@ apps:
       description: The app's name.
       type: str
     holder:
-      description: The run that holds the lock, as M(luma.deploy.deploy_lock) returns it, null where none does.
+      description: The run that holds the lock, as M(luma.deploy.deploy_lock) returns it, null if none does.
       type: dict
     words:
-      description: The same for people, empty where no run holds it.
+      description: The same for people, empty if no run holds it.
       type: str
       sample: me@laptop (luma deploy blog, process 4711) since 2026-11-23 03:57:15 UTC, last sign of life 2 s ago
 """

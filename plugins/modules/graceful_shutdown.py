@@ -58,7 +58,7 @@ attributes:
     description: Shows the color's containers, before and after.
   idempotent:
     support: full
-    description: Where the color has no container, nothing is done.
+    description: If the color has no container, nothing is done.
 """
 
 EXAMPLES = r"""
@@ -84,10 +84,10 @@ containers:
       type: str
       sample: blog-blue-1
     drained:
-      description: Whether no session was left on it; null where that is not known by container.
+      description: Whether no session was left on it; null if that is not known by container.
       type: bool
     sessions_cut:
-      description: How many sessions were left on it when the drain ended; null where that is not known by container.
+      description: How many sessions were left on it when the drain ended; null if that is not known by container.
       type: int
     stopped:
       description: Whether it was running, and was stopped.

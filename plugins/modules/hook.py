@@ -15,7 +15,7 @@ author:
 description:
   - Runs a command on the controller, without a shell. It gets the environment of Ansible itself, E(LUMA_HOOK), and
     O(environment).
-  - Where the command fails, the message has the last 20 lines of its output.
+  - If the command fails, the message has the last 20 lines of its output.
   - The command, and all that it has started, is ended with SIGTERM, and 10 seconds later with SIGKILL, when the user
     presses Ctrl-C, when Ansible ends, and when O(lock) has been taken over.
 options:
@@ -88,7 +88,7 @@ app:
   type: str
   returned: always
 rc:
-  description: The command's exit code, negative where a signal killed it.
+  description: The command's exit code, negative if a signal killed it.
   type: int
   returned: when it was started
   sample: 0

@@ -14,8 +14,8 @@ author:
   - The luma authors (@luma-deploy)
 description:
   - Runs C(docker build) on the controller, with its cache, so that a build without changes takes a moment.
-  - The output is shown only where the build fails.
-  - Where O(registry) is given, the image is pushed, unless the registry has it under this name. The login is used for
+  - The output is shown only if the build fails.
+  - If O(registry) is given, the image is pushed, unless the registry has it under this name. The login is used for
     this push only and stored nowhere.
   - The image gets the labels C(luma.project), C(luma.app) and C(luma.repository), its name without the tag.
 extends_documentation_fragment:
@@ -30,7 +30,7 @@ options:
     type: str
     required: true
   image:
-    description: The name of the image with its tag, and with the registry where it is pushed to one.
+    description: The name of the image with its tag, and with the registry if it is pushed to one.
     type: str
     required: true
   context:
@@ -61,7 +61,7 @@ options:
     default: .
 requirements:
   - The C(docker) command on the controller
-  - Docker SDK for Python on the controller, where O(registry) is given
+  - Docker SDK for Python on the controller, if O(registry) is given
 attributes:
   check_mode:
     support: full

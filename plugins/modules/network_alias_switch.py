@@ -15,7 +15,7 @@ author:
 description:
   - Makes O(color) the only color of the app that holds the alias and gets requests, without losing one.
   - The proxy's free slots are held, the new containers are attached with the alias and seen through the proxy, one
-    batch on the proxy's runtime API makes them ready and drains the others, the proxy loads O(route) where it is
+    batch on the proxy's runtime API makes them ready and drains the others, the proxy loads O(route) if it is
     another one than before, and the others lose the alias. All containers keep their addresses, and with them their
     established connections.
   - An error before the commit undoes what was done, so that the other color serves as before. After the commit a run
@@ -63,7 +63,7 @@ attributes:
     description: Shows the color that holds the alias, before and after.
   idempotent:
     support: full
-    description: Where the color is the only one that serves, nothing is done.
+    description: If the color is the only one that serves, nothing is done.
 """
 
 EXAMPLES = r"""
@@ -89,7 +89,7 @@ color:
   returned: success
   sample: green
 previous:
-  description: The color that served when the module began, null where none did.
+  description: The color that served when the module began, null if none did.
   type: str
   returned: success
   sample: blue

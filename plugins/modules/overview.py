@@ -77,11 +77,11 @@ apps:
       elements: dict
     status:
       description:
-        - V(RUNNING), V(MIXED), V(STOPPED), or V(UNKNOWN) where a host did not answer. This and what follows is there
+        - V(RUNNING), V(MIXED), V(STOPPED), or V(UNKNOWN) if a host did not answer. This and what follows is there
           for O(of=apps).
       type: str
     hint:
-      description: What is amiss; empty where nothing is.
+      description: What is amiss; empty if nothing is.
       type: str
     active:
       description: The active color of each host that answered.
@@ -105,7 +105,7 @@ orphans:
   returned: for O(of=apps)
 services:
   description:
-    - The services, each with its C(host), its C(status) (V(RUNNING), V(STOPPED) or V(UNKNOWN)), a C(hint), and where it
+    - The services, each with its C(host), its C(status) (V(RUNNING), V(STOPPED) or V(UNKNOWN)), a C(hint), and if it
       is there, what M(luma.deploy.app_info) returned.
   type: list
   elements: dict

@@ -15,7 +15,7 @@ description:
   - With O(state=stopped) it ends, and the task reports the fate of every request. It fails if one was lost.
   - A request is lost if it cannot be sent, gets no complete answer within 10 seconds, or one other than 2xx.
     No request is ever sent twice. A connection that the server closes before a request is written is no loss.
-  - Where the app is not served yet when the traffic begins, failures before its first answer are not counted.
+  - If the app is not served yet when the traffic begins, failures before its first answer are not counted.
   - The traffic comes from the controller. It ends with the run of Ansible that started it.
 version_added: 0.1.0
 author:
@@ -113,7 +113,7 @@ not_counted:
   type: int
   sample: 0
 longest_ms:
-  description: Milliseconds that the longest request took, with its connect where it needed one.
+  description: Milliseconds that the longest request took, with its connect if it needed one.
   returned: O(state=stopped)
   type: float
   sample: 61.3
@@ -144,7 +144,7 @@ handovers:
     gap_ms:
       description:
         - Milliseconds from the sending of the last request that the old color answered to the sending of the
-          first that the new color answered. Negative where requests overtook each other on their way.
+          first that the new color answered. Negative if requests overtook each other on their way.
       type: float
       sample: 0.4
     interleaved:

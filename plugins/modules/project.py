@@ -89,7 +89,7 @@ file:
 apps:
   description:
     - The chosen apps, each with all its keys, and C(hosts), the hosts it goes to.
-    - C(image) is the image's full name, tagged with C(release) where the app is built.
+    - C(image) is the image's full name, tagged with C(release) if the app is built.
     - C(environment) has the ordinary values, C(secrets) the names of the variables whose values are secret.
   type: list
   elements: dict
@@ -138,7 +138,7 @@ run:
       type: str
       sample: luma deploy blog
 hosts:
-  description: All hosts of these apps and services; where apps are named, the hosts of these.
+  description: All hosts of these apps and services; if apps are named, the hosts of these.
   type: list
   elements: str
   returned: success
@@ -151,11 +151,11 @@ engine_missing:
   type: bool
   returned: success
 invalid_input:
-  description: True where the file or the name of an app is wrong.
+  description: True if the file or the name of an app is wrong.
   type: bool
   returned: failure
 report:
-  description: What is about to be done, as the luma command prints it, where O(announce=true).
+  description: What is about to be done, as the luma command prints it, if O(announce=true).
   type: list
   elements: str
   returned: success

@@ -51,7 +51,7 @@ attributes:
     description: Shows HAProxy's configuration, before and after.
   idempotent:
     support: full
-    description: Where the proxy runs with the route, nothing is done.
+    description: If the proxy runs with the route, nothing is done.
 """
 
 EXAMPLES = r"""

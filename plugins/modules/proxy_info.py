@@ -31,7 +31,7 @@ running:
   type: bool
   returned: success
 status:
-  description: What is to be said where it does not run.
+  description: What is to be said if it does not run.
   type: str
   returned: success
   sample: is not on this host

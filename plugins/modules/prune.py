@@ -19,7 +19,7 @@ description:
   - Nothing is removed while a run of luma holds the lock of one of the project's apps, see
     M(luma.deploy.deploy_lock), and gives signs of life. A run that begins meanwhile waits.
   - Only what luma made is removed, containers by the label C(luma.project), and of images the names that luma gave.
-    Those are C(luma/PROJECT/APP:ID) and, where the image has the label C(luma.project), C(luma/sent:ID) and the names
+    Those are C(luma/PROJECT/APP:ID) and, if the image has the label C(luma.project), C(luma/sent:ID) and the names
     in the repository that it was built under, the label C(luma.repository). Under a name that somebody else gave, an
     image stays.
   - An image with the label and without any name is removed, too, and so is one that was pulled for a release and whose
@@ -46,7 +46,7 @@ attributes:
     description: Shows what is there, before and after.
   idempotent:
     support: full
-    description: Where nothing is left over, nothing is done.
+    description: If nothing is left over, nothing is done.
 """
 
 EXAMPLES = r"""
@@ -88,7 +88,7 @@ freed_mb:
   type: float
   returned: success
 locked:
-  description: True where a run of luma holds the lock of one of the project's apps.
+  description: True if a run of luma holds the lock of one of the project's apps.
   type: bool
   returned: failure
 holder:

@@ -16,7 +16,7 @@ description:
   - Runs a command in a container of its own, C(APP-release-hook), which has an app's environment, secrets, volumes and
     network, but no alias, no published port and no restart policy. It waits for the command's end, however long that
     takes, and removes the container.
-  - Where the command fails, the message has its exit code and its last 20 log lines, in which the values of secrets
+  - If the command fails, the message has its exit code and its last 20 log lines, in which the values of secrets
     are hidden.
   - The container is no replica of the app. What a run has left of it that was killed is removed by the next one.
   - A container of the same name that belongs to another project or to nobody is an error, and left alone.
@@ -28,7 +28,7 @@ extends_documentation_fragment:
   - luma.deploy.engine.mounts
 options:
   project:
-    description: The project's name. Its network, RV(ignore:NAME)-network, is made where it is missing.
+    description: The project's name. Its network, RV(ignore:NAME)-network, is made if it is missing.
     type: str
     required: true
   app:
@@ -42,7 +42,7 @@ options:
     required: true
   image:
     description:
-      - The image. Where the host does not have it, it is pulled, and where that fails, sent from the controller's
+      - The image. If the host does not have it, it is pulled, and if that fails, sent from the controller's
         engine, if that has it.
     type: str
     required: true
@@ -109,11 +109,11 @@ logs:
   elements: str
   returned: when it has ended by itself
 interrupted:
-  description: True where it was stopped since the run was interrupted.
+  description: True if it was stopped since the run was interrupted.
   type: bool
   returned: when it was
 locked:
-  description: True where the run does not hold the app's lock, or has lost it meanwhile.
+  description: True if the run does not hold the app's lock, or has lost it meanwhile.
   type: bool
   returned: failure
 missing_image:

@@ -50,7 +50,7 @@ apps:
       description: The app's name.
       type: str
     problem:
-      description: Why the record could not be read; empty where it could.
+      description: Why the record could not be read; empty if it could.
       type: str
     releases:
       description: The releases, in the order in which they served; the newest last.

@@ -29,7 +29,7 @@ options:
     required: true
   release:
     description:
-      - The release's name, or the first digits of its configuration's hash. Where several have it, the newest that does
+      - The release's name, or the first digits of its configuration's hash. If several have it, the newest that does
         not serve is meant.
     type: str
     default: ""
@@ -60,10 +60,10 @@ RETURN = r"""
 app_spec:
   description: The app as it is to be deployed, as the role P(luma.deploy.app#role) takes it.
   type: dict
-  returned: where O(found) is given
+  returned: if O(found) is given
 report:
   description: What was chosen, as the luma command prints it.
   type: list
   elements: str
-  returned: where O(found) is given
+  returned: if O(found) is given
 """

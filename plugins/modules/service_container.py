@@ -18,8 +18,8 @@ description:
   - A service whose image or configuration differs is replaced in place, with the same address. The new image is
     brought and the new container created first, so that the service is away only from the stop of the old
     container to the start of the new one.
-  - A new container has to become healthy by its image's own HEALTHCHECK or, where there is none, to stay running for
-    two seconds. Where it does not, it is stopped and removed, and the old one is started again.
+  - A new container has to become healthy by its image's own HEALTHCHECK or, if there is none, to stay running for
+    two seconds. If it does not, it is stopped and removed, and the old one is started again.
   - All services of a call are worked on at the same time.
   - Volumes are never removed. An anonymous volume of the old container is mounted by the new one, unless something
     else is configured for its path.
@@ -44,12 +44,12 @@ options:
         type: str
         required: true
       image:
-        description: The image. It is pulled where the host does not have it.
+        description: The image. It is pulled if the host does not have it.
         type: str
         required: true
       pull:
         description:
-          - With V(always), the image's registry is asked what it has under the name, and that is pulled where the host
+          - With V(always), the image's registry is asked what it has under the name, and that is pulled if the host
             has another image; see O(luma.deploy.bluegreen_container#module:pull). Without O(replace) it is not asked.
           - With V(missing), only an image that the host does not have is pulled.
         type: str
