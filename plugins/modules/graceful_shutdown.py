@@ -19,7 +19,7 @@ description:
     them.
   - Then nothing is left of what served before. Slots of the proxy that a run which died has left held are freed, too,
     and an app that has no route any more (O(proxied=false)) is routed no more.
-  - With O(record), the images of the app's earlier releases that are on record no more, and that no container needs,
+  - With O(record), the images of the app's earlier releases that are no longer on record, and that no container needs,
     are removed last, by the rules of M(luma.deploy.prune). It takes no longer than about ten seconds, and what goes
     wrong with it is a warning.
   - The active color is refused.

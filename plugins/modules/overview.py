@@ -81,7 +81,7 @@ apps:
           for O(of=apps).
       type: str
     hint:
-      description: What is amiss; empty if nothing is.
+      description: What is wrong; empty if nothing is.
       type: str
     active:
       description: The active color of each host that answered.
