@@ -167,7 +167,7 @@ def record(
     try:
         earlier = releases.read()
     except LumaError as exc:
-        warnings.append(f"{exc} It begins anew.")
+        warnings.append(f"{exc} luma starts a new one.")
         releases.discard()
         earlier = []
     # A rollback deploys a kept image; what people call it is what it was deployed under at first.

@@ -172,7 +172,7 @@ class Switch:
         for container in containers:
             if not container.running:
                 raise LumaError(
-                    f"{container.name} is {container.status}: {name} is not switched to, nothing was changed. See: "
+                    f"{container.name} is {container.status}: luma did not switch to {name}, nothing was changed. See: "
                     f"docker logs {container.name}"
                 )
         self._refuse_unhealthy([c for c in containers if c.address])
@@ -185,7 +185,7 @@ class Switch:
         for container, outcome in zip(containers, outcomes):
             if not outcome.healthy:
                 raise LumaError(
-                    f"{container.name} is not healthy: {outcome.saw}. It is not switched to, nothing was changed. "
+                    f"{container.name} is not healthy: {outcome.saw}. luma did not switch to it, nothing was changed. "
                     f"See: docker logs {container.name}"
                 )
 

@@ -122,7 +122,8 @@ apps:
           type: int
     proxy:
       description:
-        - The proxy's view, null if it does not route the app or does not answer. It counts anew after a reload.
+        - The proxy's view, null if it does not route the app or does not answer.
+        - Its counts start again from 0 after a reload.
       type: dict
       contains:
         backend:

@@ -17,7 +17,7 @@ description:
     until the requests in flight have ended, for O(drain_timeout) at the most. Then stops and removes the containers of
     both colors, and removes the record of the app's releases and the images that were kept for it.
   - Volumes, the project's network, its services and its other apps stay.
-  - Only what luma made is removed, containers by their labels, and of images the names that luma gave, as
+  - Only what luma made is removed, containers by their labels, and images by the names that luma gave, as
     M(luma.deploy.prune) does. An image that another container or another release on record needs stays.
   - A run that died is finished by the next one.
 extends_documentation_fragment:

@@ -14,7 +14,8 @@ author:
   - The luma authors (@luma-deploy)
 description:
   - Each run of luma that changes an app adds a line to the host's audit log, the file C(audit.log) in O(state_dir), see
-    M(luma.deploy.deploy_lock). The file before the last megabyte is kept as C(audit.log.1).
+    M(luma.deploy.deploy_lock). After a megabyte a new file is begun, and the one before is kept as
+    C(audit.log.1).
 extends_documentation_fragment:
   - luma.deploy.engine.state
   - luma.deploy.engine.query

@@ -19,7 +19,7 @@ description:
   - So the task itself has to go on for what fails or cannot be reached, with C(ignore_errors) and
     C(ignore_unreachable).
   - A host that cannot be reached is left out from then on, if C(deploy.max_unavailable_hosts) in luma.yml allows it.
-  - Fails as well if the user wants the run to end (Ctrl-C), as long as everything can be undone.
+  - It also fails if the user wants the run to end (Ctrl-C), as long as everything can be undone.
   - Runs on the controller and contacts nothing.
 extends_documentation_fragment:
   - luma.deploy.engine.query
@@ -33,8 +33,8 @@ options:
         those of M(luma.deploy.network_alias_switch), V(bake) those of M(luma.deploy.bake), and V(retire) those of
         M(luma.deploy.graceful_shutdown), which never fails the transaction.
       - V(undo) takes those of M(luma.deploy.network_alias_switch), which has gone back, and of
-        M(luma.deploy.bluegreen_container), which has removed what was prepared. What the run goes back for it reads
-        by itself, from C(ansible_failed_result).
+        M(luma.deploy.bluegreen_container), which has removed what was prepared. It reads why the run
+        goes back from C(ansible_failed_result).
       - V(end) takes those of M(luma.deploy.probe) and of M(luma.deploy.hook), reports, and fails if the run did.
       - V(remove) takes those of M(luma.deploy.app_remove). Nothing is undone.
     type: str
@@ -99,7 +99,7 @@ hosts:
   returned: always
   contains:
     skipped:
-      description: Whether it cannot be reached, and goes without.
+      description: Whether it cannot be reached, and is left out.
       type: bool
     locked:
       description: Whether this run has its lock.

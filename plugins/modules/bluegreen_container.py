@@ -16,7 +16,7 @@ description:
   - Makes luma-proxy run if O(route) is given, with slots for both colors, and routes an app that has no route yet.
     If a color serves already, it keeps its route until M(luma.deploy.network_alias_switch) moves the traffic.
   - Finds the active color of an app from the network alias that its containers hold, and starts the new version in
-    the other color beside it. Every replica has to pass its health check. Nobody is served by the new color yet, see
+    the other color beside it. Every replica has to pass its health check. The new color serves nobody yet, see
     M(luma.deploy.network_alias_switch).
   - If the active color already is what is asked for (image, configuration, number of replicas, healthy), nothing is
     done. The same holds if an earlier run died after it had made the other color.
@@ -51,7 +51,7 @@ options:
   image:
     description:
       - The image. If the host does not have it, it is pulled, and if that fails, sent from the controller's
-        engine, if that has it.
+        engine, if that engine has it.
       - If the registry has another image under this name by now, that is pulled, see O(pull).
       - Required with O(state=present).
     type: str

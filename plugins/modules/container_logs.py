@@ -15,7 +15,7 @@ author:
 description:
   - Returns the log lines of all containers of the apps on a host, of both colors, in the order of time.
   - With O(follow=true) the action on the controller asks again and again, and prints the lines as they come, until it
-    is interrupted. Containers that a deployment makes meanwhile join. It takes one of Ansible's forks for each host.
+    is interrupted. Containers that a deployment makes meanwhile join in. It takes one of Ansible's forks for each host.
 extends_documentation_fragment:
   - luma.deploy.engine
   - luma.deploy.engine.query

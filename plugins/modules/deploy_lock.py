@@ -17,8 +17,8 @@ description:
     are given the id of their run, such as M(luma.deploy.bluegreen_container), refuse to work without the lock.
   - The lock has the holder's last sign of life. It is given by each step of the run, and by O(state=renewed). The
     host's seconds since its start are counted, so that neither clocks that differ nor a clock that is set matter.
-  - A lock is never taken from a run only because it is silent, since the run may be cut off from this host alone. Who
-    knows that it is dead names it in O(take_over).
+  - A lock is never taken from a run only because it is silent, since the run may be cut off from this host alone. If it
+    is known to be dead, its id goes into O(take_over).
   - A run that changes nothing takes the lock and releases it, too. Therefore only O(force=true) is a change.
 extends_documentation_fragment:
   - luma.deploy.engine.state
@@ -167,7 +167,7 @@ holder:
       description: When it took the lock (RFC 3339, UTC).
       type: str
     age:
-      description: The seconds since its last sign of life; at least that, if the host was started anew since.
+      description: The seconds since its last sign of life; at least that, if the host was started again since.
       type: float
     lease:
       description: How many seconds it may be silent after that sign of life.

@@ -17,8 +17,8 @@ description:
     websocket is a session, too.
   - Then sends the stop signal to all containers at once, kills what has not exited after O(stop_timeout), and removes
     them.
-  - Then nothing is left of what served before. Slots of the proxy that a run which died has left held are freed, too,
-    and an app that has no route any more (O(proxied=false)) is routed no more.
+  - Then nothing is left of what served before. Slots of the proxy that a run held until it died are freed, too, and
+    the route of an app that has none any more (O(proxied=false)) is removed.
   - With O(record), the images of the app's earlier releases that are no longer on record, and that no container needs,
     are removed last, by the rules of M(luma.deploy.prune). It takes no longer than about ten seconds, and what goes
     wrong with it is a warning.

@@ -57,7 +57,7 @@ options:
 attributes:
   check_mode:
     support: full
-    description: Says what would be run. What a hook changes is its own affair.
+    description: Says what would be run. What a hook changes is not known.
   diff_mode:
     support: none
     description: There is nothing to compare.

@@ -22,7 +22,7 @@ description:
     goes forward, and the next one finishes what is left.
   - A color that is not complete and healthy is refused.
 notes:
-  - With O(proxied=false) the alias is all there is. The new color gets it, then the other one loses it. Both answer for
+  - With O(proxied=false) only the alias moves. The new color gets it, then the other one loses it. Both answer for
     about a quarter of a second, and a connect that hits the moment in which a container is attached again waits for
     TCP's retransmit, one second. Nothing is lost.
   - On a network that luma did not make, and that has no explicit subnet, containers cannot keep their addresses. Then

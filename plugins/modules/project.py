@@ -15,7 +15,7 @@ author:
 description:
   - Reads luma.yml and C(.luma/secrets) beside it on the controller, checks all of it, and returns what the roles take,
     with all defaults.
-  - Every mistake is reported at once, with file, line, column and key. No host is contacted.
+  - All mistakes are reported together, each with file, line, column and key. No host is contacted.
   - Values of secrets are not in what it returns, only their names.
 options:
   file:

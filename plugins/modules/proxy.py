@@ -37,7 +37,7 @@ options:
     required: true
   until_switch:
     description:
-      - Leaves the route of an app that has one as it is, but for slots for both colors. A color that serves is not
+      - Leaves the route of an app that has one as it is, except that both colors get slots. A color that serves is not
         to be asked on another color's port, or for its health check. M(luma.deploy.network_alias_switch) loads the new
         route when it moves the traffic.
     type: bool

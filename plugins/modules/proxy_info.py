@@ -27,7 +27,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 running:
-  description: Whether the proxy runs. Only with it the other values are there.
+  description: Whether the proxy runs. If it does not, RV(status) is the only other value.
   type: bool
   returned: success
 status:

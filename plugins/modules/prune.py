@@ -18,7 +18,7 @@ description:
     the releases on record needs.
   - Nothing is removed while a run of luma holds the lock of one of the project's apps, see
     M(luma.deploy.deploy_lock), and gives signs of life. A run that begins meanwhile waits.
-  - Only what luma made is removed, containers by the label C(luma.project), and of images the names that luma gave.
+  - Only what luma made is removed, containers by the label C(luma.project), and images by the names that luma gave.
     Those are C(luma/PROJECT/APP:ID) and, if the image has the label C(luma.project), C(luma/sent:ID) and the names
     in the repository that it was built under, the label C(luma.repository). Under a name that somebody else gave, an
     image stays.

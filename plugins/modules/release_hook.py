@@ -18,7 +18,7 @@ description:
     takes, and removes the container.
   - If the command fails, the message has its exit code and its last 20 log lines, in which the values of secrets
     are hidden.
-  - The container is no replica of the app. What a run has left of it that was killed is removed by the next one.
+  - The container is no replica of the app. What a killed run has left of it is removed by the next run.
   - A container of the same name that belongs to another project or to nobody is an error, and left alone.
 extends_documentation_fragment:
   - luma.deploy.engine
@@ -43,7 +43,7 @@ options:
   image:
     description:
       - The image. If the host does not have it, it is pulled, and if that fails, sent from the controller's
-        engine, if that has it.
+        engine, if that engine has it.
     type: str
     required: true
   image_id:
@@ -66,7 +66,7 @@ options:
 attributes:
   check_mode:
     support: full
-    description: Says what would be run. What a command changes is its own affair.
+    description: Says what would be run. What a command changes is not known.
   diff_mode:
     support: none
     description: There is nothing to compare.

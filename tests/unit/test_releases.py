@@ -140,7 +140,7 @@ def test_a_damaged_record_is_reported_and_replaced(host: Host, tmp_path: Path) -
     releases.file.parent.mkdir(parents=True)
     releases.file.write_text("[{")
     (warning,) = record(KeepingEngine(host, tmp_path), str(tmp_path), APP, containers(host), SPEC, "me@here")
-    assert "begins anew" in warning
+    assert "starts a new one" in warning
     assert names(releases) == ["r1"]
 
 
