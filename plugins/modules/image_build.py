@@ -42,7 +42,7 @@ options:
     type: str
     default: Dockerfile
   args:
-    description: Build arguments. They are on the command line and in the image's history: put no secrets there.
+    description: Build arguments. They are on the command line and in the image's history. Put no secrets there.
     type: dict
     default: {}
   target:
