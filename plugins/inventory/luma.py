@@ -144,7 +144,7 @@ class InventoryModule(BaseInventoryPlugin):
     def _add_group(self, entry: str, hosts: list[str], known: Inventory) -> None:
         name = to_safe_group_name(entry, force=True, silent=True)
         if name in known.groups and set(known.groups[name]) != set(hosts):
-            self.display.warning(f"The inventory has a group {name} of other hosts than the {name} of luma.yml")
+            self.display.warning(f"The inventory's group {name} has other hosts than {name} has in luma.yml")
         if name in known.groups or name in self.inventory.hosts:
             return
         self.inventory.add_group(name)

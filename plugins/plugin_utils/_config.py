@@ -223,7 +223,7 @@ class Project:
         apps, services = self.read["apps"], self.read["services"]
         self._check_secrets("environment", self.read["environment"])
         if not apps and not services and not may_be_empty and not self.reader.mistakes:
-            self.reader.refuse("", "there is no app in it; the smallest one is: apps: {blog: {image: my-blog}}")
+            self.reader.refuse("", "there is no app in it; the smallest is: apps: {blog: {image: my-blog}}")
         self._refuse_shared_hosts(apps)
         for name in services:
             if name in apps:

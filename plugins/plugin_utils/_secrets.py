@@ -24,7 +24,9 @@ OPEN_TO_OTHERS = 0o077
 QUOTES = ("'", '"')
 #: What a backslash makes of these in double quotes; in front of any other character it is a backslash.
 ESCAPES = {"n": "\n", "r": "\r", "t": "\t", '"': '"', "\\": "\\"}
-NOT_CLOSED = "Close it at the end of the value; put quotes of the other kind around a value that has this one in it."
+NOT_CLOSED = (
+    "Close it at the end of the value. If the value has this quote in it, put quotes of the other kind around it."
+)
 
 
 @dataclass(frozen=True)

@@ -154,7 +154,7 @@ def sent_file(value: Scalar) -> tuple[str, str, str]:
     found = re.fullmatch(r"([^:]+):(/[^:]*[^:/])(?::(ro|rw))?", value.text)
     if not found:
         raise ValueError(
-            f"{value.written} is not a file to send such as ./my.cnf:/etc/mysql/my.cnf, or with :rw behind"
+            f"{value.written} is not a file to send such as ./my.cnf:/etc/mysql/my.cnf, or with :rw at the end"
         )
     return found[1], found[2], found[3] or "ro"
 
@@ -201,7 +201,7 @@ def project_name(value: Scalar) -> str:
 def check_app_name(name: str) -> None:
     _check_name(name, "an app")
     if name in COMMANDS:
-        raise ValueError(f"an app cannot be called like the command luma {name}")
+        raise ValueError(f"an app cannot have the name of the command luma {name}")
 
 
 def check_former_app_name(name: str) -> None:

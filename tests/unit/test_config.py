@@ -286,7 +286,7 @@ prxy: {}
         "luma.yml:8:7: apps.blog.proxy.app_prot: unknown key; did you mean app_port?",
         "luma.yml:9:20: apps.blog.drain_timeout: has to be a duration such as 500ms, 5s or 1m, or a number of seconds",
         "luma.yml:10:22: apps.blog.build.context: there is no folder nowhere",
-        "luma.yml:11:3: apps.deploy: an app cannot be called like the command luma deploy",
+        "luma.yml:11:3: apps.deploy: an app cannot have the name of the command luma deploy",
         "luma.yml:13:3: apps.api: has neither image nor build: it needs one of them",
         "luma.yml:14:30: apps.api.environment.plain.A: the environment variable NOT_SET is not set; for a literal ${ "
         "write $${",
