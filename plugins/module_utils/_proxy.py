@@ -101,6 +101,7 @@ class Reconciled:
     later: bool = False
     http_port: int = 80
     bind: str = ""
+    proxy_protocol: bool = False
     host: str = ""
     notes: list[str] = field(default_factory=list)
     before: str = ""
@@ -109,6 +110,11 @@ class Reconciled:
     @property
     def changed(self) -> bool:
         return self.created or self.started or self.reloaded or self.attached or self.ipv6
+
+    def take(self, settings: t.Mapping[str, t.Any]) -> None:
+        """Tells where the proxy listens."""
+        self.http_port, self.bind = settings["http_port"], settings["bind"]
+        self.proxy_protocol = settings["proxy_protocol"]
 
     def then(self, after: Reconciled) -> Reconciled:
         """Both, one after the other."""
@@ -355,7 +361,7 @@ class Proxy:
         container = self.container()
         if container is None:
             made = self._settings_of_a_new_one()
-            result.http_port, result.bind = made["http_port"], made["bind"]
+            result.take(made)
             return None
         actual = settings_of(container)
         for name, value in asdict(self.settings).items():
@@ -364,7 +370,7 @@ class Proxy:
                     f"The proxy that runs on this host has {name} {actual[name]}; luma.yml's {value} was not "
                     "applied, since other projects may use it"
                 )
-        result.http_port, result.bind = actual["http_port"], actual["bind"]
+        result.take(actual)
         return container.running
 
     def _create(self, routes: t.Sequence[Route], files: t.Mapping[str, str]) -> None:

@@ -97,7 +97,9 @@ def route_of(params: t.Mapping[str, t.Any]) -> Route:
 
 def route_facts(done: Reconciled) -> dict[str, t.Any]:
     """The result as a module returns it, without the configuration's difference."""
-    return {name: getattr(done, name) for name in ("http_port", "bind", "host", "created", "reloaded")}
+    return {
+        name: getattr(done, name) for name in ("http_port", "bind", "proxy_protocol", "host", "created", "reloaded")
+    }
 
 
 def route_difference(done: Reconciled) -> dict[str, str]:

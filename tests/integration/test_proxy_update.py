@@ -123,6 +123,14 @@ def test_visitors_by_ipv6_have_their_own_address(site: Site, own_proxy: OwnProxy
     wait_for(lambda: headers().get("x-forwarded-for") == "::1", "the proxy does not find the app")
     assert headers()["x-real-ip"] == "::1"
 
+    # Behind a load balancer that tells it in the PROXY protocol.
+    own_proxy.of(proxy_protocol=True).update()
+    with socket.create_connection(("::1", own_proxy.port)) as told:
+        request = f"GET /headers HTTP/1.1\r\nHost: {site.host}\r\nConnection: close\r\n\r\n"
+        told.sendall(b"PROXY TCP6 2001:db8::7 ::1 4000 80\r\n" + request.encode())
+        answer = b"".join(iter(lambda: told.recv(65536), b""))
+    assert json.loads(answer.partition(b"\r\n\r\n")[2])["x-forwarded-for"] == "2001:db8::7"
+
 
 def test_a_port_that_is_taken_for_ipv6_is_told_of(site: Site, own_proxy: OwnProxy) -> None:
     with socket.create_server(("::1", own_proxy.port), family=socket.AF_INET6):
