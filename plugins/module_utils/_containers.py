@@ -12,6 +12,7 @@ import typing as t
 
 from ansible_collections.luma.deploy.plugins.module_utils._engine import (
     LABEL_APP,
+    LABEL_MANAGED,
     LABEL_PROJECT,
     LABEL_SERVICE,
     Container,
@@ -33,6 +34,11 @@ def refuse_foreign(found: Container | None, owner: t.Mapping[str, str]) -> None:
     """A container under a name that luma is about to use must be luma's own: it has all of the ``owner``'s labels."""
     if found is None or owner.items() <= found.labels.items():
         return
+    if LABEL_MANAGED in found.labels:
+        raise LumaError(
+            f"{found.name} was made by the earlier luma, and serves on; nothing was changed. To replace what that tool "
+            "runs on its hosts: luma takeover"
+        )
     raise LumaError(
         f"The name {found.name} is taken by a container that belongs to {_owner_in_words(found)}. luma leaves it "
         f"alone, and nothing was changed. Rename or remove it (docker rename {found.name} OTHER), or choose another "
