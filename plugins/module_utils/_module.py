@@ -85,7 +85,7 @@ def run_held(module: AnsibleModule, main: t.Callable[[AnsibleModule, Engine, Hel
 
 
 def app_of(params: t.Mapping[str, t.Any]) -> App:
-    return App(params["project"], params["app"])
+    return App(params["project"], params["app"], params.get("network") or "")
 
 
 def proxy_folder(params: t.Mapping[str, t.Any]) -> Path:

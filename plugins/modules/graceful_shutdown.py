@@ -144,6 +144,7 @@ from ansible_collections.luma.deploy.plugins.module_utils._module import (
 )
 from ansible_collections.luma.deploy.plugins.module_utils._releases import RECORD_OPTION, record_active
 from ansible_collections.luma.deploy.plugins.module_utils._routing import forget_route
+from ansible_collections.luma.deploy.plugins.module_utils._takeover import close_passage
 
 
 def shut_down(module: AnsibleModule, engine: Engine, _held: Held) -> dict[str, t.Any]:
@@ -159,6 +160,7 @@ def shut_down(module: AnsibleModule, engine: Engine, _held: Held) -> dict[str, t
     retired = Retired()
     if left and not module.check_mode:
         retired = retire(engine, proxy, app, color, params["drain_timeout"], params["stop_timeout"], params["remove"])
+        close_passage(engine, app.project)
     unrouted = not params["proxied"] and forget_route(module, engine)
     return {
         "changed": left or unrouted,

@@ -14,7 +14,7 @@ from ansible_collections.luma.deploy.plugins.plugin_utils._yaml import Scalar
 #: An app called so could not be told from luma's command.
 COMMANDS = (
     "audit", "deploy", "exec", "help", "init", "lock", "logs", "proxy", "prune", "releases", "rollback", "setup",
-    "status",
+    "status", "takeover",
 )  # fmt: skip
 UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600}
 BOOLEANS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
