@@ -104,12 +104,19 @@ class Detour:
         redirect = ["-j", "REDIRECT", "--to-ports", str(way.by)]
         local = ["-m", "addrtype", "--dst-type", "LOCAL"]
         address = [] if way.address in EVERY_ADDRESS else ["-d", way.address]
+        # Without its process that listens (userland-proxy: false), Docker's chain gets those of the host, too.
+        listens = any("DOCKER" in rule and "!" in rule for rule in self._rules(IPV4, "OUTPUT"))
+        if not listens and way.tool == IPV6:
+            return []
         if way.tool == IPV6:
             return [["-I", chain, "1", *address, *to_port, *local, *redirect] for chain in ("PREROUTING", "OUTPUT")]
         # Docker's chain begins with its bridges, whose containers are left to its process that listens on the host.
         bridges = sum("RETURN" in rule for rule in self._rules(IPV4, "DOCKER"))
+        led_on = ["-I", "DOCKER", str(bridges + 1), *address, *to_port, "-j", "DNAT", "--to-destination", way.target]
+        if not listens:
+            return [led_on]
         return [
-            ["-I", "DOCKER", str(bridges + 1), *address, *to_port, "-j", "DNAT", "--to-destination", way.target],
+            led_on,
             ["-I", "OUTPUT", "1", *(address or ["-d", "127.0.0.0/8"]), *to_port, *redirect],
             ["-A", "PREROUTING", *address, *to_port, *local, *redirect],
         ]

@@ -150,6 +150,7 @@ def test_a_deployment_says_how_to_take_over() -> None:
 
 DOCKER = """\
 -N DOCKER
+-A OUTPUT ! -d 127.0.0.0/8 -m addrtype --dst-type LOCAL -j DOCKER
 -A DOCKER -i br-one -j RETURN
 -A DOCKER -i docker0 -j RETURN
 -A DOCKER ! -i br-one -p tcp -m tcp --dport 80 -j DNAT --to-destination 10.0.0.2:80
@@ -220,6 +221,15 @@ def test_a_host_that_cannot_lead_ipv6_leads_ipv4() -> None:
     tables.refuses = "443"
     Detour(tables.run).open(ways)
     assert sum(COMMENT in rule for rule in tables.rules["iptables"]) == 3
+
+
+def test_without_a_process_that_listens_nothing_is_sent_to_its_port() -> None:
+    tables = Tables()
+    tables.rules["ip6tables"] = []
+    tables.rules["iptables"][0] = "-A OUTPUT -m addrtype --dst-type LOCAL -j DOCKER"
+    Detour(tables.run).open(WAYS)
+    (ours,) = [rule for rules in tables.rules.values() for rule in rules if COMMENT in rule]
+    assert ours.startswith("-A DOCKER")
 
 
 def test_a_detour_needs_docker_s_own_rules() -> None:
