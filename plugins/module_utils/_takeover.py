@@ -135,9 +135,12 @@ class Takeover:
 
     def _hosts_with_https(self, found: Found) -> list[str]:
         published = bindings(self.engine.description(found.proxy)).get("443/tcp")
-        routes = [*(app.route for app in self.apps if app.route), *self.others_routes(found)]
-        hosts = [host for route in routes for host in route.hosts]
+        hosts = [host for route in self._routes(found) for host in route.hosts]
         return [host for host in hosts if published and speaks_tls(*published, host)]
+
+    def _routes(self, found: Found) -> list[Route]:
+        """What the new proxy has to serve from the exchange on."""
+        return [*(app.route for app in self.apps if app.route), *self.others_routes(found)]
 
     def _is_mine(self, replica: Replica) -> bool:
         return replica.project == self.project and replica.app in {app.name for app in self.apps}
@@ -188,9 +191,9 @@ class Takeover:
             found = self.find()
         if found.proxy != PROXY and self._has_begun_to_serve():
             return False
-        if self.proxy.container_of_luma() is None:
+        if found.proxy == PROXY:
             # A run that was killed may have written them down.
-            for route in self.proxy.routes.all():
+            for route in self._routes(found):
                 self.proxy.routes.remove(route.backend)
         in_parallel(lambda container: self.engine.remove(container.id), self._new_containers())
         for replica in found.of(self.project):
@@ -241,7 +244,7 @@ class Takeover:
             (m.get("Name") or m["Source"] for m in description["Mounts"] if m["Destination"].endswith("/certs")), ""
         )
         if self.proxy.container_of_luma() is None:
-            routes = [*(app.route for app in self.apps if app.route), *self.others_routes(found)]
+            routes = self._routes(found)
             self._repair(name)
             inside = [int(port.partition("/")[0]) for port in description["HostConfig"]["PortBindings"] or {}]
 

@@ -165,8 +165,8 @@ def begun(module: AnsibleModule, takeover: Takeover) -> dict[str, t.Any]:
     names += [PROXY] if found.proxy else []
     lines = [f"{would} over from the earlier luma: {', '.join(names)}" if names else UNFINISHED]
     if renamed:
-        verb = "would be renamed" if module.check_mode else "were renamed"
-        lines.append(f"Until then, {', '.join(renamed)} {verb}: {', '.join(renamed.values())}")
+        verb = "Would rename" if module.check_mode else "Renamed"
+        lines.append(f"{verb} meanwhile: " + ", ".join(f"{old} to {new}" for old, new in renamed.items()))
     lines += [f"{name} stays as the earlier luma made it: {DOWNTIME}" for name in found.services.values()]
     lines += [
         f"{route.app} of project {route.project} stays as the earlier luma made it, and luma-proxy goes on serving "
