@@ -10,6 +10,7 @@ import hashlib
 import json
 import typing as t
 
+from ansible_collections.luma.deploy.plugins.module_utils._earlier import refusal
 from ansible_collections.luma.deploy.plugins.module_utils._engine import (
     LABEL_APP,
     LABEL_MANAGED,
@@ -35,10 +36,7 @@ def refuse_foreign(found: Container | None, owner: t.Mapping[str, str]) -> None:
     if found is None or owner.items() <= found.labels.items():
         return
     if LABEL_MANAGED in found.labels:
-        raise LumaError(
-            f"{found.name} was made by the earlier luma, and serves on; nothing was changed. To replace what that tool "
-            "runs on its hosts: luma takeover"
-        )
+        raise refusal(found.name)
     raise LumaError(
         f"The name {found.name} is taken by a container that belongs to {_owner_in_words(found)}. luma leaves it "
         f"alone, and nothing was changed. Rename or remove it (docker rename {found.name} OTHER), or choose another "

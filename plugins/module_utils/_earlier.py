@@ -29,6 +29,7 @@ from ansible_collections.luma.deploy.plugins.module_utils._engine import (
     LABEL_SERVICE,
     Engine,
 )
+from ansible_collections.luma.deploy.plugins.module_utils._errors import LumaError
 
 PROXY = "luma-proxy"
 #: What the name of a container ends with that had to make room for a new one of the same name.
@@ -84,6 +85,14 @@ def find(engine: Engine, project: str, services: t.Collection[str] = ()) -> Foun
         tuple(sorted(replicas, key=lambda replica: replica.name)),
         {name: found for name in services for found in [_service(rows, project, name)] if found},
         next((_name(row) for row in rows if _is_proxy(row)), ""),
+    )
+
+
+def refusal(name: str) -> LumaError:
+    """What is said of a container that a deployment would need to replace."""
+    return LumaError(
+        f"{name} was made by the earlier luma, the TypeScript tool, and serves on; nothing was changed. To replace "
+        "what that tool runs on its hosts: luma takeover"
     )
 
 

@@ -22,7 +22,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from ansible_collections.luma.deploy.plugins.module_utils._detour import Detour, Way
-from ansible_collections.luma.deploy.plugins.module_utils._earlier import is_earlier_proxy
+from ansible_collections.luma.deploy.plugins.module_utils._earlier import is_earlier_proxy, refusal
 from ansible_collections.luma.deploy.plugins.module_utils._engine import (
     KEEP_RUNNING,
     LABEL_PROJECT,
@@ -467,10 +467,7 @@ class Proxy:
         container = self.engine.container(name, NETWORK)
         if container is not None and container.labels.get(LABEL_ROLE) != role:
             if is_earlier_proxy(self.engine, name):
-                raise LumaError(
-                    f"{name} was made by the earlier luma, and serves on; nothing was changed. To replace what that "
-                    "tool runs on its hosts: luma takeover"
-                )
+                raise refusal(name)
             raise LumaError(
                 f"The name {name} is taken by a container that luma did not make: nothing was changed. Rename "
                 f"it with: docker rename {name} OTHER"
