@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the luma authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The proxy is replaced: requests in flight are finished, the gap is short, and a bad image changes nothing."""
+"""The proxy is replaced: requests in flight are finished, nobody is refused, and a bad image changes nothing."""
 
 from __future__ import annotations
 
@@ -21,14 +21,15 @@ from typing import Any
 
 import pytest
 from ansible_collections.luma.deploy.plugins.module_utils import _proxy
+from ansible_collections.luma.deploy.plugins.module_utils._detour import COMMENT, Detour
 from ansible_collections.luma.deploy.plugins.module_utils._engine import Engine
 from ansible_collections.luma.deploy.plugins.module_utils._errors import LumaError
 from ansible_collections.luma.deploy.plugins.module_utils._proxy import Proxy, ProxySettings
 from ansible_collections.luma.deploy.plugins.module_utils._proxy_config import Route
 
-from tests.host import PROXY_IMAGE, TEST_PROXY, docker, free_port, remove_network
+from tests.host import NEWER_PROXY_IMAGE, PROXY_IMAGE, TEST_PROXY, docker, free_port, remove_network
 from tests.integration.conftest import Site
-from tests.zero_loss.project import wait_for
+from tests.zero_loss.project import Traffic, wait_for
 
 NUMBERS = itertools.count(1)
 
@@ -58,11 +59,12 @@ def own_proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[OwnProxy]:
     monkeypatch.setattr(_proxy, "CONTAINER", name)
     monkeypatch.setattr(_proxy, "NEXT", name + "-next")
     monkeypatch.setattr(_proxy, "CHECK", name + "-next-check")
+    monkeypatch.setattr(_proxy, "DETOUR", name + "-detour")
     monkeypatch.setattr(_proxy, "NETWORK", f"0-{name}")
     # A socket's path has at most 107 characters.
     folder = Path(tempfile.mkdtemp(prefix="luma-"))
     yield OwnProxy(folder)
-    for container in (name, name + "-next", name + "-ipv6"):
+    for container in (name, name + "-next", name + "-detour", name + "-ipv6"):
         docker("rm", "--force", container)
     remove_network(f"0-{name}")
     shutil.rmtree(folder)
@@ -80,7 +82,9 @@ def route_of(site: Site) -> Route:
     return Route(site.project, site.app, site.network, (site.host,), app_port=3000)
 
 
-def test_the_proxy_is_replaced(site: Site, proxied: Site, own_proxy: OwnProxy, empty_image: str) -> None:
+def test_the_proxy_is_replaced(
+    site: Site, proxied: Site, own_proxy: OwnProxy, empty_image: str, tmp_path: Path
+) -> None:
     site.deploy(environment={"VERSION": "r1"})
     own_proxy.of(bind="127.0.0.1", http_port=own_proxy.port, https_port=free_port()).ensure(route_of(site))
     wait_for(lambda: own_proxy.get(site.host) == 200, "the proxy does not find the app")
@@ -101,6 +105,14 @@ def test_the_proxy_is_replaced(site: Site, proxied: Site, own_proxy: OwnProxy, e
     # The servers' states went over: the first request finds the app, without waiting for the DNS.
     assert own_proxy.get(site.host, port=port) == 200
     assert not own_proxy.of().update().changed
+
+    # On the same port, nobody notices.
+    with Traffic(f"http://127.0.0.1:{port}", site.host, tmp_path) as traffic:
+        done = own_proxy.of(image=NEWER_PROXY_IMAGE).update()
+        report = traffic.stop()
+    assert (done.changed, done.gap_seconds, done.cut) == (True, 0, 0)
+    assert [record for record in report.records if record.failure] == []
+    assert Detour().run(["iptables", "-w", "-t", "nat", "-S"]).count(COMMENT) == 0
 
     taken = proxied.route()["http_port"]
     with pytest.raises(LumaError, match="The earlier luma-proxy runs again"):
