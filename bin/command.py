@@ -167,9 +167,21 @@ ALL = (
         ),
         "remove blog --plan",
     ),
+    Command(
+        "takeover",
+        "replace what the earlier luma, the TypeScript tool, runs on the hosts",
+        (
+            argument("--without-https", action="store_true", help="accept that hosts are served over plain HTTP"),
+            argument("--plan", action="store_true", help="only show what would be taken over"),
+        ),
+        "takeover --plan",
+    ),
     Command("prune", "remove images and containers of this project that no release needs"),
 )
 COMMANDS = {command.name: command for command in ALL}
+
+# Needed once: the general help, which has to fit on a screen, does not explain them.
+IN_SHORT = ("takeover",)
 
 GLOBAL_OPTIONS = (
     argument("-c", "--config", metavar="FILE", default="luma.yml"),
@@ -308,8 +320,9 @@ def option_names(arguments: Sequence[Argument]) -> list[str]:
 
 
 def general_help() -> str:
-    single = [f"  {name:10} {each.summary}" for name, each in COMMANDS.items() if " " not in name]
-    several = [f"  {name}" for name in COMMANDS if " " in name]
+    in_short = [name for name in COMMANDS if " " in name or name in IN_SHORT]
+    single = [f"  {name:10} {each.summary}" for name, each in COMMANDS.items() if name not in in_short]
+    several = [f"  {name}" for name in in_short]
     return HELP.format(commands="\n".join([*single, ",".join(several)]).rstrip())
 
 

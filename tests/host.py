@@ -86,6 +86,7 @@ def remove_project(project: str) -> None:
     """Remove everything of a project; the proxy forgets it."""
     remove_containers(f"label=luma.project={project}")
     remove_network(f"{project}-network")
+    remove_network(f"0-luma-takeover-{project}")
     for route in (PROXY_FOLDER / "routes").glob(f"{project}:*.json"):
         route.unlink()
     for kind in ("releases", "services", "locks", "files"):
@@ -114,6 +115,8 @@ def remove_network(name: str) -> None:
 def remove_leftovers() -> None:
     """Remove what runs of tests have left that were killed."""
     remove_containers(f"name=^{TEST_PROXY}")
+    # Those of the earlier luma have no label of a project.
+    remove_containers("name=^test[0-9]+-")
     projects = set(docker("ps", "--all", "--format", '{{.Label "luma.project"}}').split())
     networks = docker("network", "ls", "--format", "{{.Name}}").split()
     for network in networks:

@@ -39,6 +39,7 @@ ARGUMENTS = {
     "url": {"type": "str"},
     "host": {"type": "str"},
     "path": {"type": "str", "default": "/up"},
+    "proxy_protocol": {"type": "bool", "default": False},
     "max_seconds": {"type": "float", "default": 900},
     "report_file": {"type": "path"},
     "min_seconds": {"type": "float", "default": 2},
@@ -78,6 +79,7 @@ def start(arguments: dict[str, Any]) -> dict[str, Any]:
     report_file = Path(tempfile.mkdtemp(prefix="probe-", dir=constants.DEFAULT_LOCAL_TMP)) / "report"
     command = [sys.executable, "-m", "plugin_utils._traffic", "--url", arguments["url"]]
     command += ["--host", arguments["host"] or url.netloc, "--path", arguments["path"]]
+    command += ["--proxy-protocol"] if arguments["proxy_protocol"] else []
     command += ["--seconds", str(arguments["max_seconds"]), "--parent", str(os.getppid())]
     with report_file.open("w") as report, _errors_file(report_file).open("w") as errors:
         fcntl.flock(report, fcntl.LOCK_EX)

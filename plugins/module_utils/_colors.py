@@ -24,14 +24,16 @@ def other(color: str) -> str:
 
 @dataclass(frozen=True)
 class App:
-    """The names of one app of one project on one host."""
+    """The names of one app of one project on one host. ``own_network``: another network than the project's, see
+    `_takeover`."""
 
     project: str
     name: str
+    own_network: str = ""
 
     @property
     def network(self) -> str:
-        return self.project + "-network"
+        return self.own_network or self.project + "-network"
 
     @property
     def alias(self) -> str:

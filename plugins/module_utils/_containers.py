@@ -10,8 +10,10 @@ import hashlib
 import json
 import typing as t
 
+from ansible_collections.luma.deploy.plugins.module_utils._earlier import refusal
 from ansible_collections.luma.deploy.plugins.module_utils._engine import (
     LABEL_APP,
+    LABEL_MANAGED,
     LABEL_PROJECT,
     LABEL_SERVICE,
     Container,
@@ -31,8 +33,11 @@ def short_id(image_id: str) -> str:
 
 def refuse_foreign(found: Container | None, owner: t.Mapping[str, str]) -> None:
     """A container under a name that luma is about to use must be luma's own: it has all of the ``owner``'s labels."""
-    if found is not None and not owner.items() <= found.labels.items():
-        raise name_is_taken(found.name, found.labels)
+    if found is None or owner.items() <= found.labels.items():
+        return
+    if LABEL_MANAGED in found.labels:
+        raise refusal(found.name)
+    raise name_is_taken(found.name, found.labels)
 
 
 def name_is_taken(name: str, labels: t.Mapping[str, str]) -> LumaError:

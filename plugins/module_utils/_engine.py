@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import io
 import ipaddress
 import random
+import tarfile
 import typing as t
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -51,6 +53,8 @@ LABEL_COLOR = "luma.color"
 LABEL_REPLICA = "luma.replica"
 LABEL_RELEASE = "luma.release"
 LABEL_CONFIG_HASH = "luma.config-hash"
+#: The label by which the earlier luma's containers are told from those of this one, see `_earlier`.
+LABEL_MANAGED = "luma.managed"
 
 #: A container's log: three files of 10 MB at the most.
 LOG_OPTIONS = {"max-size": "10m", "max-file": "3"}
@@ -210,7 +214,8 @@ class Engine:
 
     def containers(self, project: str, app: str, network: str) -> list[Container]:
         """All containers of an app, whatever their state; ordered by name."""
-        return self._labelled([f"{LABEL_PROJECT}={project}", f"{LABEL_APP}={app}"], network)
+        found = self._labelled([f"{LABEL_PROJECT}={project}", f"{LABEL_APP}={app}"], network)
+        return [container for container in found if LABEL_MANAGED not in container.labels]
 
     def services(self, project: str, network: str) -> list[Container]:
         """All containers of a project's services, whatever their state; ordered by name."""
@@ -321,6 +326,18 @@ class Engine:
         except (docker.errors.DockerException, requests.exceptions.RequestException) as exc:
             return [f"(no logs: {explanation(exc)})"]
         return raw.decode("utf-8", "replace").splitlines()
+
+    def read_file(self, name: str, path: str) -> str:
+        """The text of a file in a container, running or not; empty where it has none."""
+        try:
+            stream, _facts = self.client.get_archive(name, path)
+            with tarfile.open(fileobj=io.BytesIO(b"".join(stream))) as archive:
+                file = archive.extractfile(archive.next() or "")
+                return file.read().decode("utf-8", "replace") if file else ""
+        except docker.errors.NotFound:
+            return ""
+        except (docker.errors.DockerException, requests.exceptions.RequestException) as exc:
+            raise failure(f"read {path} in {name}", exc) from exc
 
     def execute(self, name: str, command: t.Sequence[str]) -> tuple[int, str]:
         """Runs a command in a running container; returns its exit code and output."""
@@ -504,6 +521,14 @@ class Engine:
                 if "overlap" not in last.lower():
                     break
         raise LumaError(f"Could not create network {name}: {last}")
+
+    def remove_network(self, name: str) -> None:
+        self.call("remove network " + name, self.client.remove_network, name)
+
+    def attached_to(self, network: str) -> list[str] | None:
+        """The ids of the running containers on a network; None where there is no such network."""
+        raw = self._inspect("network", self.client.inspect_network, network)
+        return None if raw is None else list(raw.get("Containers") or {})
 
     def attach(self, name: str, network: str, aliases: t.Iterable[str], address: str = "") -> bool:
         """Connects a container to a network; returns whether it got the ``address`` that was asked for. The address

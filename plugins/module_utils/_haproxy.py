@@ -205,9 +205,16 @@ class Haproxy:
     def sessions(self) -> int:
         """The requests and tunnels in flight in all workers. The master answers for them, also while they end, when
         the current worker's own socket is closed."""
-        stats = [
-            self.run_on(worker, "show stat -1 2 -1") for worker in _workers(self._send("master.sock", "show proc"))
-        ]
+        return self._current_of_all(backends=True)
+
+    def client_connections(self) -> int:
+        """The connections of clients in all workers, idle ones among them."""
+        return self._current_of_all(backends=False)
+
+    def _current_of_all(self, backends: bool) -> int:
+        kind = 2 if backends else 1
+        workers = _workers(self._send("master.sock", "show proc"))
+        stats = [self.run_on(worker, f"show stat -1 {kind} -1") for worker in workers]
         return sum(int(row["scur"] or 0) for stat in stats for row in parse_stat(stat))
 
     def request_slot(self, backend: str, slot: str, path: str, host: str, timeout: float) -> int:
@@ -247,6 +254,10 @@ class Haproxy:
     def run_on(self, worker: str, command: str) -> str:
         """Sends commands to a worker, by its process id; to the current one where that is empty."""
         return self._send("master.sock", f"@!{worker} {command}") if worker else self.run(command)
+
+    def old_sessions(self, backend: str) -> int:
+        """What is in flight of a backend in workers that a reload has replaced."""
+        return sum(slot.sessions for worker in self.old_workers() for slot in self.slots(backend, worker))
 
     def draining(self, backend: str, addresses: t.Collection[str]) -> dict[str, list[Slot]]:
         """The slots with sessions that get no new request, by their workers: in the current one those that are held,

@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 from pathlib import Path
 
 LISTEN = "0A"
+ESTABLISHED = "01"
 # Addresses stand in the tables as words in host byte order.
 DOCKER_DNS = "0B00007F"
 LOOPBACK_V6 = "00000000000000000000000001000000"
@@ -46,3 +48,19 @@ def parse_listeners(table: str) -> t.Iterator[Listener]:
             if address != DOCKER_DNS:
                 loopback = address == LOOPBACK_V6 or (len(address) == 8 and address.endswith("7F"))
                 yield Listener(int(port, 16), loopback, len(address) > 8)
+
+
+def connections(pid: int, ports: t.Collection[int]) -> int:
+    """How many connections from elsewhere are open to these ports of a process's network namespace."""
+    tables = (Path("/proc", str(pid), "net", table) for table in ("tcp", "tcp6"))
+    total = 0
+    for table in tables:
+        with contextlib.suppress(OSError):
+            total += count_connections(table.read_text(encoding="ascii"), ports)
+    return total
+
+
+def count_connections(table: str, ports: t.Collection[int]) -> int:
+    """Those of one table."""
+    rows = (line.split() for line in table.splitlines()[1:])
+    return sum(len(row) > 3 and row[3] == ESTABLISHED and int(row[1].rpartition(":")[2], 16) in ports for row in rows)

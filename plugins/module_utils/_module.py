@@ -86,7 +86,7 @@ def run_held(module: AnsibleModule, main: t.Callable[[AnsibleModule, Engine, Hel
 
 
 def app_of(params: t.Mapping[str, t.Any]) -> App:
-    return App(params["project"], params["app"])
+    return App(params["project"], params["app"], params.get("network") or "")
 
 
 def mounts_of(params: t.Mapping[str, t.Any]) -> Mounts:

@@ -15,11 +15,14 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import time
 import typing as t
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
+from ansible_collections.luma.deploy.plugins.module_utils._detour import Detour, Way
+from ansible_collections.luma.deploy.plugins.module_utils._earlier import is_earlier_proxy, refusal
 from ansible_collections.luma.deploy.plugins.module_utils._engine import (
     KEEP_RUNNING,
     LABEL_PROJECT,
@@ -28,6 +31,7 @@ from ansible_collections.luma.deploy.plugins.module_utils._engine import (
     Engine,
 )
 from ansible_collections.luma.deploy.plugins.module_utils._errors import LumaError
+from ansible_collections.luma.deploy.plugins.module_utils._gap import GapMeter
 from ansible_collections.luma.deploy.plugins.module_utils._haproxy import Haproxy
 from ansible_collections.luma.deploy.plugins.module_utils._proxy_config import (
     CONFIG_DIR,
@@ -53,6 +57,10 @@ CONTAINER = "luma-proxy"
 NEXT = "luma-proxy-next"
 #: The container in which its image checks the configuration.
 CHECK = "luma-proxy-next-check"
+#: The proxy that gets new connections while the ports pass from one container to another. It has a runtime folder of
+#: its own, and its files are those of the others.
+DETOUR = "luma-proxy-detour"
+DETOUR_RUN = "run-detour"
 #: Docker sends a container's outgoing packets to the network whose name sorts first (libnetwork, endpoint priority;
 #: so do engines with `gw-priority` where none is given). The proxy's published ports hang on that network, so it has
 #: to stay the same when a project's network is added: else answers under way would leave by another bridge.
@@ -60,6 +68,12 @@ NETWORK = "0-luma-proxy"
 #: The user of HAProxy's official image, by number, so that an image needs no such user.
 USER = 99
 START_SECONDS = 15.0
+#: How long a proxy that starts without their states may look for its servers.
+SERVERS_SECONDS = 5.0
+#: How long requests in flight are waited for where no connection is accepted meanwhile.
+PATIENCE_SECONDS = 5.0
+#: How long clients with an idle connection have for their next request, where nobody is kept waiting by that.
+IDLE_SECONDS = 2.0
 #: The label with the settings that the proxy was made with.
 LABEL_SETTINGS = "luma.proxy"
 CONFIG = "etc/haproxy.cfg"
@@ -101,6 +115,7 @@ class Reconciled:
     later: bool = False
     http_port: int = 80
     bind: str = ""
+    proxy_protocol: bool = False
     host: str = ""
     notes: list[str] = field(default_factory=list)
     before: str = ""
@@ -109,6 +124,11 @@ class Reconciled:
     @property
     def changed(self) -> bool:
         return self.created or self.started or self.reloaded or self.attached or self.ipv6
+
+    def take(self, settings: t.Mapping[str, t.Any]) -> None:
+        """Tells where the proxy listens."""
+        self.http_port, self.bind = settings["http_port"], settings["bind"]
+        self.proxy_protocol = settings["proxy_protocol"]
 
     def then(self, after: Reconciled) -> Reconciled:
         """Both, one after the other."""
@@ -120,7 +140,7 @@ class Reconciled:
 @dataclass
 class Updated:
     """What an update did. ``before`` and ``after``: the settings, empty where there is no proxy; ``gap_seconds``: how
-    long no connection was accepted; ``cut``: the sessions that did not end in time."""
+    long no connection was answered; ``cut``: the sessions that did not end in time."""
 
     before: t.Mapping[str, t.Any]
     after: t.Mapping[str, t.Any]
@@ -153,6 +173,7 @@ class Proxy:
         self.settings = settings
         self.folder = folder
         self.haproxy = Haproxy(self.folder / "run")
+        self.second = Haproxy(self.folder / DETOUR_RUN)
         self.routes = Routes(self.folder / "routes")
 
     def ensure(self, route: Route, check_mode: bool = False, until_switch: bool = False) -> Reconciled:
@@ -224,10 +245,9 @@ class Proxy:
 
     # --- the update ---------------------------------------------------------------------------------------------
 
-    def update(self, check_mode: bool = False, drain_timeout: float = 5.0) -> Updated:
-        """Replaces the proxy by one of the settings' image and ports, where they differ. It accepts no connection from
-        the moment it finishes its requests, for at most ``drain_timeout`` seconds, until the new one answers: Docker
-        gives a port to one container at a time. Where the new one does not start, the old one goes on. A host
+    def update(self, check_mode: bool = False, drain_timeout: float = 30.0) -> Updated:
+        """Replaces the proxy by one of the settings' image and ports, where they differ, see `exchange`. It has
+        ``drain_timeout`` seconds to finish its requests. Where the new one does not start, the old one goes on. A host
         without a proxy needs none: nothing is done."""
         if not self.folder.exists():
             return Updated({}, {}, changed=False)
@@ -248,30 +268,161 @@ class Proxy:
 
     def _replace(self, result: Updated, drain_timeout: float) -> None:
         self._refuse_unusable(result.after)
-        with self._removed_where_it_fails(NEXT):
-            self._create_container(NEXT, result.after, self.routes.all())
         states = self.haproxy.states()
-        began = time.monotonic()
-        try:
-            result.cut = self._finish_requests(drain_timeout)
+        ports = {result.before["http_port"], result.before["https_port"]}
+
+        def end(detour: bool) -> int:
+            # Without a detour nobody is let in meanwhile.
+            limits = (drain_timeout, IDLE_SECONDS) if detour else (min(drain_timeout, PATIENCE_SECONDS), 0)
+            cut = self._finish_requests(*limits)
             self.engine.stop(CONTAINER, 0)
-            with self.haproxy.loading(states), self._removed_where_it_fails(NEXT):
-                self.engine.start(NEXT)
-                self._wait_until_it_answers(NEXT)
+            return cut
+
+        try:
+            result.gap_seconds, result.cut = self.exchange(
+                result.after, ports, end, lambda: self._bring_back(states), drain_timeout, states
+            )
         except (LumaError, OSError) as exc:
-            self._bring_back(states)
             raise LumaError(f"{exc}\nThe earlier luma-proxy runs again, with what it had.") from exc
-        except BaseException:
-            self._bring_back(states)
-            raise
-        result.gap_seconds = round(time.monotonic() - began, 2)
+
+    def succeed(
+        self,
+        ports: t.Collection[int],
+        routes: t.Sequence[Route],
+        end: t.Callable[[bool], int],
+        bring_back: t.Callable[[], None],
+        drain_timeout: float,
+    ) -> tuple[float, int]:
+        """Makes the host's first proxy, with these routes, in the place of what is none of luma's; see `exchange`."""
+        settings = self._settings_of_a_new_one()
+        self.engine.need_image(settings["image"])
+        self.engine.ensure_network(NETWORK, {LABEL_ROLE: "proxy"})
+        self._make_folders()
+        with self.haproxy.exclusive(), contextlib.ExitStack() as stack:
+            for route in routes:
+                # Two apps of luma.yml never have the same host name.
+                stack.enter_context(self.routes.recorded(route))
+            for name, text in rendered(self.routes.all()).items():
+                self._write(name, text)
+            self._refuse_unusable(settings)
+            return self.exchange(settings, ports, end, bring_back, drain_timeout)
+
+    # --- the exchange -------------------------------------------------------------------------------------------
+
+    def exchange(
+        self,
+        settings: t.Mapping[str, t.Any],
+        ports: t.Collection[int],
+        end: t.Callable[[bool], int],
+        bring_back: t.Callable[[], None],
+        drain_timeout: float,
+        states: str = "",
+    ) -> tuple[float, int]:
+        """Makes a proxy with these ``settings`` the host's, in the place of what holds the published ``ports`` now;
+        returns for how many seconds no connection was answered, and how many sessions were cut.
+
+        A third one, on ports of its own, is given new connections first, see `_detour`. Then there is time to ``end``
+        what holds the ports, which is told whether there is a detour and returns how many sessions it has cut. Where
+        anything fails from there on, ``bring_back`` lets it serve again. Without ``states`` of servers to begin with,
+        the third one is given time to find them.
+        """
+        address = published_address(settings["bind"]) or settings["bind"]
+        with GapMeter(address, settings["http_port"]) as gap, self._second_running(settings, states):
+            with self._removed_where_it_fails(NEXT):
+                self._create_container(NEXT, settings, self.routes.all())
+            with self._led_to_second(ports) as led:
+                try:
+                    cut = end(led)
+                    with self.haproxy.loading(self.second.states()), self._removed_where_it_fails(NEXT):
+                        self.engine.start(NEXT)
+                        self._wait_until_it_answers(NEXT)
+                except BaseException:
+                    bring_back()
+                    raise
+            cut += self._finish_requests(drain_timeout, IDLE_SECONDS, DETOUR, self.second)
         self._finish_update()
+        return round(gap.seconds, 2), cut
+
+    @contextlib.contextmanager
+    def _second_running(self, settings: t.Mapping[str, t.Any], states: str) -> t.Iterator[None]:
+        """Meanwhile, a proxy of the same settings runs on ports of its own."""
+        self._make_folder(DETOUR_RUN, 0o700)
+        os.chown(self.second.folder, USER, USER)
+        try:
+            with self._removed_where_it_fails(DETOUR), self.second.loading(states):
+                self._create_container(DETOUR, settings, self.routes.all(), DETOUR_RUN, own_ports=True)
+                self.engine.start(DETOUR)
+                self._wait_until_it_answers(DETOUR, self.second)
+            if not states:
+                self._wait_for_servers()
+            yield
+        finally:
+            self._remove_second()
+
+    def finish_exchange(self) -> None:
+        """Makes the host's proxy of one that took the ports over in a run that was killed then."""
+        new = self._own(NEXT, "proxy")
+        if new and new.running:
+            with self.haproxy.exclusive():
+                self._finish_update()
+
+    def end_second(self) -> None:
+        """Ends a detour that a killed run has left, where what held the ports serves again."""
+        if self._own(DETOUR, "proxy"):
+            Detour().close()
+            self._remove_second()
+
+    def remove_unstarted(self) -> None:
+        """Removes a proxy that was to take the ports over, and did not."""
+        with contextlib.suppress(LumaError):
+            # It may hold the ports. Whether it does, the start of what is to have them again tells.
+            self.engine.remove(NEXT)
+
+    def _remove_second(self) -> None:
+        self.engine.remove(DETOUR)
+        shutil.rmtree(self.folder / DETOUR_RUN, ignore_errors=True)
+
+    @contextlib.contextmanager
+    def _led_to_second(self, ports: t.Collection[int]) -> t.Iterator[bool]:
+        """Meanwhile, new connections to those of these published ports that stay the proxy's are led to the second
+        one; yields whether they are."""
+        detour = Detour()
+        # Rules of this host are none of an engine's that is somewhere else.
+        local = self.engine.client.base_url.startswith("http+docker://localhost")
+        if not (local and detour.possible(ports)):
+            yield False
+            return
+        found = self.engine.description(DETOUR)
+        address = found["NetworkSettings"]["Networks"][NETWORK]["IPAddress"]
+        published = found["NetworkSettings"]["Ports"]
+        wanted = self.engine.description(NEXT)["HostConfig"]["PortBindings"]
+        ways = [
+            Way(each["HostIp"], port, int(each["HostPort"]), f"{address}:{inside.partition('/')[0]}")
+            for inside, bindings in wanted.items()
+            for port in {int(binding["HostPort"]) for binding in bindings} & set(ports)
+            for each in published[inside]
+        ]
+        try:
+            detour.open(ways)
+        except LumaError:
+            # Not without a gap, then.
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            detour.close()
+
+    def _wait_for_servers(self) -> None:
+        """Waits until the second proxy has found servers for every route that has any."""
+        deadline = time.monotonic() + SERVERS_SECONDS
+        for route in self.routes.all():
+            while not any(slot.serving for slot in self.second.slots(route.backend)) and time.monotonic() < deadline:
+                time.sleep(0.02)
 
     def _bring_back(self, states: str) -> None:
         """Starts the proxy that an update has ended, or may have: Docker leaves one alone that got its stop signal."""
-        with contextlib.suppress(LumaError):
-            # It may hold the ports. Whether it does, the start tells.
-            self.engine.remove(NEXT)
+        self.remove_unstarted()
         with contextlib.ExitStack() as stack:
             with contextlib.suppress(OSError):
                 # Without its servers' states it answers 503 until the DNS has answered.
@@ -306,33 +457,48 @@ class Proxy:
                 f"{settings['image']} refuses the proxy's configuration; nothing was changed.\n{output}".rstrip()
             )
 
-    def _finish_requests(self, timeout: float) -> int:
-        """Has the proxy accept nothing more and finish what is in flight; returns how many sessions were left."""
-        deadline = time.monotonic() + timeout
-        ending = Haproxy(self.haproxy.folder, patience=0)
-        self.haproxy.announce_end()
-        self.engine.call("end luma-proxy", self.engine.client.kill, CONTAINER, "SIGUSR1")
+    def _finish_requests(self, timeout: float, idle: float, name: str = "", haproxy: Haproxy | None = None) -> int:
+        """Has a proxy accept nothing more and finish what is in flight; returns how many sessions were left. Idle
+        connections have ``idle`` seconds for one more request, whose answer closes them."""
+        began = time.monotonic()
+        haproxy = haproxy or self.haproxy
+        ending = Haproxy(haproxy.folder, patience=0)
+        haproxy.announce_end()
+        self.engine.call("end luma-proxy", self.engine.client.kill, name or CONTAINER, "SIGUSR1")
         while True:
+            seconds = time.monotonic() - began
             try:
                 left = ending.sessions()
+                done = not left and (seconds >= idle or not ending.client_connections())
             except LumaError:
                 # It has nothing left to do, and has ended.
                 return 0
-            if not left or time.monotonic() >= deadline:
+            if done or seconds >= timeout:
                 return left
             time.sleep(0.02)
 
     def _finish_update(self) -> None:
         """Makes the new proxy of an update the proxy, or removes one that a killed run did not start."""
         new = self._own(NEXT, "proxy")
-        if new is None:
-            return
-        if not new.running:
+        if new and not new.running:
             self.engine.remove(NEXT)
-            return
-        self.engine.remove(CONTAINER)
-        self.engine.call("rename " + NEXT, self.engine.client.rename, NEXT, CONTAINER)
-        self._entrance().ensure(settings_of(new), environment_of(settings_of(new)))
+        elif new:
+            if self.container():
+                self.engine.remove(CONTAINER)
+            self.engine.rename(NEXT, CONTAINER)
+            self._entrance().ensure(settings_of(new), environment_of(settings_of(new)))
+        if self._own(DETOUR, "proxy"):
+            self._end_detour()
+
+    def _end_detour(self) -> None:
+        """Ends what a killed run has left of a detour, which serves: the proxy has to run first."""
+        if self.container() and not Haproxy(self.haproxy.folder, patience=0).is_reachable():
+            with self.haproxy.loading(self.second.states() if self.second.is_reachable() else ""):
+                # In one request, which also ends one that was told to finish its requests.
+                self.engine.call("start luma-proxy", self.engine.client.restart, CONTAINER, timeout=0)
+                self._wait_until_it_answers(CONTAINER)
+        Detour().close()
+        self._remove_second()
 
     # --- the container ------------------------------------------------------------------------------------------
 
@@ -340,9 +506,16 @@ class Proxy:
         """The proxy's container, None where there is none. Raises `LumaError` where another has its name."""
         return self._own(CONTAINER, "proxy")
 
+    def container_of_luma(self) -> Container | None:
+        """The proxy's container; None where there is none, or another one has its name."""
+        found = self.engine.container(CONTAINER, NETWORK)
+        return found if found and found.labels.get(LABEL_ROLE) == "proxy" else None
+
     def _own(self, name: str, role: str) -> Container | None:
         container = self.engine.container(name, NETWORK)
         if container is not None and container.labels.get(LABEL_ROLE) != role:
+            if is_earlier_proxy(self.engine, name):
+                raise refusal(name)
             raise LumaError(
                 f"The name {name} is taken by a container that luma did not make: nothing was changed. Rename "
                 f"it with: docker rename {name} OTHER"
@@ -355,7 +528,7 @@ class Proxy:
         container = self.container()
         if container is None:
             made = self._settings_of_a_new_one()
-            result.http_port, result.bind = made["http_port"], made["bind"]
+            result.take(made)
             return None
         actual = settings_of(container)
         for name, value in asdict(self.settings).items():
@@ -364,7 +537,7 @@ class Proxy:
                     f"The proxy that runs on this host has {name} {actual[name]}; luma.yml's {value} was not "
                     "applied, since other projects may use it"
                 )
-        result.http_port, result.bind = actual["http_port"], actual["bind"]
+        result.take(actual)
         return container.running
 
     def _create(self, routes: t.Sequence[Route], files: t.Mapping[str, str]) -> None:
@@ -398,9 +571,18 @@ class Proxy:
     def _settings_of_a_new_one(self) -> dict[str, t.Any]:
         return {**DEFAULTS, **{name: value for name, value in asdict(self.settings).items() if value}}
 
-    def _create_container(self, name: str, settings: t.Mapping[str, t.Any], routes: t.Sequence[Route]) -> None:
-        """Creates a proxy, on the networks of its routes."""
+    def _create_container(
+        self,
+        name: str,
+        settings: t.Mapping[str, t.Any],
+        routes: t.Sequence[Route],
+        run: str = "run",
+        own_ports: bool = False,
+    ) -> None:
+        """Creates a proxy, on the networks of its routes; with ``own_ports`` on ports that are free."""
         published = {HTTP_PORT: settings["http_port"], HTTPS_PORT: settings["https_port"]}
+        if own_ports:
+            published = dict.fromkeys(published)
         address = published_address(settings["bind"])
         self.engine.create(
             name,
@@ -421,7 +603,7 @@ class Proxy:
             stop_signal="SIGUSR1",
             ports=[(port, "tcp") for port in published],
             host={
-                "binds": [f"{self.folder}/etc:{CONFIG_DIR}:ro", f"{self.folder}/run:{RUN_DIR}"],
+                "binds": [f"{self.folder}/etc:{CONFIG_DIR}:ro", f"{self.folder}/{run}:{RUN_DIR}"],
                 "port_bindings": {port: (address, number) for port, number in published.items()} if address else {},
                 "cap_drop": ["ALL"],
                 "security_opt": ["no-new-privileges"],
@@ -469,11 +651,11 @@ class Proxy:
         if code != 0:
             raise LumaError("luma-proxy refuses the new configuration, it keeps the one it has: " + output.strip())
 
-    def _wait_until_it_answers(self, name: str) -> None:
+    def _wait_until_it_answers(self, name: str, haproxy: Haproxy | None = None) -> None:
         deadline = time.monotonic() + START_SECONDS
         while True:
             try:
-                self.haproxy.version()
+                (haproxy or self.haproxy).version()
                 return
             except LumaError:
                 container = self.engine.container(name, NETWORK)
@@ -495,7 +677,10 @@ class Proxy:
 
     def _make_folders(self) -> None:
         for name, mode in (("", 0o700), ("routes", 0o700), ("etc", 0o755), ("run", 0o700)):
-            folder = self.folder / name
-            folder.mkdir(mode=mode, parents=True, exist_ok=True)
-            folder.chmod(mode)
+            self._make_folder(name, mode)
         os.chown(self.folder / "run", USER, USER)
+
+    def _make_folder(self, name: str, mode: int) -> None:
+        folder = self.folder / name
+        folder.mkdir(mode=mode, parents=True, exist_ok=True)
+        folder.chmod(mode)

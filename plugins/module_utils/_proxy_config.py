@@ -158,12 +158,15 @@ frontend http
     # to the worker that replaced it. Where the whole proxy ends, there is none.
     use_backend successor if {{ stopping }} !{{ var(proc.ending) -m found }}
     use_backend {by_host}
+    # A request without a Host, as HTTP/1.0 allows.
+    default_backend {otherwise}
 
 # What this proxy sends to itself: requests of a replaced worker, and those that are held.
 frontend again
     bind unix@{run}/again.sock mode 600 accept-proxy
 {rules}    use_backend %[fc_pp_tlv({tlv})] if {{ fc_pp_tlv({tlv}) -m found }}
     use_backend {by_host}
+    default_backend {otherwise}
 
 backend successor
     # The worker that answers has the timeouts of the app.
@@ -281,14 +284,16 @@ def render_config(routes: t.Sequence[Route]) -> str:
 
 
 def _render_routing(routes: t.Sequence[Route]) -> dict[str, str]:
-    """How a frontend finds the backend of a request: its ``rules``, and the backend's name, ``by_host``."""
+    """How a frontend finds the backend of a request: ``rules``, and the name ``by_host``, or else ``otherwise``."""
     hosts = [host for route in routes for host in route.hosts]
     catch_all = [route.backend for route in routes if ANY_HOST in route.hosts]
     names = {"config": CONFIG_DIR, "otherwise": catch_all[0] if catch_all else UNKNOWN_HOST}
     rules = LOG_LEVEL.format()
     if any(host.startswith("*.") for host in hosts):
-        return {"rules": rules + BY_PATTERN.format(**names), "by_host": "%[var(txn.backend)]"}
-    return {"rules": rules, "by_host": BY_HOST.format(**names)}
+        rules, by_host = rules + BY_PATTERN.format(**names), "%[var(txn.backend)]"
+    else:
+        by_host = BY_HOST.format(**names)
+    return {"rules": rules, "by_host": by_host, "otherwise": names["otherwise"]}
 
 
 def _render_backend(route: Route) -> str:

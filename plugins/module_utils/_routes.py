@@ -99,8 +99,10 @@ class Routes:
 
 
 def _read(file: Path) -> Route:
-    fields = json.loads(file.read_text(encoding="utf-8"))
-    return Route(**dict(fields, hosts=tuple(fields["hosts"])))
+    written = json.loads(file.read_text(encoding="utf-8"))
+    # A newer luma may have written more.
+    known = {name: value for name, value in written.items() if name in Route.__dataclass_fields__}
+    return Route(**dict(known, hosts=tuple(known["hosts"])))
 
 
 def _write(file: Path, route: Route) -> None:

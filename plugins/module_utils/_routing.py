@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.luma.deploy.plugins.module_utils._colors import App
 from ansible_collections.luma.deploy.plugins.module_utils._engine import Engine
 from ansible_collections.luma.deploy.plugins.module_utils._module import app_of, proxy_folder
 from ansible_collections.luma.deploy.plugins.module_utils._proxy import Proxy, ProxySettings, Reconciled
@@ -76,28 +77,37 @@ def rerouting_of(module: AnsibleModule, engine: Engine) -> Rerouting:
 
 
 def route_of(params: t.Mapping[str, t.Any]) -> Route:
-    asked, check, app = params["route"], params["health_check"], app_of(params)
+    app = app_of(params)
+    return make_route(app, app.network, params["route"], params["health_check"], params["replicas"] or 1)
+
+
+def make_route(
+    app: App, network: str, asked: t.Mapping[str, t.Any], check: t.Mapping[str, t.Any], replicas: int
+) -> Route:
+    """The route of an app whose alias is on this network, of the options ``route`` and ``health_check``."""
     return Route(
         project=app.project,
         app=app.name,
-        network=app.network,
+        network=network,
         hosts=tuple(asked["hosts"]),
         app_port=asked["app_port"],
-        check_path=check["path"] or "",
-        check_host=check["host"],
-        check_timeout=check["timeout"],
+        check_path=check.get("path") or "",
+        check_host=check.get("host", Route.check_host),
+        check_timeout=check.get("timeout", Route.check_timeout),
         response_timeout=asked["response_timeout"],
         stream_timeout=asked["stream_timeout"],
         hold=asked["hold"],
         keep_alive=asked["keep_alive"],
         forward_headers=asked["forward_headers"],
-        slots=slots_for(params["replicas"] or 1),
+        slots=slots_for(replicas),
     )
 
 
 def route_facts(done: Reconciled) -> dict[str, t.Any]:
     """The result as a module returns it, without the configuration's difference."""
-    return {name: getattr(done, name) for name in ("http_port", "bind", "host", "created", "reloaded")}
+    return {
+        name: getattr(done, name) for name in ("http_port", "bind", "proxy_protocol", "host", "created", "reloaded")
+    }
 
 
 def route_difference(done: Reconciled) -> dict[str, str]:

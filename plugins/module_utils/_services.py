@@ -29,6 +29,7 @@ from ansible_collections.luma.deploy.plugins.module_utils._containers import (
     refuse_foreign,
 )
 from ansible_collections.luma.deploy.plugins.module_utils._drain import stop
+from ansible_collections.luma.deploy.plugins.module_utils._earlier import find
 from ansible_collections.luma.deploy.plugins.module_utils._engine import (
     LABEL_CONFIG_HASH,
     LABEL_PROJECT,
@@ -133,15 +134,18 @@ def bring_up(
     Without ``replacing``, a service that differs is kept as it is. Errors that are raised come before any change."""
     network_name = project + "-network"
     found = engine.services(project, network_name)
+    earlier = find(engine, project, [service.name for service in services]).services if services else {}
     in_parallel(lambda service: _refuse_foreign_names(engine, service, network_name), services)
     for service in services:
-        current = [c for c in found if c.labels[LABEL_SERVICE] == service.name]
+        current = [c for c in found if c.labels.get(LABEL_SERVICE) == service.name]
+        if service.name in earlier and not replacing:
+            continue
         # What runs has its mounts already.
         if not current or (replacing and all(c.config_hash != service.config_hash for c in current)):
             service.mounts.refuse_missing(service.name)
 
     def image(service: Service) -> WantedImage:
-        exists = any(c.labels[LABEL_SERVICE] == service.name for c in found)
+        exists = service.name in earlier or any(c.labels[LABEL_SERVICE] == service.name for c in found)
         if exists and not replacing:
             return WantedImage(service.image, engine.image(service.image))
         # No registry is asked where what exists stays as it is.
@@ -152,7 +156,7 @@ def bring_up(
     if services and not check_mode:
         engine.ensure_network(network_name, {LABEL_PROJECT: project})
     upkeeps = [
-        Upkeep(engine, service, network_name, found_image, replacing, check_mode)
+        Upkeep(engine, service, network_name, found_image, replacing, check_mode, earlier.get(service.name, ""))
         for service, found_image in zip(services, images)
     ]
 
@@ -191,7 +195,9 @@ def _refuse_foreign_names(engine: Engine, service: Service, network: str) -> Non
 
 
 class Upkeep:
-    """One service on one host, in one run."""
+    """One service on one host, in one run. ``image`` is the inspect result of its image, None where the host lacks
+    it. ``earlier``: the name of the container that the earlier luma has made for it, which is replaced as one of luma's
+    own is: two must not work on the same data."""
 
     def __init__(
         self,
@@ -201,9 +207,11 @@ class Upkeep:
         image: WantedImage,
         replacing: bool = True,
         check_mode: bool = False,
+        earlier: str = "",
     ) -> None:
         self.engine = engine
         self.service = service
+        self.earlier = earlier
         self.network = network
         self.image = image.found
         self.replacing = replacing
@@ -234,6 +242,8 @@ class Upkeep:
     def _repair(self) -> Container | None:
         """Ends a replacement that an earlier run began; returns what serves, or served last."""
         old, new = self._find(self.service.container_name), self._find(self.service.new_name)
+        if old is None and self.earlier:
+            old = self._find(self.earlier)
         if new is None:
             return old
         self.outcome.changed = True
@@ -269,6 +279,10 @@ class Upkeep:
 
     def _keep(self, current: Container) -> None:
         """The container stays; whatever keeps it from serving is put right."""
+        if current.name == self.earlier != self.service.container_name:
+            self.outcome.container = self.earlier
+            self.outcome.notes.append("made by the earlier luma; luma deploy --services replaces it")
+            return
         detached = self.service.name not in current.aliases
         if detached:
             self.outcome.changed = True

@@ -55,6 +55,11 @@ options:
       - If the registry has another image under this name by now, that is pulled, see O(pull).
       - Required with O(state=present).
     type: str
+  network:
+    description:
+      - The network of the containers, instead of the project's own, with O(proxied=false).
+      - Only for M(luma.deploy.takeover), which returns it.
+    type: str
   image_id:
     description:
       - The id of the image that O(image) means, see RV(luma.deploy.image_build#module:image_id). An image that has
@@ -487,7 +492,7 @@ def settle_route(module: AnsibleModule, engine: Engine, so_far: Reconciled | Non
     """Does what else would be done by the switch, which does not come where the color serves already."""
     if so_far and so_far.later:
         return so_far.then(ensure_route(module, engine))
-    if not module.params["proxied"] and forget_route(module, engine):
+    if not module.params["proxied"] and not module.params["network"] and forget_route(module, engine):
         return Reconciled(reloaded=True)
     return so_far
 
@@ -571,6 +576,7 @@ def main() -> None:
             **REMOTE_USER_OPTION,
             state={"type": "str", "choices": ["present", "absent"], "default": "present"},
             color={"type": "str", "choices": list(COLORS)},
+            network={"type": "str"},
             image={"type": "str"},
             image_id={"type": "str"},
             pull={"type": "str", "choices": [ALWAYS, MISSING, NEVER], "default": ALWAYS},

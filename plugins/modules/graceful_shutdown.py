@@ -156,6 +156,7 @@ from ansible_collections.luma.deploy.plugins.module_utils._module import (
 )
 from ansible_collections.luma.deploy.plugins.module_utils._releases import RECORD_OPTION, record_active
 from ansible_collections.luma.deploy.plugins.module_utils._routing import forget_route
+from ansible_collections.luma.deploy.plugins.module_utils._takeover import close_passage
 from ansible_collections.luma.deploy.plugins.module_utils._unneeded_images import Images
 
 
@@ -173,6 +174,7 @@ def shut_down(module: AnsibleModule, engine: Engine, _held: Held) -> dict[str, t
     if left and not module.check_mode:
         timeouts = DrainTimeouts.of(params)
         retired = retire(engine, proxy, app, color, timeouts, params["stop_timeout"], params["remove"])
+        close_passage(engine, app.project)
     unrouted = not params["proxied"] and forget_route(module, engine)
     return {
         "changed": left or unrouted,

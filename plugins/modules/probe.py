@@ -38,6 +38,10 @@ options:
     description: The path of the app's health check.
     type: str
     default: /up
+  proxy_protocol:
+    description: Whether the proxy expects the header of the PROXY protocol at the start of each connection.
+    type: bool
+    default: false
   max_seconds:
     description: Seconds after which the traffic ends by itself.
     type: float

@@ -78,6 +78,10 @@ bind:
   type: str
   returned: success
   sample: "::"
+proxy_protocol:
+  description: Whether it expects the header of the PROXY protocol there.
+  type: bool
+  returned: success
 host:
   description: A host name that is routed to the app.
   type: str

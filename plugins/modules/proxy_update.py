@@ -15,11 +15,13 @@ author:
 description:
   - Replaces the container C(luma-proxy) where its image or its ports are not those of O(proxy). The routes stay. A host
     without one, which has no app with a route, is left as it is.
-  - The new image has to accept the configuration first. Then the running proxy finishes its requests, for at most
-    O(drain_timeout), and the new one is started with the servers' states. Where that fails, the earlier one runs again.
-  - Docker gives a published port to one container at a time. From the moment in which the running proxy stops accepting
-    connections until the new one answers, connections are refused, about a second where no request takes long. What it
-    was is returned.
+  - The new image has to accept the configuration first. Then a second proxy of it is started, to which new connections
+    are led by rules of iptables, in front of Docker's own. Meanwhile the running proxy finishes its requests, for at
+    most O(drain_timeout), and the new one is started on its ports with the servers' states. Where that fails, the
+    earlier one runs again.
+  - Docker gives a published port to one container at a time. Where it does not lead connections by iptables, they are
+    refused from the moment in which the running proxy stops accepting them until the new one answers, about a second
+    where no request takes long. What it was is measured, and returned.
 extends_documentation_fragment:
   - luma.deploy.engine
 options:
@@ -41,9 +43,10 @@ options:
         description: The host's address for both.
         type: str
   drain_timeout:
-    description: How long requests in flight may take, in seconds. Until they have ended, no connection is accepted.
+    description:
+      - How long requests in flight may take, in seconds. Where no connection is accepted meanwhile, it is at most 5.
     type: float
-    default: 5
+    default: 30
 attributes:
   check_mode:
     support: full
@@ -74,7 +77,7 @@ after:
   type: dict
   returned: success
 gap_seconds:
-  description: How long no connection was accepted.
+  description: How long no connection was answered.
   type: float
   returned: success
 cut:
@@ -93,6 +96,7 @@ from dataclasses import asdict
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.luma.deploy.plugins.module_utils._engine import Engine
+from ansible_collections.luma.deploy.plugins.module_utils._gap import gap_in_words
 from ansible_collections.luma.deploy.plugins.module_utils._module import ENGINE_OPTIONS, proxy_folder, run
 from ansible_collections.luma.deploy.plugins.module_utils._proxy import Proxy, ProxySettings, Updated
 from ansible_collections.luma.deploy.plugins.module_utils._proxy_ipv6 import shown
@@ -118,7 +122,7 @@ def report(done: Updated, check_mode: bool) -> list[str]:
         return [f"luma-proxy is {what} already"]
     if check_mode:
         return [f"luma-proxy would be replaced by {what}"]
-    lines = [f"luma-proxy is {what} now; no connection was accepted for {done.gap_seconds:.1f} s"]
+    lines = [f"luma-proxy is {what} now; {gap_in_words(done.gap_seconds)}"]
     if done.cut:
         lines.append(f"⚠️ {done.cut} request(s) or tunnel(s) did not end in time and were cut")
     return lines
@@ -129,7 +133,7 @@ def main() -> None:
         argument_spec=dict(
             ENGINE_OPTIONS,
             proxy=PROXY_OPTIONS["proxy"],
-            drain_timeout={"type": "float", "default": 5},
+            drain_timeout={"type": "float", "default": 30},
         ),
         supports_check_mode=True,
     )

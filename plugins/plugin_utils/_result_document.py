@@ -129,4 +129,5 @@ CONTENT: dict[str, Callable[[Outcomes, bool], dict[str, Any]]] = {
     "proxy update": on_each_host("luma.deploy.proxy_update"),
     "remove": removed,
     "prune": on_each_host("luma.deploy.prune"),
+    "takeover": on_each_host("luma.deploy.takeover"),
 }

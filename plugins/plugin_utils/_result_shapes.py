@@ -91,6 +91,7 @@ SHAPES: Mapping[str, Mapping[str, Shape]] = {
             | values("sessions streams_closed sessions_cut killed")
         ]
     },
+    "takeover": {"hosts": [values("host to_do changed gap_seconds cut removed")]},
     "prune": {"hosts": [values("host changed containers routes records images freed_mb")]},
 }
 

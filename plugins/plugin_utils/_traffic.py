@@ -43,6 +43,7 @@ from ._traffic_report import (
 )
 from ._traffic_websocket import Ended, WebSocket
 
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
 ECHO_INTERVAL = 0.1
 HANDSHAKE_PATIENCE = 10
 UPLOAD_BODY = bytes(range(256)) * 400
@@ -215,9 +216,11 @@ def _failure(response: Response, kind: Kind) -> str:
 async def send_traffic(options: argparse.Namespace, report: ReportFile) -> None:
     """Send what the options ask for until a signal, or until the client has lost its purpose."""
     url = urlsplit(options.url)
-    client = Client(Target(url.hostname or "", url.port or 80, options.host or url.netloc), report)
-    for number in (signal.SIGTERM, signal.SIGINT):
+    target = Target(url.hostname or "", url.port or 80, options.host or url.netloc, options.proxy_protocol)
+    client = Client(target, report)
+    for number in SIGNALS:
         asyncio.get_running_loop().add_signal_handler(number, client.stop, ASKED_TO)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     housekeeping = asyncio.create_task(_housekeeping(client, report, options.seconds, options.parent))
     await client.run(_kinds(options), options.websocket, "/ws")
     housekeeping.cancel()
@@ -264,6 +267,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--url", required=True, help="where to connect to, such as http://127.0.0.1:8080")
     parser.add_argument("--host", default="", help="Host header; the URL's by default")
     parser.add_argument("--path", default="/up", help="what keep-alive and new-connection clients ask for")
+    parser.add_argument("--proxy-protocol", action="store_true", help="begin connections with that protocol's header")
     parser.add_argument("--seconds", type=float, default=900, help="end at the latest after this time")
     parser.add_argument("--parent", type=int, default=0, help="end when the process of this id is gone")
     parser.add_argument("--keep-alive", type=int, default=8, help="clients that keep their connection")
@@ -277,5 +281,7 @@ def _options() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
+    # The report tells the reader of this process, who may end it at once.
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     arguments = _options()
     asyncio.run(send_traffic(arguments, ReportFile(sys.stdout)))

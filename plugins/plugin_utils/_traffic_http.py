@@ -17,11 +17,13 @@ class Lost(Exception):
 
 @dataclass(frozen=True)
 class Target:
-    """Where the requests go: the address that is connected to, and the Host header that they carry."""
+    """Where the requests go: the address that is connected to, and the Host header that they carry.
+    ``proxy_protocol``: whether a connection begins with the header of that protocol, in its version 1."""
 
     address: str
     port: int
     host: str
+    proxy_protocol: bool = False
 
 
 @dataclass(frozen=True)
@@ -47,9 +49,12 @@ class Connection:
     async def open(cls, target: Target) -> Connection:
         """Connect. Raises Lost where that fails: the request that needed this connection is not answered."""
         try:
-            return cls(*await asyncio.open_connection(target.address, target.port))
+            connection = cls(*await asyncio.open_connection(target.address, target.port))
         except OSError as error:
             raise Lost(f"no connection: {_reason(error)}") from error
+        if target.proxy_protocol:
+            connection.write(b"PROXY UNKNOWN\r\n")
+        return connection
 
     def is_open(self) -> bool:
         """Whether a request can be written: the server has neither closed it nor sent anything unasked.

@@ -16,7 +16,7 @@ from ansible_collections.luma.deploy.plugins.plugin_utils._yaml import Scalar
 #: An app called so could not be told from luma's command.
 COMMANDS = (
     "audit", "deploy", "exec", "help", "init", "lock", "logs", "proxy", "prune", "releases", "remove", "rollback",
-    "setup", "status",
+    "setup", "status", "takeover",
 )  # fmt: skip
 #: When an image's registry is asked; the words of the modules' option ``pull``.
 ALWAYS, MISSING = "always", "missing"

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the luma authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The proxy is replaced: requests in flight are finished, the gap is short, and a bad image changes nothing."""
+"""The proxy is replaced: requests in flight are finished, nobody is refused, and a bad image changes nothing."""
 
 from __future__ import annotations
 
@@ -21,14 +21,15 @@ from typing import Any
 
 import pytest
 from ansible_collections.luma.deploy.plugins.module_utils import _proxy
+from ansible_collections.luma.deploy.plugins.module_utils._detour import COMMENT, Detour
 from ansible_collections.luma.deploy.plugins.module_utils._engine import Engine
 from ansible_collections.luma.deploy.plugins.module_utils._errors import LumaError
 from ansible_collections.luma.deploy.plugins.module_utils._proxy import Proxy, ProxySettings
 from ansible_collections.luma.deploy.plugins.module_utils._proxy_config import Route
 
-from tests.host import PROXY_IMAGE, TEST_PROXY, docker, free_port, remove_network
+from tests.host import NEWER_PROXY_IMAGE, PROXY_IMAGE, TEST_PROXY, docker, free_port, remove_network
 from tests.integration.conftest import Site
-from tests.zero_loss.project import wait_for
+from tests.zero_loss.project import Traffic, wait_for
 
 NUMBERS = itertools.count(1)
 
@@ -58,11 +59,12 @@ def own_proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[OwnProxy]:
     monkeypatch.setattr(_proxy, "CONTAINER", name)
     monkeypatch.setattr(_proxy, "NEXT", name + "-next")
     monkeypatch.setattr(_proxy, "CHECK", name + "-next-check")
+    monkeypatch.setattr(_proxy, "DETOUR", name + "-detour")
     monkeypatch.setattr(_proxy, "NETWORK", f"0-{name}")
     # A socket's path has at most 107 characters.
     folder = Path(tempfile.mkdtemp(prefix="luma-"))
     yield OwnProxy(folder)
-    for container in (name, name + "-next", name + "-ipv6"):
+    for container in (name, name + "-next", name + "-detour", name + "-ipv6"):
         docker("rm", "--force", container)
     remove_network(f"0-{name}")
     shutil.rmtree(folder)
@@ -80,7 +82,9 @@ def route_of(site: Site) -> Route:
     return Route(site.project, site.app, site.network, (site.host,), app_port=3000)
 
 
-def test_the_proxy_is_replaced(site: Site, proxied: Site, own_proxy: OwnProxy, empty_image: str) -> None:
+def test_the_proxy_is_replaced(
+    site: Site, proxied: Site, own_proxy: OwnProxy, empty_image: str, tmp_path: Path
+) -> None:
     site.deploy(environment={"VERSION": "r1"})
     own_proxy.of(bind="127.0.0.1", http_port=own_proxy.port, https_port=free_port()).ensure(route_of(site))
     wait_for(lambda: own_proxy.get(site.host) == 200, "the proxy does not find the app")
@@ -102,6 +106,14 @@ def test_the_proxy_is_replaced(site: Site, proxied: Site, own_proxy: OwnProxy, e
     assert own_proxy.get(site.host, port=port) == 200
     assert not own_proxy.of().update().changed
 
+    # On the same port, nobody notices.
+    with Traffic(f"http://127.0.0.1:{port}", site.host, tmp_path) as traffic:
+        done = own_proxy.of(image=NEWER_PROXY_IMAGE).update()
+        report = traffic.stop()
+    assert (done.changed, done.gap_seconds, done.cut) == (True, 0, 0)
+    assert [record for record in report.records if record.failure] == []
+    assert Detour().run(["iptables", "-w", "-t", "nat", "-S"]).count(COMMENT) == 0
+
     taken = proxied.route()["http_port"]
     with pytest.raises(LumaError, match="The earlier luma-proxy runs again"):
         own_proxy.of(http_port=taken).update()
@@ -122,6 +134,14 @@ def test_visitors_by_ipv6_have_their_own_address(site: Site, own_proxy: OwnProxy
 
     wait_for(lambda: headers().get("x-forwarded-for") == "::1", "the proxy does not find the app")
     assert headers()["x-real-ip"] == "::1"
+
+    # Behind a load balancer that tells it in the PROXY protocol.
+    own_proxy.of(proxy_protocol=True).update()
+    with socket.create_connection(("::1", own_proxy.port)) as told:
+        request = f"GET /headers HTTP/1.1\r\nHost: {site.host}\r\nConnection: close\r\n\r\n"
+        told.sendall(b"PROXY TCP6 2001:db8::7 ::1 4000 80\r\n" + request.encode())
+        answer = b"".join(iter(lambda: told.recv(65536), b""))
+    assert json.loads(answer.partition(b"\r\n\r\n")[2])["x-forwarded-for"] == "2001:db8::7"
 
 
 def test_a_port_that_is_taken_for_ipv6_is_told_of(site: Site, own_proxy: OwnProxy) -> None:

@@ -462,3 +462,24 @@ def test_an_unknown_server_is_told_from_a_known_one(tmp_path: Path) -> None:
     unknown, empty = mistakes(tmp_path, text, Inventory(["web1"], {"empty": []}))
     assert unknown.endswith("and has no address; did you mean web1?")
     assert empty.endswith("the inventory's group empty has no hosts")
+
+
+@pytest.mark.parametrize(
+    ("written", "routed"),
+    [
+        ("münchen.test", "xn--mnchen-3ya.test"),
+        ("*.Straße.example", "*.xn--strae-oqa.example"),
+        ("*.blog.com", "*.blog.com"),
+        ("*", "*"),
+    ],
+)
+def test_hosts_are_names_and_patterns_as_browsers_send_them(written: str, routed: str, tmp_path: Path) -> None:
+    app = read(tmp_path, f"apps:\n  blog:\n    image: b\n    proxy: {{hosts: ['{written}']}}")["apps"]["blog"]
+    assert app["route"]["hosts"] == [routed]
+    assert "*" not in app["health_check"]["host"]
+
+
+@pytest.mark.parametrize("written", ["a.*.blog.com", "blog.*", "**", "*blog.com", "ä..test", "a b"])
+def test_what_is_neither_a_name_nor_a_pattern(written: str, tmp_path: Path) -> None:
+    with pytest.raises(InvalidFile, match="is not a host name"):
+        read(tmp_path, f"apps:\n  blog:\n    image: b\n    proxy: {{hosts: ['{written}']}}")

@@ -52,7 +52,9 @@ def _temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def start(url: str, **others: Any) -> dict[str, Any]:
-    return probe.start({"url": url, "host": "blog.localhost", "path": "/up", "max_seconds": 60, **others})
+    return probe.start(
+        {"url": url, "host": "blog.localhost", "path": "/up", "max_seconds": 60, "proxy_protocol": False, **others}
+    )
 
 
 def report_of(*records: Record) -> Report:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -20,6 +20,7 @@ from ansible_collections.luma.deploy.plugins.module_utils._proxy import (
     CHECK,
     CONTAINER,
     DEFAULTS,
+    DETOUR,
     LABEL_SETTINGS,
     NEXT,
     Proxy,
@@ -41,7 +42,9 @@ class FakeEngine(Engine):
         self.ending: set[str] = set()
         self.loaded = ""
         self.fails: dict[str, BaseException] = {}
-        client = SimpleNamespace(kill=self._kill, restart=self._restart, rename=self._rename, wait=self._wait)
+        client = SimpleNamespace(
+            kill=self._kill, restart=self._restart, rename=self._rename, wait=self._wait, base_url="http://elsewhere"
+        )
         self.client: Any = client
 
     @property
@@ -54,6 +57,9 @@ class FakeEngine(Engine):
         facts: dict[str, Any] = dict.fromkeys(Container.__dataclass_fields__)
         return Container(**{**facts, "labels": self.labels[name], "running": name in self.running, "image_id": "old"})
 
+    def list_containers(self, labels: Sequence[str] = ()) -> list[dict[str, Any]]:
+        return []
+
     def need_image(self, name: str, image_id: str = "", pull: bool = True) -> dict[str, Any]:
         return {"Id": "new"}
 
@@ -61,7 +67,7 @@ class FakeEngine(Engine):
         self.labels[name] = labels
 
     def start(self, name: str) -> None:
-        if self.running and name in (CONTAINER, NEXT):
+        if self.running - {DETOUR} and name in (CONTAINER, NEXT):
             raise LumaError("the port is taken")
         self.running.add(name)
         self._fail("start " + name)
@@ -99,7 +105,7 @@ class FakeEngine(Engine):
 
     def _rename(self, name: str, new: str) -> None:
         self.labels[new] = self.labels.pop(name)
-        self.running = {new}
+        self.running = self.running - {name} | {new}
 
 
 class FakeHaproxy(Haproxy):
@@ -132,6 +138,7 @@ def proxy_on(engine: FakeEngine, folder: Path) -> Proxy:
     (folder / "run").mkdir()
     proxy = Proxy(engine, ProxySettings(image="haproxy:new"), folder)
     proxy.haproxy = FakeHaproxy(folder / "run", engine)
+    proxy.second = FakeHaproxy(proxy.second.folder, engine)
     return proxy
 
 

@@ -85,7 +85,7 @@ class FakeEngine(Engine):
         yield self._free_addresses(project, network)
 
     def change(self) -> None:
-        running = [c.labels[LABEL_SERVICE] for c in self.services("", "") if c.running]
+        running = [c.labels.get(LABEL_SERVICE, "db") for c in self.services("", "") if c.running]
         assert len(running) == len(set(running)), "two work on the same data"
         if self.changes_left <= 0:
             raise Killed
@@ -104,6 +104,12 @@ class FakeEngine(Engine):
 
     def services(self, project: str, network: str) -> list[Container]:
         return [made.container for made in self.made.values()]
+
+    def list_containers(self, labels: Sequence[str] = ()) -> list[dict[str, Any]]:
+        common: dict[str, Any] = {"State": "", "NetworkSettings": {"Networks": {"shop-network": {}}}, "Mounts": []}
+        return [
+            {**common, "Id": c.id, "Names": [f"/{c.name}"], "Labels": dict(c.labels)} for c in self.services("", "")
+        ]
 
     def container(self, name: str, network: str) -> Container | None:
         return next((c for c in self.services("", "") if name in (c.id, c.name)), None)
@@ -270,6 +276,33 @@ def test_created_then_replaced_then_kept(engine: FakeEngine) -> None:
     assert_serves(engine, NEW)
     engine.changes_left = 0
     assert not succeeds(engine, NEW).changed
+
+
+@pytest.fixture
+def of_the_earlier_luma(engine: FakeEngine) -> FakeEngine:
+    """The old version runs as that tool made it: under the service's name, and without a label."""
+    engine.rename("shop-db", "db")
+    engine.update("db", labels={}, aliases=frozenset())
+    return engine
+
+
+def test_what_the_earlier_luma_made_is_not_made_a_second_time(of_the_earlier_luma: FakeEngine) -> None:
+    outcome = succeeds(of_the_earlier_luma, NEW, replacing=False)
+    assert (outcome.container, outcome.changed) == ("db", False)
+    assert outcome.notes == ["made by the earlier luma; luma deploy --services replaces it"]
+    assert list(of_the_earlier_luma.made) == ["db"]
+
+
+@pytest.mark.parametrize("changes", CHANGES)
+def test_what_the_earlier_luma_made_is_replaced_wherever_a_run_dies(
+    of_the_earlier_luma: FakeEngine, changes: int
+) -> None:
+    of_the_earlier_luma.changes_left = changes
+    with contextlib.suppress(Killed):
+        up(of_the_earlier_luma, NEW)
+    of_the_earlier_luma.changes_left = 1000
+    succeeds(of_the_earlier_luma, NEW)
+    assert_serves(of_the_earlier_luma, NEW)
 
 
 @pytest.mark.parametrize("changes", CHANGES)
