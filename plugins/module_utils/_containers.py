@@ -33,15 +33,14 @@ def short_id(image_id: str) -> str:
 
 def refuse_foreign(found: Container | None, owner: t.Mapping[str, str]) -> None:
     """A container under a name that luma is about to use must be luma's own: it has all of the ``owner``'s labels."""
-    if found is None or owner.items() <= found.labels.items():
-        return
-    if LABEL_MANAGED in found.labels:
-        raise refusal(found.name)
-    raise name_is_taken(found.name, found.labels)
+    if found is not None and not owner.items() <= found.labels.items():
+        raise name_is_taken(found.name, found.labels)
 
 
 def name_is_taken(name: str, labels: t.Mapping[str, str]) -> LumaError:
     """The error of a name that a container with these labels has."""
+    if LABEL_MANAGED in labels:
+        return refusal(name)
     return LumaError(
         f"The name {name} is taken by a container that belongs to {_owner_in_words(labels)}. luma leaves it "
         f"alone, and nothing was changed. Rename or remove it (docker rename {name} OTHER), or choose another "

@@ -17,7 +17,13 @@ import typing as t
 
 from ansible_collections.luma.deploy.plugins.module_utils._colors import COLORS, App
 from ansible_collections.luma.deploy.plugins.module_utils._containers import name_is_taken
-from ansible_collections.luma.deploy.plugins.module_utils._engine import LABEL_APP, LABEL_COLOR, LABEL_PROJECT, Engine
+from ansible_collections.luma.deploy.plugins.module_utils._engine import (
+    LABEL_APP,
+    LABEL_COLOR,
+    LABEL_MANAGED,
+    LABEL_PROJECT,
+    Engine,
+)
 
 Labels = t.Mapping[str, str]
 
@@ -30,7 +36,10 @@ def names_of_colors(engine: Engine, app: App, replicas: int) -> dict[str, list[s
     }
 
     def is_own(labels: Labels) -> bool:
-        # A container without a color has its labels from an image that was built for the app.
+        # A container without a color has its labels from an image that was built for the app. The earlier luma's are
+        # taken over under other names.
+        if LABEL_MANAGED in labels:
+            return False
         found = labels.get(LABEL_PROJECT), labels.get(LABEL_APP)
         return found == (app.project, app.name) and labels.get(LABEL_COLOR) in COLORS
 

@@ -241,7 +241,8 @@ class EarlierHost:
     def options(self) -> dict[str, Any]:
         """Those of the module `takeover`, as the playbook gives them."""
         check = {"path": "/up", "port": 3000}
-        route = {"hosts": ["blog.localhost"], "app_port": 3000, "response_timeout": 30, "forward_headers": False}
+        times = {"response_timeout": 30, "stream_timeout": 3600, "hold": 10, "keep_alive": 75}
+        route = {"hosts": ["blog.localhost"], "app_port": 3000, "forward_headers": False, **times}
         app = {"name": self.app, "project": self.project, "route": route, "health_check": check, "replicas": 2}
         return {
             "project": self.project,
