@@ -10,7 +10,6 @@ import ipaddress
 import re
 from dataclasses import replace
 
-import idna
 from ansible_collections.luma.deploy.plugins.plugin_utils._yaml import Scalar
 
 #: An app called so could not be told from luma's command.
@@ -96,15 +95,23 @@ def path(value: Scalar) -> str:
 
 def host_name(value: Scalar) -> str:
     """In ASCII, as browsers send it."""
-    name = value.text
-    try:
-        # As browsers do it: UTS 46, without what differs from IDNA 2008. Names that are ASCII are left as they are.
-        name = name if name.isascii() else idna.encode(name, uts46=True).decode("ascii")
-    except idna.IDNAError as exc:
-        raise ValueError(f"{value.written} is not a host name: {exc}") from exc
+    name = value.text if value.text.isascii() else _in_ascii(value)
     if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?", name):
         raise ValueError(f"{value.written} is not a host name")
     return name
+
+
+def _in_ascii(value: Scalar) -> str:
+    """As browsers do it: UTS 46, without what differs from IDNA 2008."""
+    try:
+        # Only such names need it, and an Ansible of one's own may lack it.
+        import idna
+    except ImportError as exc:
+        raise ValueError(f"{value.written} needs the Python package idna: pip install idna") from exc
+    try:
+        return idna.encode(value.text, uts46=True).decode("ascii")
+    except idna.IDNAError as exc:
+        raise ValueError(f"{value.written} is not a host name: {exc}") from exc
 
 
 def host_pattern(value: Scalar) -> str:
