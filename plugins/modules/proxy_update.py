@@ -42,6 +42,9 @@ options:
       bind:
         description: The host's address for both.
         type: str
+      proxy_protocol:
+        description: Whether connections begin with the header of the PROXY protocol, as a TCP load balancer sends it.
+        type: bool
   drain_timeout:
     description:
       - How long requests in flight may take, in seconds. Where no connection is accepted meanwhile, it is at most 5.
