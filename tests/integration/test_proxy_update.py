@@ -26,6 +26,7 @@ from ansible_collections.luma.deploy.plugins.module_utils._engine import Engine
 from ansible_collections.luma.deploy.plugins.module_utils._errors import LumaError
 from ansible_collections.luma.deploy.plugins.module_utils._proxy import Proxy, ProxySettings
 from ansible_collections.luma.deploy.plugins.module_utils._proxy_config import Route
+from ansible_collections.luma.deploy.plugins.module_utils._proxy_ipv6 import listens_on_ipv6
 
 from tests.host import NEWER_PROXY_IMAGE, PROXY_IMAGE, TEST_PROXY, docker, free_port, remove_network
 from tests.integration.conftest import Site
@@ -120,6 +121,7 @@ def test_the_proxy_is_replaced(
     assert own_proxy.get(site.host, port=port) == 200
 
 
+@pytest.mark.skipif(not listens_on_ipv6("::1"), reason="this machine has no IPv6")
 def test_visitors_by_ipv6_have_their_own_address(site: Site, own_proxy: OwnProxy) -> None:
     """Docker would show the address of its network's gateway."""
     site.deploy()
@@ -144,6 +146,7 @@ def test_visitors_by_ipv6_have_their_own_address(site: Site, own_proxy: OwnProxy
     assert json.loads(answer.partition(b"\r\n\r\n")[2])["x-forwarded-for"] == "2001:db8::7"
 
 
+@pytest.mark.skipif(not listens_on_ipv6("::1"), reason="this machine has no IPv6")
 def test_a_port_that_is_taken_for_ipv6_is_told_of(site: Site, own_proxy: OwnProxy) -> None:
     with socket.create_server(("::1", own_proxy.port), family=socket.AF_INET6):
         done = own_proxy.of(bind="::1", http_port=own_proxy.port, https_port=free_port()).ensure(route_of(site))
