@@ -271,6 +271,10 @@ class Haproxy:
             ]
         return found
 
+    def waiting(self, backend: str) -> int:
+        """The requests that wait for a replica of a backend."""
+        return sum(int(row.get("qcur") or 0) for row in parse_stat(self.run(f"show stat {backend} 2 -1")))
+
     def sessions_of(self, backend: str, slots: t.Mapping[str, t.Collection[Slot]]) -> list[Session]:
         """What is in flight on slots, which are given by their workers."""
         found = []

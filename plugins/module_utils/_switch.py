@@ -275,10 +275,20 @@ class Switch:
             if self._view().active != self.color:
                 raise
         result.commit_milliseconds = _milliseconds(began)
+        self._answer_waiting(ready)
         serving = {c.address: c for c in view.containers if c.address}
         known = [slot for slot in ready + drain if slot.address in serving]
         result.slots = {slot.name: serving[slot.address].name for slot in known}
         result.slot_colors = {slot.name: serving[slot.address].color for slot in known}
+
+    def _answer_waiting(self, ready: t.Sequence[Slot]) -> None:
+        """Lets the new color have the requests that wait for a replica, if none served before: a slot takes them when a
+        request on it ends, and not when it becomes ready (HAProxy 3.0: `process_srv_queue`)."""
+        if self.proxy is None or not self.proxy.waiting(self.app.backend):
+            return
+        path, host, timeout = self._asked_through_proxy() or ("/", "localhost", 1.0)
+        for slot in ready:
+            self.proxy.request_slot(self.app.backend, slot.name, path, host, timeout)
 
     def reroute(self, result: Switched) -> None:
         self.rerouting.load()

@@ -8,10 +8,12 @@ from __future__ import annotations
 import http.client
 import json
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.luma.deploy.plugins.module_utils._haproxy import Haproxy
 
 from tests.host import PROXY_FOLDER, docker, proxy_configuration
 from tests.integration.conftest import Failed, Site
@@ -50,7 +52,12 @@ def test_a_color_is_prepared_and_routed_in_one_call(proxied: Site, port: int) ->
     assert (planned["changed"], planned["color"], planned["route"]["reloaded"]) == (True, "blue", True)
     assert "timeout server 9000ms" in planned["diff"][0]["after"]
     assert (prepared["changed"], prepared["color"], prepared["route"]["reloaded"]) == (True, "blue", False)
-    switched = proxied.switch("blue", route=route)
+    with ThreadPoolExecutor() as pool:
+        early = pool.submit(get, port, proxied.host)
+        backend = f"{proxied.project}:{proxied.app}"
+        wait_for(lambda: Haproxy(PROXY_FOLDER / "run").waiting(backend) == 1, "a request does not wait for a replica")
+        switched = proxied.switch("blue", route=route)
+        assert early.result()[0].status == 200
     assert switched["report"][-1] == "luma-proxy loaded its new configuration"
     assert "timeout server 9000ms" in proxy_configuration()
     assert get(port, proxied.host)[0].status == 200
