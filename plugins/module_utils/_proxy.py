@@ -39,6 +39,7 @@ from ansible_collections.luma.deploy.plugins.module_utils._proxy_config import (
     HTTPS_PORT,
     RUN_DIR,
     Route,
+    environment_of,
     render_config,
     render_map,
 )
@@ -159,12 +160,6 @@ def settings_of(proxy: Container) -> dict[str, t.Any]:
     return {**DEFAULTS, **json.loads(proxy.labels[LABEL_SETTINGS])}
 
 
-def environment_of(settings: t.Mapping[str, t.Any]) -> dict[str, str]:
-    """What the configuration takes from its container, since it follows from how that is made."""
-    environment = {"LUMA_HTTP_PORT": str(settings["http_port"])}
-    return {**environment, "LUMA_PROXY_PROTOCOL": "1"} if settings["proxy_protocol"] else environment
-
-
 class Proxy:
     """The proxy of one host, with its folder (by default ``/var/lib/luma/proxy``)."""
 
@@ -202,23 +197,25 @@ class Proxy:
         routes = self.routes.all_with(route)
         files = rendered(routes)
         result = Reconciled(before=self._read(CONFIG), after=files[CONFIG], host=route.name)
-        running = self._existing(result)
-        result.created, result.started = running is None, running is False
+        proxy = self.container()
+        settings = settings_of(proxy) if proxy else self._settings_of_a_new_one()
+        result.take(settings)
+        result.notes += self._not_applied(settings) if proxy else []
+        result.created, result.started = proxy is None, proxy is not None and not proxy.running
         result.reloaded = self._differs(files) and not result.created
         container = self.engine.container(CONTAINER, route.network)
         result.attached = container is not None and not container.attached
-        settings = self._actual_settings()
         result.ipv6 = not self._entrance().is_as_wanted(settings)
         if check_mode or not result.changed:
             return result
         self._make_folders()
         self.engine.ensure_network(route.network, {LABEL_PROJECT: route.project})
         with self.routes.recorded(route):
-            if running is None:
+            if proxy is None:
                 self._create(routes, files)
             else:
                 self._update(route, result, files)
-        result.notes += self._entrance().ensure(settings, environment_of(settings))
+        result.notes += self._entrance().ensure(settings)
         return result
 
     def differs(self, route: Route) -> bool:
@@ -486,7 +483,7 @@ class Proxy:
             if self.container():
                 self.engine.remove(CONTAINER)
             self.engine.rename(NEXT, CONTAINER)
-            self._entrance().ensure(settings_of(new), environment_of(settings_of(new)))
+            self._entrance().ensure(settings_of(new))
         if self._own(DETOUR, "proxy"):
             self._end_detour()
 
@@ -522,23 +519,15 @@ class Proxy:
             )
         return container
 
-    def _existing(self, result: Reconciled) -> bool | None:
-        """None where there is no proxy, else whether it runs. What luma.yml names and the proxy is not goes into the
-        notes: it is shared by the host's projects, and none of them changes it under the others."""
-        container = self.container()
-        if container is None:
-            made = self._settings_of_a_new_one()
-            result.take(made)
-            return None
-        actual = settings_of(container)
-        for name, value in asdict(self.settings).items():
-            if value is not None and value != actual[name]:
-                result.notes.append(
-                    f"The proxy that runs on this host has {name} {actual[name]}; luma.yml's {value} was not "
-                    "applied, since other projects may use it"
-                )
-        result.take(actual)
-        return container.running
+    def _not_applied(self, actual: t.Mapping[str, t.Any]) -> list[str]:
+        """Notes of what luma.yml names and the proxy that runs is not: it is shared by the host's projects, and none of
+        them changes it under the others."""
+        return [
+            f"The proxy that runs on this host has {name} {actual[name]}; luma.yml's {value} was not applied, since "
+            "other projects may use it"
+            for name, value in asdict(self.settings).items()
+            if value is not None and value != actual[name]
+        ]
 
     def _create(self, routes: t.Sequence[Route], files: t.Mapping[str, str]) -> None:
         self.engine.need_image(self._settings_of_a_new_one()["image"])
@@ -552,11 +541,6 @@ class Proxy:
 
     def _entrance(self) -> Ipv6Entrance:
         return Ipv6Entrance(self.engine, CONTAINER, self.folder)
-
-    def _actual_settings(self) -> dict[str, t.Any]:
-        """Those of the proxy that there is."""
-        container = self.container()
-        return settings_of(container) if container else self._settings_of_a_new_one()
 
     @contextlib.contextmanager
     def _removed_where_it_fails(self, name: str) -> t.Iterator[None]:

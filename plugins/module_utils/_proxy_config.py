@@ -269,6 +269,12 @@ if { req.hdr(x-forwarded-for) -m found } !{ fc_pp_tlv(0xE0) -m found }
 """
 
 
+def environment_of(settings: t.Mapping[str, t.Any]) -> dict[str, str]:
+    """What the configuration takes from its container, since it follows from how that is made."""
+    environment = {"LUMA_HTTP_PORT": str(settings["http_port"])}
+    return {**environment, "LUMA_PROXY_PROTOCOL": "1"} if settings["proxy_protocol"] else environment
+
+
 def render_config(routes: t.Sequence[Route]) -> str:
     """The whole haproxy.cfg."""
     base = BASE.format(

@@ -19,7 +19,12 @@ from pathlib import Path
 from ansible_collections.luma.deploy.plugins.module_utils._engine import LABEL_ROLE, Container, Engine
 from ansible_collections.luma.deploy.plugins.module_utils._errors import LumaError
 from ansible_collections.luma.deploy.plugins.module_utils._haproxy import Haproxy
-from ansible_collections.luma.deploy.plugins.module_utils._proxy_config import CONFIG_DIR, RUN_DIR, VISITORS_SOCKET
+from ansible_collections.luma.deploy.plugins.module_utils._proxy_config import (
+    CONFIG_DIR,
+    RUN_DIR,
+    VISITORS_SOCKET,
+    environment_of,
+)
 
 SUFFIX = "-ipv6"
 ROLE = "proxy-ipv6"
@@ -100,13 +105,13 @@ class Ipv6Entrance:
             return container is None
         return container is not None and container.labels[LABEL_MADE_OF] == _made_of(settings)
 
-    def ensure(self, settings: t.Mapping[str, t.Any], environment: t.Mapping[str, str]) -> list[str]:
+    def ensure(self, settings: t.Mapping[str, t.Any]) -> list[str]:
         """Makes it as a proxy with these settings needs it. Returns notes: that it does not run, for example because
         another program has the port for IPv6."""
         if not self.is_as_wanted(settings):
             self.remove()
             if listens_on_ipv6(settings["bind"]):
-                self._create(settings, environment)
+                self._create(settings)
                 self._start()
         container = self._own()
         if container is None or container.running:
@@ -118,7 +123,7 @@ class Ipv6Entrance:
             f"then: docker rm {self.name}. For IPv4 alone: proxy.bind: 0.0.0.0, and luma proxy update"
         ]
 
-    def _create(self, settings: t.Mapping[str, t.Any], environment: t.Mapping[str, str]) -> None:
+    def _create(self, settings: t.Mapping[str, t.Any]) -> None:
         socket_dir = self.folder / "ipv6"
         socket_dir.mkdir(mode=0o700, exist_ok=True)
         self.engine.create(
@@ -127,7 +132,7 @@ class Ipv6Entrance:
             "host",
             labels={LABEL_ROLE: ROLE, LABEL_MADE_OF: _made_of(settings)},
             command=["haproxy", "-db", "-f", f"{CONFIG_DIR}/ipv6.cfg"],
-            environment={**environment, "LUMA_BIND": f"{shown(settings['bind'])}:{settings['http_port']}"},
+            environment={**environment_of(settings), "LUMA_BIND": f"{shown(settings['bind'])}:{settings['http_port']}"},
             user="0:0",
             host={
                 "network_mode": "host",
