@@ -10,7 +10,6 @@ is nowhere to be had, is a HAProxy that does the same: it goes where Docker's DN
 from __future__ import annotations
 
 import http.client
-import itertools
 import json
 import os
 import shutil
@@ -26,6 +25,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.luma.deploy.plugins.module_utils._earlier import passage_of
+from ansible_collections.luma.deploy.plugins.plugin_utils._traffic_report import NEW_CONNECTION, Record, handovers
 
 from tests.host import (
     APP_IMAGE,
@@ -89,7 +89,7 @@ class Visitors:
     def __init__(self, port: int, host: str) -> None:
         self.port = port
         self.host = host
-        self.answers: list[tuple[float, str]] = []
+        self.answers: list[Record] = []
         self.failures: list[tuple[float, str]] = []
         self._ended = threading.Event()
         self._pool = ThreadPoolExecutor(10)
@@ -125,7 +125,7 @@ class Visitors:
                 self.failures.append((began, repr(exc)))
             else:
                 if status == 200:
-                    self.answers.append((began, version))
+                    self.answers.append(Record(NEW_CONNECTION, began, began, time.monotonic(), status, version))
                 else:
                     self.failures.append((began, str(status)))
             time.sleep(0.005)
@@ -321,7 +321,7 @@ def test_a_host_is_taken_over(host: EarlierHost) -> None:
         host.write(environment={"plain": {"HEALTH": "fail"}}, health_check={"retries": 1})
         code, output = host.luma("takeover", "--without-https")
         assert (code, host.containers()) == (1, before), output
-        assert {version for _time, version in visitors.answers} == {"old"}
+        assert {answer.release for answer in visitors.answers} == {"old"}
 
         host.write()
         slow = visitors.slow(8)
@@ -353,9 +353,9 @@ def test_a_host_is_taken_over(host: EarlierHost) -> None:
         assert others.ask() == (200, "new")
         assert docker("ps", "-aq", "--filter", "label=luma.managed") == ""
     assert others.failures == []
-    versions = [version for _time, version in sorted(visitors.answers)]
     assert visitors.failures == []
-    assert [version for version, _same in itertools.groupby(versions)] == ["old", "new", "next"]
+    switches = handovers(visitors.answers, lambda answer: answer.release)
+    assert [(switch.before, switch.after, switch.stale) for switch in switches] == [("old", "new", 0), ("new", "next", 0)]
 
 
 def test_a_takeover_that_dies_again_and_again_loses_nothing(host: EarlierHost) -> None:
