@@ -33,7 +33,7 @@ INTERRUPTED = 130
 # What ansible-playbook exits with after Ctrl-C.
 ANSIBLE_INTERRUPTED = 99
 
-# As in plugins/plugin_utils/_result_shapes.py.
+# As in plugins/plugin_utils/output/document_shapes.py.
 JSON_SCHEMA = 1
 
 

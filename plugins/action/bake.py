@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.luma.deploy.plugins.plugin_utils._interruptible import Interruptible
+from ansible_collections.luma.deploy.plugins.plugin_utils.action.interruptible import Interruptible
 
 
 class ActionModule(Interruptible):

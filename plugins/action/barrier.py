@@ -9,17 +9,17 @@ from dataclasses import asdict
 from typing import Any
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.luma.deploy.plugins.plugin_utils._fleet import (
+from ansible_collections.luma.deploy.plugins.plugin_utils.action.interruption import requested
+from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.ledger import (
     INTERRUPTED,
     Fleet,
     Results,
     Undo,
     known_releases,
 )
-from ansible_collections.luma.deploy.plugins.plugin_utils._fleet_report import conclusion, outcome
-from ansible_collections.luma.deploy.plugins.plugin_utils._interruption import requested
-from ansible_collections.luma.deploy.plugins.plugin_utils._orphans import orphan_lines
-from ansible_collections.luma.deploy.plugins.plugin_utils._removal import still_named
+from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.removal import still_named
+from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.report import conclusion, outcome
+from ansible_collections.luma.deploy.plugins.plugin_utils.output.orphans import orphan_lines
 
 ARGUMENTS = {
     "phase": {

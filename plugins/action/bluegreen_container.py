@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.luma.deploy.plugins.plugin_utils._app_action import AppAction
+from ansible_collections.luma.deploy.plugins.plugin_utils.action.app_action import AppAction
 
 
 class ActionModule(AppAction):

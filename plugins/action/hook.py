@@ -12,7 +12,7 @@ from typing import Any
 
 from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
-from ansible_collections.luma.deploy.plugins.plugin_utils import _hook, _interruption
+from ansible_collections.luma.deploy.plugins.plugin_utils.action import hook_command, interruption
 
 OPTIONS = {
     "name": {"type": "str", "required": True},
@@ -49,7 +49,9 @@ class ActionModule(ActionBase):
         environment = {key: str(value) for key, value in options["environment"].items()}
         stop = Stop(self, options["lock"], task_vars or {})
         try:
-            ended = _hook.run(options["command"], options["folder"], {"LUMA_HOOK": name, **environment}, stop.reason)
+            ended = hook_command.run(
+                options["command"], options["folder"], {"LUMA_HOOK": name, **environment}, stop.reason
+            )
         except OSError as exc:
             return result | {"failed": True, "msg": f"Hook {name} ({command}) could not be started: {exc}"}
         result |= {"changed": True, "rc": ended.code, "seconds": round(ended.seconds, 3)}
@@ -84,13 +86,13 @@ class Stop:
         self.markers: dict[str, bool] = {}
         self._parent = os.getppid()
         # A hook that tells of an interruption is run after it.
-        self._interrupted_before = _interruption.requested()
+        self._interrupted_before = interruption.requested()
         self._renewed = time.monotonic()
 
     def reason(self) -> str:
         if os.getppid() != self._parent:
             return "ansible-playbook is gone"
-        if _interruption.requested() and not self._interrupted_before:
+        if interruption.requested() and not self._interrupted_before:
             self.markers["interrupted"] = True
             return "Ctrl-C"
         return self._lost_lock()

@@ -17,10 +17,10 @@ from typing import Any, NamedTuple
 from ansible import constants
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.luma.deploy.plugins.module_utils._images import REGISTRY_OPTIONS, Registry
-from ansible_collections.luma.deploy.plugins.plugin_utils._images import local_image
-from ansible_collections.luma.deploy.plugins.plugin_utils._push import push
-from ansible_collections.luma.deploy.plugins.plugin_utils._secret_arguments import with_secrets
+from ansible_collections.luma.deploy.plugins.module_utils.host.registries import REGISTRY_OPTIONS, Registry
+from ansible_collections.luma.deploy.plugins.plugin_utils.action.secret_arguments import with_secrets
+from ansible_collections.luma.deploy.plugins.plugin_utils.images.push import push
+from ansible_collections.luma.deploy.plugins.plugin_utils.images.transfer import local_image
 
 OPTIONS = {
     "project": {"type": "str", "required": True},

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.luma.deploy.plugins.plugin_utils import _overview
+from ansible_collections.luma.deploy.plugins.plugin_utils.output import overview
 
 
 class ActionModule(ActionBase):
@@ -35,16 +35,16 @@ class ActionModule(ActionBase):
         )
         found, apps = arguments["found"], arguments["apps"]
         overviews = {
-            "apps": lambda: _overview.status(apps, found, arguments["details"], arguments["services"]),
-            "releases": lambda: _overview.releases(apps, found),
-            "locks": lambda: _overview.locks(apps, found),
-            "audit": lambda: _overview.audit(found, arguments["lines"]),
-            "proxies": lambda: _overview.proxies(found),
-            "logs": lambda: _overview.log_lines(found),
+            "apps": lambda: overview.status(apps, found, arguments["details"], arguments["services"]),
+            "releases": lambda: overview.releases(apps, found),
+            "locks": lambda: overview.locks(apps, found),
+            "audit": lambda: overview.audit(found, arguments["lines"]),
+            "proxies": lambda: overview.proxies(found),
+            "logs": lambda: overview.log_lines(found),
         }
         result.update(changed=False, **overviews[arguments["of"]]())
-        silent = {host: each for host, each in found.items() if _overview.did_not_answer(each)}
+        silent = {host: each for host, each in found.items() if overview.did_not_answer(each)}
         if silent:
-            reasons = "; ".join(f"{host} did not answer: {_overview.why_silent(each)}" for host, each in silent.items())
+            reasons = "; ".join(f"{host} did not answer: {overview.why_silent(each)}" for host, each in silent.items())
             result.update(failed=True, unreachable_engine=True, msg=reasons)
         return result

@@ -23,7 +23,7 @@ from ansible import constants
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ..plugin_utils._traffic_report import (
+from ..plugin_utils.traffic.report import (
     ASKED_TO,
     Handover,
     Numbers,
@@ -77,7 +77,7 @@ def start(arguments: dict[str, Any]) -> dict[str, Any]:
     if url.scheme != "http" or not url.hostname:
         raise AnsibleActionFail(f"url is {arguments['url']!r}: an address such as http://127.0.0.1:8080 is needed")
     report_file = Path(tempfile.mkdtemp(prefix="probe-", dir=constants.DEFAULT_LOCAL_TMP)) / "report"
-    command = [sys.executable, "-m", "plugin_utils._traffic", "--url", arguments["url"]]
+    command = [sys.executable, "-m", "plugin_utils.traffic.client", "--url", arguments["url"]]
     command += ["--host", arguments["host"] or url.netloc, "--path", arguments["path"]]
     command += ["--proxy-protocol"] if arguments["proxy_protocol"] else []
     command += ["--seconds", str(arguments["max_seconds"]), "--parent", str(os.getppid())]

@@ -11,13 +11,13 @@ import socket
 from typing import Any
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.luma.deploy.plugins.plugin_utils._config import load
-from ansible_collections.luma.deploy.plugins.plugin_utils._image_names import release_of, tagged
-from ansible_collections.luma.deploy.plugins.plugin_utils._removal import app_to_remove
-from ansible_collections.luma.deploy.plugins.plugin_utils._run import identity
-from ansible_collections.luma.deploy.plugins.plugin_utils._secrets import vault_of
-from ansible_collections.luma.deploy.plugins.plugin_utils._servers import LOCALHOST, Inventory
-from ansible_collections.luma.deploy.plugins.plugin_utils._yaml import InvalidFile
+from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.removal import app_to_remove
+from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.run import identity
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.image_names import release_of, tagged
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.secrets import vault_of
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.servers import LOCALHOST, Inventory
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.specification import load
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.yaml import InvalidFile
 
 ENGINE_SOCKET = "/var/run/docker.sock"
 Entry = dict[str, Any]

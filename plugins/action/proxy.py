@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.luma.deploy.plugins.plugin_utils._images import WithImage
+from ansible_collections.luma.deploy.plugins.plugin_utils.images.transfer import WithImage
 
 
 class ActionModule(WithImage):

@@ -10,8 +10,8 @@ from typing import Any
 from ansible.errors import AnsiblePromptInterrupt, AnsiblePromptNoninteractive
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.luma.deploy.plugins.plugin_utils._fleet import Fleet, Undo
-from ansible_collections.luma.deploy.plugins.plugin_utils._removal import question
+from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.ledger import Fleet, Undo
+from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.removal import question
 
 
 class ActionModule(ActionBase):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.luma.deploy.plugins.plugin_utils._rollback import (
+from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.rollback import (
     CannotRollBack,
     InvalidChoice,
     NoHostAnswers,

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.luma.deploy.plugins.plugin_utils._images import WithImage
-from ansible_collections.luma.deploy.plugins.plugin_utils._mounts import remote_user, with_mounts
-from ansible_collections.luma.deploy.plugins.plugin_utils._secret_arguments import with_secrets
+from ansible_collections.luma.deploy.plugins.plugin_utils.action.secret_arguments import with_secrets
+from ansible_collections.luma.deploy.plugins.plugin_utils.images.transfer import WithImage
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.mounts import remote_user, with_mounts
 
 #: What the module takes of a service as `project` returns it, beside the names of its secrets.
 OPTIONS = ("name", "image", "command", "environment", "ports", "volumes", "files", "stop_timeout", "registry", "pull")

@@ -27,10 +27,10 @@ from ansible.executor.stats import AggregateStats
 from ansible.executor.task_result import CallbackTaskResult
 from ansible.inventory.host import Host
 from ansible.playbook.task import Task
-from ansible_collections.luma.deploy.plugins.plugin_utils._live_lines import LiveLines
-from ansible_collections.luma.deploy.plugins.plugin_utils._outcome import Outcome
-from ansible_collections.luma.deploy.plugins.plugin_utils._outcome_callback import OutcomeCallback
-from ansible_collections.luma.deploy.plugins.plugin_utils._plan import Plan
+from ansible_collections.luma.deploy.plugins.plugin_utils.output.live_lines import LiveLines
+from ansible_collections.luma.deploy.plugins.plugin_utils.output.outcome import Outcome
+from ansible_collections.luma.deploy.plugins.plugin_utils.output.outcome_callback import OutcomeCallback
+from ansible_collections.luma.deploy.plugins.plugin_utils.output.plan import Plan
 
 SIGNS = {"✅": constants.COLOR_OK, "⚠️": constants.COLOR_WARN, "❌": constants.COLOR_ERROR}
 DIFFERENCES = {"+ ": constants.COLOR_DIFF_ADD, "- ": constants.COLOR_DIFF_REMOVE}

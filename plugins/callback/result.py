@@ -34,9 +34,9 @@ from pathlib import Path
 
 from ansible.executor.stats import AggregateStats
 from ansible.playbook import Playbook
-from ansible_collections.luma.deploy.plugins.plugin_utils._outcome import Outcome
-from ansible_collections.luma.deploy.plugins.plugin_utils._outcome_callback import OutcomeCallback
-from ansible_collections.luma.deploy.plugins.plugin_utils._result_document import ResultDocument
+from ansible_collections.luma.deploy.plugins.plugin_utils.output.document import ResultDocument
+from ansible_collections.luma.deploy.plugins.plugin_utils.output.outcome import Outcome
+from ansible_collections.luma.deploy.plugins.plugin_utils.output.outcome_callback import OutcomeCallback
 
 
 class CallbackModule(OutcomeCallback):

@@ -201,20 +201,20 @@ services:
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.luma.deploy.plugins.module_utils._colors import App
-from ansible_collections.luma.deploy.plugins.module_utils._engine import Engine, in_parallel
-from ansible_collections.luma.deploy.plugins.module_utils._haproxy import Haproxy
-from ansible_collections.luma.deploy.plugins.module_utils._health import HealthCheck
-from ansible_collections.luma.deploy.plugins.module_utils._info import app_info, services_info
-from ansible_collections.luma.deploy.plugins.module_utils._module import (
+from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine, in_parallel
+from ansible_collections.luma.deploy.plugins.module_utils.module.engine_module import (
     ENGINE_OPTIONS,
     health_check_of,
     proxy_folder,
     run,
 )
-from ansible_collections.luma.deploy.plugins.module_utils._orphans import ORPHAN_OPTIONS, orphans_for
-from ansible_collections.luma.deploy.plugins.module_utils._releases import Releases
-from ansible_collections.luma.deploy.plugins.module_utils._routes import Routes
+from ansible_collections.luma.deploy.plugins.module_utils.module.status import app_info, services_info
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.routes import Routes
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.runtime_api import Haproxy
+from ansible_collections.luma.deploy.plugins.module_utils.release.colors import App
+from ansible_collections.luma.deploy.plugins.module_utils.release.health import HealthCheck
+from ansible_collections.luma.deploy.plugins.module_utils.release.orphans import ORPHAN_OPTIONS, orphans_for
+from ansible_collections.luma.deploy.plugins.module_utils.release.records import Releases
 
 
 def look(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:

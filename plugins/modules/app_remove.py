@@ -130,17 +130,17 @@ import typing as t
 from dataclasses import replace
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.luma.deploy.plugins.module_utils._drain import report as drain_report
-from ansible_collections.luma.deploy.plugins.module_utils._engine import Engine
-from ansible_collections.luma.deploy.plugins.module_utils._lock import RUN_OPTION, Held
-from ansible_collections.luma.deploy.plugins.module_utils._module import (
+from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
+from ansible_collections.luma.deploy.plugins.module_utils.module.engine_module import (
     ENGINE_OPTIONS,
     app_of,
     proxy_folder,
     run_held,
 )
-from ansible_collections.luma.deploy.plugins.module_utils._proxy import Proxy, ProxySettings
-from ansible_collections.luma.deploy.plugins.module_utils._removal import TIMEOUTS, Remains, Removal, Removed
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.proxy import Proxy, ProxySettings
+from ansible_collections.luma.deploy.plugins.module_utils.release.drain import report as drain_report
+from ansible_collections.luma.deploy.plugins.module_utils.release.removal import TIMEOUTS, Remains, Removal, Removed
+from ansible_collections.luma.deploy.plugins.module_utils.run.lock import RUN_OPTION, Held
 
 
 def remove(module: AnsibleModule, engine: Engine, _held: Held) -> dict[str, t.Any]:

@@ -80,9 +80,9 @@ lines:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.luma.deploy.plugins.module_utils._audit import AuditLog
-from ansible_collections.luma.deploy.plugins.module_utils._state import STATE_OPTION
-from ansible_collections.luma.deploy.plugins.module_utils._task import finish
+from ansible_collections.luma.deploy.plugins.module_utils.host.folder import STATE_OPTION
+from ansible_collections.luma.deploy.plugins.module_utils.module.ending import finish
+from ansible_collections.luma.deploy.plugins.module_utils.run.audit import AuditLog
 
 
 def main() -> None:

@@ -115,12 +115,8 @@ report:
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.luma.deploy.plugins.module_utils._bake import Bake, Baked, Limits
-from ansible_collections.luma.deploy.plugins.module_utils._colors import COLORS, View
-from ansible_collections.luma.deploy.plugins.module_utils._engine import Engine
-from ansible_collections.luma.deploy.plugins.module_utils._hidden import hidden_in_errors, secrets_of
-from ansible_collections.luma.deploy.plugins.module_utils._lock import RUN_OPTION, Held
-from ansible_collections.luma.deploy.plugins.module_utils._module import (
+from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
+from ansible_collections.luma.deploy.plugins.module_utils.module.engine_module import (
     APP_OPTIONS,
     ENGINE_OPTIONS,
     HEALTH_OPTIONS,
@@ -129,6 +125,10 @@ from ansible_collections.luma.deploy.plugins.module_utils._module import (
     proxy_of,
     run_held,
 )
+from ansible_collections.luma.deploy.plugins.module_utils.module.secrets import hidden_in_errors, secrets_of
+from ansible_collections.luma.deploy.plugins.module_utils.release.bake import Bake, Baked, Limits
+from ansible_collections.luma.deploy.plugins.module_utils.release.colors import COLORS, View
+from ansible_collections.luma.deploy.plugins.module_utils.run.lock import RUN_OPTION, Held
 
 
 def bake(module: AnsibleModule, engine: Engine, held: Held) -> dict[str, t.Any]:

@@ -362,32 +362,18 @@ import contextlib
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.luma.deploy.plugins.module_utils._bluegreen import (
-    Preparation,
-    Prepared,
-    Wanted,
-    facts,
-    release_of,
+from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
+from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
+from ansible_collections.luma.deploy.plugins.module_utils.host.mounts import MOUNT_OPTIONS, REMOTE_USER_OPTION
+from ansible_collections.luma.deploy.plugins.module_utils.host.registries import REGISTRY_OPTIONS
+from ansible_collections.luma.deploy.plugins.module_utils.host.wanted_image import (
+    ALWAYS,
+    MISSING,
+    NEVER,
+    WantedImage,
+    wanted_image,
 )
-from ansible_collections.luma.deploy.plugins.module_utils._colors import COLORS, View
-from ansible_collections.luma.deploy.plugins.module_utils._drain import (
-    DRAIN_OPTIONS,
-    DrainTimeouts,
-    refuse_active,
-    retire,
-)
-from ansible_collections.luma.deploy.plugins.module_utils._engine import Engine
-from ansible_collections.luma.deploy.plugins.module_utils._errors import LumaError
-from ansible_collections.luma.deploy.plugins.module_utils._health import HealthCheck
-from ansible_collections.luma.deploy.plugins.module_utils._hidden import (
-    SECRET_OPTIONS,
-    hidden_in_errors,
-    take_registry,
-    take_secrets,
-)
-from ansible_collections.luma.deploy.plugins.module_utils._images import REGISTRY_OPTIONS
-from ansible_collections.luma.deploy.plugins.module_utils._lock import RUN_OPTION, Held
-from ansible_collections.luma.deploy.plugins.module_utils._module import (
+from ansible_collections.luma.deploy.plugins.module_utils.module.engine_module import (
     APP_OPTIONS,
     ENGINE_OPTIONS,
     HEALTH_OPTIONS,
@@ -398,14 +384,7 @@ from ansible_collections.luma.deploy.plugins.module_utils._module import (
     proxy_of,
     run_held,
 )
-from ansible_collections.luma.deploy.plugins.module_utils._mounts import MOUNT_OPTIONS, REMOTE_USER_OPTION
-from ansible_collections.luma.deploy.plugins.module_utils._orphans import ORPHAN_OPTIONS, orphans_for
-from ansible_collections.luma.deploy.plugins.module_utils._proxy import Reconciled
-from ansible_collections.luma.deploy.plugins.module_utils._release_hook import ReleaseHook
-from ansible_collections.luma.deploy.plugins.module_utils._release_names import KNOWN_OPTION
-from ansible_collections.luma.deploy.plugins.module_utils._releases import RECORD_OPTION, record_active
-from ansible_collections.luma.deploy.plugins.module_utils._routes import Routes
-from ansible_collections.luma.deploy.plugins.module_utils._routing import (
+from ansible_collections.luma.deploy.plugins.module_utils.module.route_options import (
     PROXY_OPTIONS,
     ROUTE_OPTION,
     ensure_route,
@@ -414,13 +393,34 @@ from ansible_collections.luma.deploy.plugins.module_utils._routing import (
     route_facts,
     route_report,
 )
-from ansible_collections.luma.deploy.plugins.module_utils._wanted_image import (
-    ALWAYS,
-    MISSING,
-    NEVER,
-    WantedImage,
-    wanted_image,
+from ansible_collections.luma.deploy.plugins.module_utils.module.secrets import (
+    SECRET_OPTIONS,
+    hidden_in_errors,
+    take_registry,
+    take_secrets,
 )
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.proxy import Reconciled
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.routes import Routes
+from ansible_collections.luma.deploy.plugins.module_utils.release.colors import COLORS, View
+from ansible_collections.luma.deploy.plugins.module_utils.release.drain import (
+    DRAIN_OPTIONS,
+    DrainTimeouts,
+    refuse_active,
+    retire,
+)
+from ansible_collections.luma.deploy.plugins.module_utils.release.health import HealthCheck
+from ansible_collections.luma.deploy.plugins.module_utils.release.hook import ReleaseHook
+from ansible_collections.luma.deploy.plugins.module_utils.release.orphans import ORPHAN_OPTIONS, orphans_for
+from ansible_collections.luma.deploy.plugins.module_utils.release.preparation import (
+    Preparation,
+    Prepared,
+    Wanted,
+    facts,
+    release_of,
+)
+from ansible_collections.luma.deploy.plugins.module_utils.release.records import RECORD_OPTION, record_active
+from ansible_collections.luma.deploy.plugins.module_utils.release.release_names import KNOWN_OPTION
+from ansible_collections.luma.deploy.plugins.module_utils.run.lock import RUN_OPTION, Held
 
 
 def present(module: AnsibleModule, engine: Engine, held: Held) -> dict[str, t.Any]:

@@ -89,9 +89,14 @@ containers:
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.luma.deploy.plugins.module_utils._engine import LABEL_APP, LABEL_PROJECT, LABEL_ROLE, Engine
-from ansible_collections.luma.deploy.plugins.module_utils._logs import read_logs
-from ansible_collections.luma.deploy.plugins.module_utils._module import ENGINE_OPTIONS, run
+from ansible_collections.luma.deploy.plugins.module_utils.host.engine import (
+    LABEL_APP,
+    LABEL_PROJECT,
+    LABEL_ROLE,
+    Engine,
+)
+from ansible_collections.luma.deploy.plugins.module_utils.host.logs import read_logs
+from ansible_collections.luma.deploy.plugins.module_utils.module.engine_module import ENGINE_OPTIONS, run
 
 
 def read(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:

@@ -210,11 +210,11 @@ report:
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.luma.deploy.plugins.module_utils._audit import AuditLog
-from ansible_collections.luma.deploy.plugins.module_utils._lock import LEASE_SECONDS, Holder, Lock
-from ansible_collections.luma.deploy.plugins.module_utils._release_names import recorded
-from ansible_collections.luma.deploy.plugins.module_utils._state import STATE_OPTION
-from ansible_collections.luma.deploy.plugins.module_utils._task import finish
+from ansible_collections.luma.deploy.plugins.module_utils.host.folder import STATE_OPTION
+from ansible_collections.luma.deploy.plugins.module_utils.module.ending import finish
+from ansible_collections.luma.deploy.plugins.module_utils.release.release_names import recorded
+from ansible_collections.luma.deploy.plugins.module_utils.run.audit import AuditLog
+from ansible_collections.luma.deploy.plugins.module_utils.run.lock import LEASE_SECONDS, Holder, Lock
 
 RUN_FIELDS: dict[str, t.Any] = {
     "id": {"type": "str", "required": True},

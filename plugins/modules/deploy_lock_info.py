@@ -59,9 +59,9 @@ apps:
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.luma.deploy.plugins.module_utils._lock import Lock
-from ansible_collections.luma.deploy.plugins.module_utils._state import STATE_OPTION
-from ansible_collections.luma.deploy.plugins.module_utils._task import finish
+from ansible_collections.luma.deploy.plugins.module_utils.host.folder import STATE_OPTION
+from ansible_collections.luma.deploy.plugins.module_utils.module.ending import finish
+from ansible_collections.luma.deploy.plugins.module_utils.run.lock import Lock
 
 
 def look(lock: Lock) -> dict[str, t.Any]:

@@ -135,8 +135,17 @@ report:
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.luma.deploy.plugins.module_utils._colors import COLORS, View, other
-from ansible_collections.luma.deploy.plugins.module_utils._drain import (
+from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
+from ansible_collections.luma.deploy.plugins.module_utils.module.engine_module import (
+    APP_OPTIONS,
+    ENGINE_OPTIONS,
+    app_of,
+    proxy_of,
+    run_held,
+)
+from ansible_collections.luma.deploy.plugins.module_utils.module.route_options import forget_route
+from ansible_collections.luma.deploy.plugins.module_utils.release.colors import COLORS, View, other
+from ansible_collections.luma.deploy.plugins.module_utils.release.drain import (
     DRAIN_OPTIONS,
     DrainTimeouts,
     Retired,
@@ -145,19 +154,10 @@ from ansible_collections.luma.deploy.plugins.module_utils._drain import (
     report,
     retire,
 )
-from ansible_collections.luma.deploy.plugins.module_utils._engine import Engine
-from ansible_collections.luma.deploy.plugins.module_utils._lock import RUN_OPTION, Held
-from ansible_collections.luma.deploy.plugins.module_utils._module import (
-    APP_OPTIONS,
-    ENGINE_OPTIONS,
-    app_of,
-    proxy_of,
-    run_held,
-)
-from ansible_collections.luma.deploy.plugins.module_utils._releases import RECORD_OPTION, record_active
-from ansible_collections.luma.deploy.plugins.module_utils._routing import forget_route
-from ansible_collections.luma.deploy.plugins.module_utils._takeover import close_passage
-from ansible_collections.luma.deploy.plugins.module_utils._unneeded_images import Images
+from ansible_collections.luma.deploy.plugins.module_utils.release.records import RECORD_OPTION, record_active
+from ansible_collections.luma.deploy.plugins.module_utils.release.unneeded_images import Images
+from ansible_collections.luma.deploy.plugins.module_utils.run.lock import RUN_OPTION, Held
+from ansible_collections.luma.deploy.plugins.module_utils.takeover.takeover import close_passage
 
 
 def shut_down(module: AnsibleModule, engine: Engine, _held: Held) -> dict[str, t.Any]:

@@ -62,8 +62,8 @@ image_id:
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.luma.deploy.plugins.module_utils._engine import Engine
-from ansible_collections.luma.deploy.plugins.module_utils._module import ENGINE_OPTIONS, run
+from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
+from ansible_collections.luma.deploy.plugins.module_utils.module.engine_module import ENGINE_OPTIONS, run
 
 
 def load(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:

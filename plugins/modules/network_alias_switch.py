@@ -146,12 +146,8 @@ import typing as t
 from dataclasses import asdict
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.luma.deploy.plugins.module_utils._colors import COLORS
-from ansible_collections.luma.deploy.plugins.module_utils._drain import DRAIN_OPTIONS, DrainTimeouts
-from ansible_collections.luma.deploy.plugins.module_utils._engine import Engine
-from ansible_collections.luma.deploy.plugins.module_utils._hidden import hidden_in_errors, secrets_of
-from ansible_collections.luma.deploy.plugins.module_utils._lock import RUN_OPTION, Held
-from ansible_collections.luma.deploy.plugins.module_utils._module import (
+from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
+from ansible_collections.luma.deploy.plugins.module_utils.module.engine_module import (
     APP_OPTIONS,
     ENGINE_OPTIONS,
     HEALTH_OPTIONS,
@@ -160,8 +156,12 @@ from ansible_collections.luma.deploy.plugins.module_utils._module import (
     proxy_of,
     run_held,
 )
-from ansible_collections.luma.deploy.plugins.module_utils._routing import LOADED, ROUTE_OPTION, rerouting_of
-from ansible_collections.luma.deploy.plugins.module_utils._switch import Switch, Switched
+from ansible_collections.luma.deploy.plugins.module_utils.module.route_options import LOADED, ROUTE_OPTION, rerouting_of
+from ansible_collections.luma.deploy.plugins.module_utils.module.secrets import hidden_in_errors, secrets_of
+from ansible_collections.luma.deploy.plugins.module_utils.release.colors import COLORS
+from ansible_collections.luma.deploy.plugins.module_utils.release.drain import DRAIN_OPTIONS, DrainTimeouts
+from ansible_collections.luma.deploy.plugins.module_utils.release.switch import Switch, Switched
+from ansible_collections.luma.deploy.plugins.module_utils.run.lock import RUN_OPTION, Held
 
 
 def switch(module: AnsibleModule, engine: Engine, _held: Held) -> dict[str, t.Any]:

@@ -105,9 +105,13 @@ report:
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.luma.deploy.plugins.module_utils._engine import Engine
-from ansible_collections.luma.deploy.plugins.module_utils._module import ENGINE_OPTIONS, HEALTH_OPTIONS, run
-from ansible_collections.luma.deploy.plugins.module_utils._routing import (
+from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
+from ansible_collections.luma.deploy.plugins.module_utils.module.engine_module import (
+    ENGINE_OPTIONS,
+    HEALTH_OPTIONS,
+    run,
+)
+from ansible_collections.luma.deploy.plugins.module_utils.module.route_options import (
     PROXY_OPTIONS,
     ROUTE_OPTION,
     ensure_route,

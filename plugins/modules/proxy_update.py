@@ -98,12 +98,12 @@ import typing as t
 from dataclasses import asdict
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.luma.deploy.plugins.module_utils._engine import Engine
-from ansible_collections.luma.deploy.plugins.module_utils._gap import gap_in_words
-from ansible_collections.luma.deploy.plugins.module_utils._module import ENGINE_OPTIONS, proxy_folder, run
-from ansible_collections.luma.deploy.plugins.module_utils._proxy import Proxy, ProxySettings, Updated
-from ansible_collections.luma.deploy.plugins.module_utils._proxy_ipv6 import shown
-from ansible_collections.luma.deploy.plugins.module_utils._routing import PROXY_OPTIONS
+from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
+from ansible_collections.luma.deploy.plugins.module_utils.module.engine_module import ENGINE_OPTIONS, proxy_folder, run
+from ansible_collections.luma.deploy.plugins.module_utils.module.route_options import PROXY_OPTIONS
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.gap import gap_in_words
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.ipv6 import shown
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.proxy import Proxy, ProxySettings, Updated
 
 
 def update(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:

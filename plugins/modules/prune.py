@@ -106,12 +106,12 @@ import typing as t
 from dataclasses import asdict
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.luma.deploy.plugins.module_utils._engine import Engine
-from ansible_collections.luma.deploy.plugins.module_utils._lock import no_deployment
-from ansible_collections.luma.deploy.plugins.module_utils._module import ENGINE_OPTIONS, proxy_folder, run
-from ansible_collections.luma.deploy.plugins.module_utils._orphans import orphans
-from ansible_collections.luma.deploy.plugins.module_utils._proxy import Proxy, ProxySettings
-from ansible_collections.luma.deploy.plugins.module_utils._prune import Leftovers, Prune, free_bytes
+from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
+from ansible_collections.luma.deploy.plugins.module_utils.module.engine_module import ENGINE_OPTIONS, proxy_folder, run
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.proxy import Proxy, ProxySettings
+from ansible_collections.luma.deploy.plugins.module_utils.release.orphans import orphans
+from ansible_collections.luma.deploy.plugins.module_utils.release.prune import Leftovers, Prune, free_bytes
+from ansible_collections.luma.deploy.plugins.module_utils.run.lock import no_deployment
 
 
 def prune(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:

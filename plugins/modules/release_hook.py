@@ -137,26 +137,26 @@ import typing as t
 from dataclasses import asdict
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.luma.deploy.plugins.module_utils._containers import short_id
-from ansible_collections.luma.deploy.plugins.module_utils._engine import Engine
-from ansible_collections.luma.deploy.plugins.module_utils._errors import LumaError
-from ansible_collections.luma.deploy.plugins.module_utils._hidden import (
+from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
+from ansible_collections.luma.deploy.plugins.module_utils.host.container_options import short_id
+from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
+from ansible_collections.luma.deploy.plugins.module_utils.host.mounts import MOUNT_OPTIONS, REMOTE_USER_OPTION
+from ansible_collections.luma.deploy.plugins.module_utils.host.registries import REGISTRY_OPTIONS
+from ansible_collections.luma.deploy.plugins.module_utils.module.engine_module import (
+    ENGINE_OPTIONS,
+    app_of,
+    mounts_of,
+    run_held,
+)
+from ansible_collections.luma.deploy.plugins.module_utils.module.secrets import (
     SECRET_OPTIONS,
     hidden_in,
     hidden_in_errors,
     take_registry,
     take_secrets,
 )
-from ansible_collections.luma.deploy.plugins.module_utils._images import REGISTRY_OPTIONS
-from ansible_collections.luma.deploy.plugins.module_utils._lock import RUN_OPTION, Held
-from ansible_collections.luma.deploy.plugins.module_utils._module import (
-    ENGINE_OPTIONS,
-    app_of,
-    mounts_of,
-    run_held,
-)
-from ansible_collections.luma.deploy.plugins.module_utils._mounts import MOUNT_OPTIONS, REMOTE_USER_OPTION
-from ansible_collections.luma.deploy.plugins.module_utils._release_hook import Ended, Hook, ReleaseHook
+from ansible_collections.luma.deploy.plugins.module_utils.release.hook import Ended, Hook, ReleaseHook
+from ansible_collections.luma.deploy.plugins.module_utils.run.lock import RUN_OPTION, Held
 
 
 def run_hook(module: AnsibleModule, engine: Engine, held: Held) -> dict[str, t.Any]:

@@ -98,11 +98,11 @@ import typing as t
 from dataclasses import asdict
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.luma.deploy.plugins.module_utils._colors import App, View
-from ansible_collections.luma.deploy.plugins.module_utils._engine import Engine
-from ansible_collections.luma.deploy.plugins.module_utils._errors import LumaError
-from ansible_collections.luma.deploy.plugins.module_utils._module import ENGINE_OPTIONS, run
-from ansible_collections.luma.deploy.plugins.module_utils._releases import Releases, kept_image
+from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
+from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
+from ansible_collections.luma.deploy.plugins.module_utils.module.engine_module import ENGINE_OPTIONS, run
+from ansible_collections.luma.deploy.plugins.module_utils.release.colors import App, View
+from ansible_collections.luma.deploy.plugins.module_utils.release.records import Releases, kept_image
 
 
 def look(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:

@@ -240,32 +240,32 @@ from dataclasses import asdict
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.luma.deploy.plugins.module_utils._containers import short_id
-from ansible_collections.luma.deploy.plugins.module_utils._engine import Engine
-from ansible_collections.luma.deploy.plugins.module_utils._errors import LumaError
-from ansible_collections.luma.deploy.plugins.module_utils._hidden import (
-    SECRET_OPTIONS,
-    hidden_in_errors,
-    take_registry,
-    take_secrets,
-)
-from ansible_collections.luma.deploy.plugins.module_utils._images import REGISTRY_OPTIONS
-from ansible_collections.luma.deploy.plugins.module_utils._module import ENGINE_OPTIONS, run
-from ansible_collections.luma.deploy.plugins.module_utils._mounts import (
+from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
+from ansible_collections.luma.deploy.plugins.module_utils.host.container_options import short_id
+from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
+from ansible_collections.luma.deploy.plugins.module_utils.host.folder import exclusive
+from ansible_collections.luma.deploy.plugins.module_utils.host.mounts import (
     MOUNT_OPTIONS,
     REMOTE_USER_OPTION,
     Mounts,
     files_of,
 )
-from ansible_collections.luma.deploy.plugins.module_utils._services import (
+from ansible_collections.luma.deploy.plugins.module_utils.host.registries import REGISTRY_OPTIONS
+from ansible_collections.luma.deploy.plugins.module_utils.host.wanted_image import ALWAYS, MISSING
+from ansible_collections.luma.deploy.plugins.module_utils.module.engine_module import ENGINE_OPTIONS, run
+from ansible_collections.luma.deploy.plugins.module_utils.module.secrets import (
+    SECRET_OPTIONS,
+    hidden_in_errors,
+    take_registry,
+    take_secrets,
+)
+from ansible_collections.luma.deploy.plugins.module_utils.services.services import (
     Outcome,
     Service,
     bring_up,
     left_over,
     refuse_names_of_new_containers,
 )
-from ansible_collections.luma.deploy.plugins.module_utils._state import exclusive
-from ansible_collections.luma.deploy.plugins.module_utils._wanted_image import ALWAYS, MISSING
 
 
 def up(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:

@@ -131,15 +131,15 @@ import contextlib
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.luma.deploy.plugins.module_utils._colors import App
-from ansible_collections.luma.deploy.plugins.module_utils._earlier import PROXY, passage_of
-from ansible_collections.luma.deploy.plugins.module_utils._engine import Engine
-from ansible_collections.luma.deploy.plugins.module_utils._gap import gap_in_words
-from ansible_collections.luma.deploy.plugins.module_utils._lock import RUN_OPTION, Lock
-from ansible_collections.luma.deploy.plugins.module_utils._module import ENGINE_OPTIONS, proxy_folder, run
-from ansible_collections.luma.deploy.plugins.module_utils._proxy import Proxy, ProxySettings
-from ansible_collections.luma.deploy.plugins.module_utils._routing import PROXY_OPTIONS, make_route
-from ansible_collections.luma.deploy.plugins.module_utils._takeover import AppToTake, Taken, Takeover
+from ansible_collections.luma.deploy.plugins.module_utils.host.earlier import PROXY, passage_of
+from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
+from ansible_collections.luma.deploy.plugins.module_utils.module.engine_module import ENGINE_OPTIONS, proxy_folder, run
+from ansible_collections.luma.deploy.plugins.module_utils.module.route_options import PROXY_OPTIONS, make_route
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.gap import gap_in_words
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.proxy import Proxy, ProxySettings
+from ansible_collections.luma.deploy.plugins.module_utils.release.colors import App
+from ansible_collections.luma.deploy.plugins.module_utils.run.lock import RUN_OPTION, Lock
+from ansible_collections.luma.deploy.plugins.module_utils.takeover.takeover import AppToTake, Taken, Takeover
 
 UNFINISHED = "An earlier run has not finished the takeover of this host"
 DOWNTIME = "luma deploy --services replaces it, for which it is away for a moment"

@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from statistics import median
 
-from ansible_collections.luma.deploy.plugins.plugin_utils._traffic_report import (
+from ansible_collections.luma.deploy.plugins.plugin_utils.traffic.report import (
     Handover,
     Numbers,
     Record,

@@ -13,7 +13,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 import yaml
-from ansible_collections.luma.deploy.plugins.plugin_utils._traffic_report import (
+from ansible_collections.luma.deploy.plugins.plugin_utils.traffic.report import (
     Record,
     failures_in_words,
     handovers,

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.luma.deploy.plugins.plugin_utils._traffic_report import Record, failures_in_words
+from ansible_collections.luma.deploy.plugins.plugin_utils.traffic.report import Record, failures_in_words
 
 from tests.fleet.faults import (
     LOST,

@@ -18,7 +18,7 @@ from itertools import count
 from typing import Any, NamedTuple
 
 import pytest
-from ansible_collections.luma.deploy.plugins.module_utils._colors import other
+from ansible_collections.luma.deploy.plugins.module_utils.release.colors import other
 
 from tests.fleet.fleet import FOREIGN, Fleet
 from tests.fleet.invariants import Scene

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.luma.deploy.plugins.module_utils._colors import App
-from ansible_collections.luma.deploy.plugins.module_utils._releases import Release, Releases, kept_image
+from ansible_collections.luma.deploy.plugins.module_utils.release.colors import App
+from ansible_collections.luma.deploy.plugins.module_utils.release.records import Release, Releases, kept_image
 
 from tests.host import APP_IMAGE, LUMA, PROXY_FOLDER, docker
 from tests.integration.conftest import Failed, Site, run_module

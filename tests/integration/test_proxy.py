@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.luma.deploy.plugins.module_utils._haproxy import Haproxy
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.runtime_api import Haproxy
 
 from tests.host import PROXY_FOLDER, docker, proxy_configuration
 from tests.integration.conftest import Failed, Site

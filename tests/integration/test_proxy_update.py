@@ -20,13 +20,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.luma.deploy.plugins.module_utils import _proxy
-from ansible_collections.luma.deploy.plugins.module_utils._detour import COMMENT, Detour
-from ansible_collections.luma.deploy.plugins.module_utils._engine import Engine
-from ansible_collections.luma.deploy.plugins.module_utils._errors import LumaError
-from ansible_collections.luma.deploy.plugins.module_utils._proxy import Proxy, ProxySettings
-from ansible_collections.luma.deploy.plugins.module_utils._proxy_config import Route
-from ansible_collections.luma.deploy.plugins.module_utils._proxy_ipv6 import listens_on_ipv6
+from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
+from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
+from ansible_collections.luma.deploy.plugins.module_utils.proxy import proxy as proxy_module
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.configuration import Route
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.detour import COMMENT, Detour
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.ipv6 import listens_on_ipv6
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.proxy import Proxy, ProxySettings
 
 from tests.host import NEWER_PROXY_IMAGE, PROXY_IMAGE, TEST_PROXY, docker, free_port, remove_network
 from tests.integration.conftest import Site
@@ -57,11 +57,11 @@ class OwnProxy:
 @pytest.fixture
 def own_proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[OwnProxy]:
     name = f"{TEST_PROXY}{os.getpid()}"
-    monkeypatch.setattr(_proxy, "CONTAINER", name)
-    monkeypatch.setattr(_proxy, "NEXT", name + "-next")
-    monkeypatch.setattr(_proxy, "CHECK", name + "-next-check")
-    monkeypatch.setattr(_proxy, "DETOUR", name + "-detour")
-    monkeypatch.setattr(_proxy, "NETWORK", f"0-{name}")
+    monkeypatch.setattr(proxy_module, "CONTAINER", name)
+    monkeypatch.setattr(proxy_module, "NEXT", name + "-next")
+    monkeypatch.setattr(proxy_module, "CHECK", name + "-next-check")
+    monkeypatch.setattr(proxy_module, "DETOUR", name + "-detour")
+    monkeypatch.setattr(proxy_module, "NETWORK", f"0-{name}")
     # A socket's path has at most 107 characters.
     folder = Path(tempfile.mkdtemp(prefix="luma-"))
     yield OwnProxy(folder)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.luma.deploy.plugins.plugin_utils._mounts import Content
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.mounts import Content
 
 from tests.host import APP_IMAGE, LUMA, docker, free_port
 from tests.integration.conftest import ROOT, Failed, Site, run_module

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from ansible_collections.luma.deploy.plugins.module_utils._haproxy import Haproxy
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.runtime_api import Haproxy
 
 from tests.host import PROXY_FOLDER, docker
 from tests.integration.conftest import Failed, Site

@@ -24,8 +24,8 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.luma.deploy.plugins.module_utils._earlier import passage_of
-from ansible_collections.luma.deploy.plugins.plugin_utils._traffic_report import NEW_CONNECTION, Record, handovers
+from ansible_collections.luma.deploy.plugins.module_utils.host.earlier import passage_of
+from ansible_collections.luma.deploy.plugins.plugin_utils.traffic.report import NEW_CONNECTION, Record, handovers
 
 from tests.host import (
     APP_IMAGE,
@@ -46,7 +46,7 @@ ASIDE = "-aside"
 
 DYING = """
 import os, runpy, sys
-from ansible_collections.luma.deploy.plugins.module_utils._engine import Engine
+from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
 
 def dies_after(method, argument):
     plain = getattr(Engine, method)
@@ -355,7 +355,10 @@ def test_a_host_is_taken_over(host: EarlierHost) -> None:
     assert others.failures == []
     assert visitors.failures == []
     switches = handovers(visitors.answers, lambda answer: answer.release)
-    assert [(switch.before, switch.after, switch.stale) for switch in switches] == [("old", "new", 0), ("new", "next", 0)]
+    assert [(switch.before, switch.after, switch.stale) for switch in switches] == [
+        ("old", "new", 0),
+        ("new", "next", 0),
+    ]
 
 
 def test_a_takeover_that_dies_again_and_again_loses_nothing(host: EarlierHost) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ansible_collections.luma.deploy.plugins.plugin_utils._traffic_report import failures_in_words, handovers
+from ansible_collections.luma.deploy.plugins.plugin_utils.traffic.report import failures_in_words, handovers
 
 from tests.host import PREFIX
 from tests.zero_loss.project import Project, Traffic, wait_for

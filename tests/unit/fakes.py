@@ -16,8 +16,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ansible_collections.luma.deploy.plugins.module_utils._colors import App
-from ansible_collections.luma.deploy.plugins.module_utils._engine import (
+from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
+from ansible_collections.luma.deploy.plugins.module_utils.host.engine import (
     LABEL_COLOR,
     LABEL_PROJECT,
     Container,
@@ -25,8 +25,8 @@ from ansible_collections.luma.deploy.plugins.module_utils._engine import (
     Engine,
     Network,
 )
-from ansible_collections.luma.deploy.plugins.module_utils._errors import LumaError
-from ansible_collections.luma.deploy.plugins.module_utils._haproxy import FORCED_DRAIN, UNRESOLVED, Haproxy
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.runtime_api import FORCED_DRAIN, UNRESOLVED, Haproxy
+from ansible_collections.luma.deploy.plugins.module_utils.release.colors import App
 
 APP = App("shop", "blog")
 

@@ -11,12 +11,12 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from ansible_collections.luma.deploy.plugins.module_utils import _bake
-from ansible_collections.luma.deploy.plugins.module_utils._bake import Bake, Baked, Limits
-from ansible_collections.luma.deploy.plugins.module_utils._engine import Container
-from ansible_collections.luma.deploy.plugins.module_utils._errors import LumaError
-from ansible_collections.luma.deploy.plugins.module_utils._health import HealthCheck, Probe
-from ansible_collections.luma.deploy.plugins.module_utils._lock import Held
+from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
+from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Container
+from ansible_collections.luma.deploy.plugins.module_utils.release import bake as bake_module
+from ansible_collections.luma.deploy.plugins.module_utils.release.bake import Bake, Baked, Limits
+from ansible_collections.luma.deploy.plugins.module_utils.release.health import HealthCheck, Probe
+from ansible_collections.luma.deploy.plugins.module_utils.run.lock import Held
 
 from tests.unit.fakes import APP, FakeEngine, FakeHaproxy, Host
 
@@ -79,8 +79,8 @@ class World(FakeHaproxy, FakeEngine):
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     made = World(tmp_path)
-    monkeypatch.setattr(_bake, "time", SimpleNamespace(monotonic=lambda: made.seconds, sleep=made.sleep))
-    monkeypatch.setattr(_bake, "probe", made.probe)
+    monkeypatch.setattr(bake_module, "time", SimpleNamespace(monotonic=lambda: made.seconds, sleep=made.sleep))
+    monkeypatch.setattr(bake_module, "probe", made.probe)
     return made
 
 
@@ -139,7 +139,7 @@ def test_counters_that_begin_anew_are_added_up(world: World) -> None:
             world.answer(slot, good=10)
 
     world.each_second = happens
-    assert bake(world).traffic == _bake.Count(200, 0)
+    assert bake(world).traffic == bake_module.Count(200, 0)
 
 
 def test_one_failed_check_is_none_and_three_in_a_row_are(world: World) -> None:

@@ -9,10 +9,10 @@ import os
 from typing import Any
 
 import pytest
-from ansible_collections.luma.deploy.plugins.plugin_utils._live_lines import Step, drawing
-from ansible_collections.luma.deploy.plugins.plugin_utils._outcome import Outcome, State
-from ansible_collections.luma.deploy.plugins.plugin_utils._plan import MOST_LINES, Plan, text_difference
-from ansible_collections.luma.deploy.plugins.plugin_utils._result_document import ResultDocument
+from ansible_collections.luma.deploy.plugins.plugin_utils.output.document import ResultDocument
+from ansible_collections.luma.deploy.plugins.plugin_utils.output.live_lines import Step, drawing
+from ansible_collections.luma.deploy.plugins.plugin_utils.output.outcome import Outcome, State
+from ansible_collections.luma.deploy.plugins.plugin_utils.output.plan import MOST_LINES, Plan, text_difference
 
 MADE = "luma.deploy.bluegreen_container"
 SETTLED = "Nothing changed: blue runs release 1, healthy"

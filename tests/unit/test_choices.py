@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ansible_collections.luma.deploy.plugins.module_utils._engine import LABEL_PROJECT, Container, Engine, Network
+from ansible_collections.luma.deploy.plugins.module_utils.host.engine import LABEL_PROJECT, Container, Engine, Network
 from docker.errors import NotFound
 
 from tests.unit.fakes import is_locked

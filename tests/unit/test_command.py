@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.luma.deploy.plugins.plugin_utils._result_shapes import SCHEMA
-from ansible_collections.luma.deploy.plugins.plugin_utils._values import COMMANDS as RESERVED
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.values import COMMANDS as RESERVED
+from ansible_collections.luma.deploy.plugins.plugin_utils.output.document_shapes import SCHEMA
 
 from bin import command
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.luma.deploy.plugins.plugin_utils import _servers
-from ansible_collections.luma.deploy.plugins.plugin_utils._config import load
-from ansible_collections.luma.deploy.plugins.plugin_utils._servers import Inventory
-from ansible_collections.luma.deploy.plugins.plugin_utils._yaml import InvalidFile
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file import servers as servers_module
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.servers import Inventory
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.specification import load
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.yaml import InvalidFile
 
 from tests.unit.luma_file import app, mistakes, read
 
@@ -411,8 +411,8 @@ def test_ssh_names_no_user_where_only_it_knows_who_is_logged_in(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "config").write_text("Host web*\n User deploy\n")
-    monkeypatch.setattr(_servers, "SSH_CONFIGURATION", (tmp_path / "config", tmp_path / "gone"))
-    assert _servers.configured_users(["web1", "db1", "::1", "{{ a }}"]) == {"web1": "deploy"}
+    monkeypatch.setattr(servers_module, "SSH_CONFIGURATION", (tmp_path / "config", tmp_path / "gone"))
+    assert servers_module.configured_users(["web1", "db1", "::1", "{{ a }}"]) == {"web1": "deploy"}
 
 
 def test_a_missing_file_is_an_error_that_says_where_it_was_looked_for(tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.luma.deploy.plugins.plugin_utils import _fleet
-from ansible_collections.luma.deploy.plugins.plugin_utils._fleet import (
+from ansible_collections.luma.deploy.plugins.plugin_utils.fleet import ledger
+from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.ledger import (
     INTERRUPTED,
     LOCK_WAIT,
     LOCKED,
@@ -18,7 +18,7 @@ from ansible_collections.luma.deploy.plugins.plugin_utils._fleet import (
     Fleet,
     Undo,
 )
-from ansible_collections.luma.deploy.plugins.plugin_utils._fleet_report import (
+from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.report import (
     DEPLOYED,
     FAILED,
     UNCHANGED,
@@ -316,7 +316,7 @@ def test_hosts_that_were_switched_go_back_where_that_makes_all_level(
 ) -> None:
     fleet = fleet_of()
     results = {"web1": first, "web2": second, "web3": SERVES}
-    if any(map(_fleet.has_failed, results.values())):
+    if any(map(ledger.has_failed, results.values())):
         with pytest.raises(Undo):
             fleet.prepare(results)
     else:
@@ -478,7 +478,7 @@ def test_a_run_that_is_silent_on_one_host_alone_is_alive() -> None:
 
 
 def test_a_run_whose_process_is_gone_is_taken_over_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_fleet, "has_ended", lambda holder: holder["id"] == "other")
+    monkeypatch.setattr(ledger, "has_ended", lambda holder: holder["id"] == "other")
     fleet = fleet_of()
     assert fleet.lock(on_all(fleet, held_by())).take_over == ["other"]
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from ansible import constants
 from ansible_collections.luma.deploy.plugins.action import hook
-from ansible_collections.luma.deploy.plugins.plugin_utils import _hook, _interruption
+from ansible_collections.luma.deploy.plugins.plugin_utils.action import hook_command, interruption
 
 LOCK = {"project": "shop", "app": "blog", "run": "3f2a"}
 # A group of two processes that SIGTERM does not end; the id of the other one is in a file.
@@ -25,11 +25,11 @@ STUBBORN = "trap '' TERM; sleep 60 & echo $! > other; echo ready; mv other start
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(constants, "DEFAULT_LOCAL_TMP", str(tmp_path))
-    monkeypatch.setattr(_hook, "INTERVAL", 0.01)
+    monkeypatch.setattr(hook_command, "INTERVAL", 0.01)
 
 
-def run(script: str, folder: Path, reason: Any = lambda: "", **environment: str) -> _hook.Ended:
-    return _hook.run(["sh", "-c", script], str(folder), environment, reason)
+def run(script: str, folder: Path, reason: Any = lambda: "", **environment: str) -> hook_command.Ended:
+    return hook_command.run(["sh", "-c", script], str(folder), environment, reason)
 
 
 def test_it_runs_in_its_folder_with_the_environment_of_both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -49,13 +49,13 @@ def test_what_it_leaves_running_is_not_waited_for(tmp_path: Path) -> None:
 
 
 def test_of_a_long_output_the_end_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_hook, "OUTPUT_BYTES", 10)
+    monkeypatch.setattr(hook_command, "OUTPUT_BYTES", 10)
     assert run("seq 1000", tmp_path).output == ("...", "999", "1000")
 
 
 @pytest.mark.parametrize("how", ["asked", "signal"])
 def test_all_of_it_ends_when_it_has_to(how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_hook, "GRACE", 0.1)
+    monkeypatch.setattr(hook_command, "GRACE", 0.1)
     handler = signal.getsignal(signal.SIGTERM)
 
     def reason() -> str:
@@ -100,7 +100,7 @@ def test_a_hook_stops_at_ctrl_c_but_for_one_that_tells_of_it(tmp_path: Path) -> 
     made = stop()
     assert (made.reason(), made.markers) == ("", {})
     (tmp_path / "interrupted").touch()
-    assert _interruption.requested()
+    assert interruption.requested()
     assert (made.reason(), made.markers) == ("Ctrl-C", {"interrupted": True})
     assert stop().reason() == ""
 

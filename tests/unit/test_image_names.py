@@ -10,8 +10,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from ansible_collections.luma.deploy.plugins.module_utils._images import registry_in
-from ansible_collections.luma.deploy.plugins.plugin_utils._image_names import home_of, release_of, tagged
+from ansible_collections.luma.deploy.plugins.module_utils.host.registries import registry_in
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.image_names import home_of, release_of, tagged
 
 NOTHING = {"registry": None, "username": None}
 GHCR = {"registry": "ghcr.io/me", "username": "me"}

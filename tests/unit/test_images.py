@@ -16,9 +16,8 @@ import pytest
 from ansible.errors import AnsibleActionFail
 from ansible.parsing.dataloader import DataLoader
 from ansible_collections.luma.deploy.plugins.action import bluegreen_container
-from ansible_collections.luma.deploy.plugins.module_utils._errors import LumaError
-from ansible_collections.luma.deploy.plugins.module_utils._hidden import hidden_in_errors, take_registry, take_secrets
-from ansible_collections.luma.deploy.plugins.module_utils._images import (
+from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
+from ansible_collections.luma.deploy.plugins.module_utils.host.registries import (
     Registry,
     chain_ids,
     error_in,
@@ -26,10 +25,15 @@ from ansible_collections.luma.deploy.plugins.module_utils._images import (
     refusal,
     registry_of,
 )
-from ansible_collections.luma.deploy.plugins.module_utils._module import has_healthcheck
-from ansible_collections.luma.deploy.plugins.plugin_utils import _images
-from ansible_collections.luma.deploy.plugins.plugin_utils._images import Archive
-from ansible_collections.luma.deploy.plugins.plugin_utils._secret_arguments import with_secrets
+from ansible_collections.luma.deploy.plugins.module_utils.module.engine_module import has_healthcheck
+from ansible_collections.luma.deploy.plugins.module_utils.module.secrets import (
+    hidden_in_errors,
+    take_registry,
+    take_secrets,
+)
+from ansible_collections.luma.deploy.plugins.plugin_utils.action.secret_arguments import with_secrets
+from ansible_collections.luma.deploy.plugins.plugin_utils.images import transfer
+from ansible_collections.luma.deploy.plugins.plugin_utils.images.transfer import Archive
 
 from tests.unit.luma_file import write_secrets
 
@@ -145,7 +149,7 @@ def content(archive: Archive) -> set[str]:
 )
 def test_an_image_is_sent_alone(name: str, saved: str, monkeypatch: pytest.MonkeyPatch) -> None:
     commands: list[tuple[str, ...]] = []
-    monkeypatch.setattr(_images, "run_docker", lambda *command: commands.append(command))
+    monkeypatch.setattr(transfer, "run_docker", lambda *command: commands.append(command))
     monkeypatch.setattr(Archive, "of", lambda *_arguments: SimpleNamespace(layers=1, all_layers=1))
     action = bluegreen_container.ActionModule.__new__(bluegreen_container.ActionModule)
     monkeypatch.setattr(action, "_send_archive", lambda *_arguments: {"report": ["sent"]})
@@ -180,13 +184,13 @@ def test_the_file_of_a_known_layer_stays_where_an_unknown_one_links_to_it(tmp_pa
 
 
 def test_the_parts_are_the_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_images, "PART_BYTES", 100)
-    monkeypatch.setattr(_images, "CHUNK", 7)
+    monkeypatch.setattr(transfer, "PART_BYTES", 100)
+    monkeypatch.setattr(transfer, "CHUNK", 7)
     archive = Archive.of(saved_image(tmp_path, {"1/layer.tar": A}), ())
     whole = archive.file.read_bytes()
     parts = [part.read_bytes() for part in archive.parts()]
     assert b"".join(parts) == whole
-    assert 1 < len(parts) <= _images.PARTS
+    assert 1 < len(parts) <= transfer.PARTS
 
 
 # --- secrets ---------------------------------------------------------------------------------------------------------

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 from ansible import constants
-from ansible_collections.luma.deploy.plugins.plugin_utils import _interruptible
-from ansible_collections.luma.deploy.plugins.plugin_utils._interruptible import Interruptible
+from ansible_collections.luma.deploy.plugins.plugin_utils.action import interruptible
+from ansible_collections.luma.deploy.plugins.plugin_utils.action.interruptible import Interruptible
 
 OPTIONS = {"project": "shop", "app": "blog", "run": "3f2a", "image": "x"}
 
@@ -40,7 +40,7 @@ class Action(Interruptible):
 def ctrl_c(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """The file that is there once it was pressed."""
     monkeypatch.setattr(constants, "DEFAULT_LOCAL_TMP", str(tmp_path))
-    monkeypatch.setattr(_interruptible, "INTERVAL", 0.01)
+    monkeypatch.setattr(interruptible, "INTERVAL", 0.01)
     return tmp_path / "interrupted"
 
 

@@ -14,54 +14,54 @@ from typing import Any
 import pytest
 from ansible import constants
 from ansible.playbook.task import Task
-from ansible_collections.luma.deploy.plugins.plugin_utils import _interruption
-from ansible_collections.luma.deploy.plugins.plugin_utils._outcome_callback import begins_transaction
+from ansible_collections.luma.deploy.plugins.plugin_utils.action import interruption
+from ansible_collections.luma.deploy.plugins.plugin_utils.output.outcome_callback import begins_transaction
 
 
 @pytest.fixture
 def ansible(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[list[int]]:
     """The signals that Ansible itself got, by its own handler."""
     monkeypatch.setattr(constants, "DEFAULT_LOCAL_TMP", str(tmp_path))
-    monkeypatch.setattr(_interruption._Catcher, "current", None)
+    monkeypatch.setattr(interruption._Catcher, "current", None)
     got: list[int] = []
-    earlier = {each: signal.signal(each, lambda number, _frame: got.append(number)) for each in _interruption.SIGNALS}
+    earlier = {each: signal.signal(each, lambda number, _frame: got.append(number)) for each in interruption.SIGNALS}
     yield got
     for each, handler in earlier.items():
         signal.signal(each, handler)
 
 
-@pytest.mark.parametrize("second", _interruption.SIGNALS)
-@pytest.mark.parametrize("first", _interruption.SIGNALS)
+@pytest.mark.parametrize("second", interruption.SIGNALS)
+@pytest.mark.parametrize("first", interruption.SIGNALS)
 def test_the_first_signal_is_a_wish_and_the_second_one_is_ansibles(
     ansible: list[int], capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, first: int, second: int
 ) -> None:
-    monkeypatch.setattr(_interruption, "TOGETHER", 0)
+    monkeypatch.setattr(interruption, "TOGETHER", 0)
     # Both callbacks do, for each app.
-    _interruption.catch()
-    _interruption.catch()
-    assert not _interruption.requested()
+    interruption.catch()
+    interruption.catch()
+    assert not interruption.requested()
     signal.raise_signal(first)
-    assert _interruption.requested()
-    assert (ansible, capfd.readouterr().err) == ([], _interruption.MESSAGE)
-    _interruption.catch()
+    assert interruption.requested()
+    assert (ansible, capfd.readouterr().err) == ([], interruption.MESSAGE)
+    interruption.catch()
     signal.raise_signal(second)
     assert ansible == [second]
 
 
 def test_a_signal_that_comes_twice_at_once_is_one(ansible: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_interruption, "TOGETHER", 1000)
-    _interruption.catch()
+    monkeypatch.setattr(interruption, "TOGETHER", 1000)
+    interruption.catch()
     signal.raise_signal(signal.SIGTERM)
     signal.raise_signal(signal.SIGTERM)
-    assert (_interruption.requested(), ansible) == (True, [])
+    assert (interruption.requested(), ansible) == (True, [])
 
 
 def test_a_process_that_is_just_forked_does_nothing(ansible: list[int]) -> None:
-    _interruption.catch()
+    interruption.catch()
     child = os.fork()
     if child == 0:
         signal.raise_signal(signal.SIGINT)
-        os._exit(_interruption.requested())
+        os._exit(interruption.requested())
     assert os.waitpid(child, 0)[1] == 0
     assert ansible == []
 

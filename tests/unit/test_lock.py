@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.luma.deploy.plugins.module_utils import _lock
-from ansible_collections.luma.deploy.plugins.module_utils._errors import LumaError
-from ansible_collections.luma.deploy.plugins.module_utils._lock import Held, Holder, Lock, no_deployment
-from ansible_collections.luma.deploy.plugins.plugin_utils._overview import locks
+from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
+from ansible_collections.luma.deploy.plugins.module_utils.run import lock as lock_module
+from ansible_collections.luma.deploy.plugins.module_utils.run.lock import Held, Holder, Lock, no_deployment
+from ansible_collections.luma.deploy.plugins.plugin_utils.output.overview import locks
 
 from tests.unit.fakes import is_locked
 
@@ -39,8 +39,8 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
-    monkeypatch.setattr(_lock, "boot_id", lambda: made.boot)
-    monkeypatch.setattr(_lock, "uptime", lambda: made.uptime)
+    monkeypatch.setattr(lock_module, "boot_id", lambda: made.boot)
+    monkeypatch.setattr(lock_module, "uptime", lambda: made.uptime)
     return made
 
 
@@ -233,7 +233,7 @@ def test_after_a_reboot_its_holder_has_been_silent_since_then_at_least(lock: Loc
 def test_no_clock_that_can_be_set_counts(
     lock: Lock, clock: Clock, time_of_day: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_lock, "now", lambda: time_of_day)
+    monkeypatch.setattr(lock_module, "now", lambda: time_of_day)
     monkeypatch.setattr(time, "time", lambda: 0.0)
     lock.take(MINE)
     os.utime(lock.file, (0, 0))
@@ -242,10 +242,10 @@ def test_no_clock_that_can_be_set_counts(
 
 
 def test_uptime_is_in_seconds_and_a_boot_has_an_id() -> None:
-    before = _lock.uptime()
+    before = lock_module.uptime()
     time.sleep(0.01)
-    assert 0.01 <= _lock.uptime() - before < 60
-    assert _lock.boot_id() == _lock.boot_id() != ""
+    assert 0.01 <= lock_module.uptime() - before < 60
+    assert lock_module.boot_id() == lock_module.boot_id() != ""
 
 
 def test_a_full_disk_keeps_a_run_from_beginning_but_not_from_going_on(lock: Lock, clock: Clock) -> None:
@@ -278,7 +278,7 @@ def test_a_step_is_refused_without_the_lock(lock: Lock) -> None:
 
 
 def test_a_step_gives_signs_of_life(lock: Lock, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_lock, "RENEWAL_SECONDS", 0.01)
+    monkeypatch.setattr(lock_module, "RENEWAL_SECONDS", 0.01)
     lock.take(MINE)
     clock.uptime += 50
     with lock.held("mine"):

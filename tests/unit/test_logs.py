@@ -9,9 +9,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ansible_collections.luma.deploy.plugins.module_utils._engine import Engine
-from ansible_collections.luma.deploy.plugins.module_utils._errors import LumaError
-from ansible_collections.luma.deploy.plugins.module_utils._logs import Cursor, Line, read_logs
+from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
+from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
+from ansible_collections.luma.deploy.plugins.module_utils.host.logs import Cursor, Line, read_logs
 from docker.errors import APIError, NotFound
 
 LISTED = [{"Id": "1", "Names": ["/blog-blue"]}, {"Id": "2", "Names": ["/blog-green"]}]

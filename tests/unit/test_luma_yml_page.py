@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.luma.deploy.plugins.plugin_utils._config import load
-from ansible_collections.luma.deploy.plugins.plugin_utils._schema import LUMA_YML
-from ansible_collections.luma.deploy.plugins.plugin_utils._yaml import Named, Scalar, Schema, Section, Value
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.schema import LUMA_YML
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.specification import load
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.yaml import Named, Scalar, Schema, Section, Value
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "luma-yml.md").read_text()
@@ -79,7 +79,7 @@ def test_every_key_that_a_message_names_exists() -> None:
     sections = {path for path in known if "." not in path and any(each.startswith(f"{path}.") for each in known)}
     named = re.compile(rf"(?<![\w./])(?:{'|'.join(sections)})\.[a-z_]+(?![\w.])")
     folders = [ROOT / "plugins" / name for name in ("action", "module_utils", "plugin_utils")]
-    sources = [file for folder in folders for file in folder.glob("*.py")]
+    sources = [file for folder in folders for file in folder.rglob("*.py")]
     nodes = [node for file in sources for node in ast.walk(ast.parse(file.read_text()))]
     docstrings = [node.value for node in nodes if isinstance(node, ast.Expr)]
     texts = [node for node in nodes if isinstance(node, ast.Constant) and node not in docstrings]

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.luma.deploy.plugins.module_utils._errors import LumaError
-from ansible_collections.luma.deploy.plugins.module_utils._names import names_of_colors
-from ansible_collections.luma.deploy.plugins.module_utils._release_hook import ReleaseHook
+from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
+from ansible_collections.luma.deploy.plugins.module_utils.release.container_names import names_of_colors
+from ansible_collections.luma.deploy.plugins.module_utils.release.hook import ReleaseHook
 
 from tests.unit.fakes import APP, FakeEngine, Host
 

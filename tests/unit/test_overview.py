@@ -9,15 +9,15 @@ from dataclasses import asdict
 from typing import Any
 
 import pytest
-from ansible_collections.luma.deploy.plugins.module_utils._releases import Release
-from ansible_collections.luma.deploy.plugins.plugin_utils._overview import log_lines, releases, status
-from ansible_collections.luma.deploy.plugins.plugin_utils._rollback import (
+from ansible_collections.luma.deploy.plugins.module_utils.release.records import Release
+from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.rollback import (
     CannotRollBack,
     InvalidChoice,
     spec_of,
     target,
     the_app,
 )
+from ansible_collections.luma.deploy.plugins.plugin_utils.output.overview import log_lines, releases, status
 
 SILENT = {"unreachable": True, "msg": "no route"}
 

@@ -6,22 +6,26 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.luma.deploy.plugins.module_utils._bluegreen import Wanted
-from ansible_collections.luma.deploy.plugins.module_utils._containers import (
+from ansible_collections.luma.deploy.plugins.module_utils.host.container_options import (
     fixed_host_port,
     port_bindings,
     short_id,
 )
-from ansible_collections.luma.deploy.plugins.module_utils._haproxy import Session, addresses_first, parse_sessions
-from ansible_collections.luma.deploy.plugins.module_utils._health import HealthCheck, Probe, advice, failure_text
-from ansible_collections.luma.deploy.plugins.module_utils._listeners import Listener, parse_listeners
-from ansible_collections.luma.deploy.plugins.module_utils._proxy_config import (
+from ansible_collections.luma.deploy.plugins.module_utils.host.listeners import Listener, parse_listeners
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.configuration import (
     Route,
     example_of,
     render_config,
     render_map,
     slots_for,
 )
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.runtime_api import (
+    Session,
+    addresses_first,
+    parse_sessions,
+)
+from ansible_collections.luma.deploy.plugins.module_utils.release.health import HealthCheck, Probe, advice, failure_text
+from ansible_collections.luma.deploy.plugins.module_utils.release.preparation import Wanted
 
 FAILURE = {
     "container": "blog-green-1",

@@ -17,7 +17,7 @@ import pytest
 from ansible import constants
 from ansible.errors import AnsibleActionFail
 from ansible_collections.luma.deploy.plugins.action import probe
-from ansible_collections.luma.deploy.plugins.plugin_utils._traffic_report import Record, Report
+from ansible_collections.luma.deploy.plugins.plugin_utils.traffic.report import Record, Report
 
 SLOTS = {"blog1": "blue", "blog2": "green"}
 

@@ -12,11 +12,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ansible_collections.luma.deploy.plugins.module_utils import _proxy_ipv6
-from ansible_collections.luma.deploy.plugins.module_utils._engine import LABEL_ROLE, Container, Engine
-from ansible_collections.luma.deploy.plugins.module_utils._errors import LumaError
-from ansible_collections.luma.deploy.plugins.module_utils._haproxy import Haproxy
-from ansible_collections.luma.deploy.plugins.module_utils._proxy import (
+from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
+from ansible_collections.luma.deploy.plugins.module_utils.host.engine import LABEL_ROLE, Container, Engine
+from ansible_collections.luma.deploy.plugins.module_utils.proxy import ipv6
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.proxy import (
     CHECK,
     CONTAINER,
     DEFAULTS,
@@ -26,6 +25,7 @@ from ansible_collections.luma.deploy.plugins.module_utils._proxy import (
     Proxy,
     ProxySettings,
 )
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.runtime_api import Haproxy
 from ansible_collections.luma.deploy.plugins.modules.proxy_info import look
 from ansible_collections.luma.deploy.plugins.modules.proxy_update import report
 
@@ -131,7 +131,7 @@ class FakeHaproxy(Haproxy):
 
 @pytest.fixture(autouse=True)
 def without_ipv6(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(_proxy_ipv6, "IF_INET6", tmp_path / "none")
+    monkeypatch.setattr(ipv6, "IF_INET6", tmp_path / "none")
 
 
 def proxy_on(engine: FakeEngine, folder: Path) -> Proxy:

@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 from ansible import constants
 from ansible_collections.luma.deploy.plugins.action import image_build
-from ansible_collections.luma.deploy.plugins.module_utils._colors import App
-from ansible_collections.luma.deploy.plugins.module_utils._engine import LABEL_APP, LABEL_ROLE, Container
-from ansible_collections.luma.deploy.plugins.module_utils._proxy import Proxy, ProxySettings
-from ansible_collections.luma.deploy.plugins.module_utils._prune import Leftovers, Prune
-from ansible_collections.luma.deploy.plugins.module_utils._release_hook import ROLE
-from ansible_collections.luma.deploy.plugins.module_utils._releases import Release, Releases
-from ansible_collections.luma.deploy.plugins.module_utils._unneeded_images import LABEL_REPOSITORY, Images
+from ansible_collections.luma.deploy.plugins.module_utils.host.engine import LABEL_APP, LABEL_ROLE, Container
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.proxy import Proxy, ProxySettings
+from ansible_collections.luma.deploy.plugins.module_utils.release.colors import App
+from ansible_collections.luma.deploy.plugins.module_utils.release.hook import ROLE
+from ansible_collections.luma.deploy.plugins.module_utils.release.prune import Leftovers, Prune
+from ansible_collections.luma.deploy.plugins.module_utils.release.records import Release, Releases
+from ansible_collections.luma.deploy.plugins.module_utils.release.unneeded_images import LABEL_REPOSITORY, Images
 from docker.errors import APIError, DockerException, NotFound
 from requests import Response
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.luma.deploy.plugins.module_utils._release_names import name_of, recorded
-from ansible_collections.luma.deploy.plugins.module_utils._releases import Release, Releases
-from ansible_collections.luma.deploy.plugins.plugin_utils._fleet import known_releases
+from ansible_collections.luma.deploy.plugins.module_utils.release.records import Release, Releases
+from ansible_collections.luma.deploy.plugins.module_utils.release.release_names import name_of, recorded
+from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.ledger import known_releases
 
 from tests.unit.fakes import APP
 

@@ -12,9 +12,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ansible_collections.luma.deploy.plugins.module_utils._engine import LABEL_CONFIG_HASH, Container
-from ansible_collections.luma.deploy.plugins.module_utils._errors import LumaError
-from ansible_collections.luma.deploy.plugins.module_utils._releases import (
+from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
+from ansible_collections.luma.deploy.plugins.module_utils.host.engine import LABEL_CONFIG_HASH, Container
+from ansible_collections.luma.deploy.plugins.module_utils.release.records import (
     KEPT,
     Release,
     Releases,

@@ -13,18 +13,18 @@ import pytest
 from ansible.errors import AnsibleError, AnsiblePromptInterrupt, AnsiblePromptNoninteractive
 from ansible.utils.display import Display
 from ansible_collections.luma.deploy.plugins.action.removal import ActionModule
-from ansible_collections.luma.deploy.plugins.module_utils import _removal
-from ansible_collections.luma.deploy.plugins.module_utils._drain import DrainTimeouts, Retired, Stopped
-from ansible_collections.luma.deploy.plugins.module_utils._engine import Container
-from ansible_collections.luma.deploy.plugins.module_utils._proxy_config import Route
-from ansible_collections.luma.deploy.plugins.module_utils._releases import Release, Releases
-from ansible_collections.luma.deploy.plugins.module_utils._removal import Removal
-from ansible_collections.luma.deploy.plugins.module_utils._routes import Routes
-from ansible_collections.luma.deploy.plugins.plugin_utils._config import load
-from ansible_collections.luma.deploy.plugins.plugin_utils._orphans import orphan_lines
-from ansible_collections.luma.deploy.plugins.plugin_utils._removal import app_to_remove, question
-from ansible_collections.luma.deploy.plugins.plugin_utils._servers import Inventory
-from ansible_collections.luma.deploy.plugins.plugin_utils._yaml import InvalidFile
+from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Container
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.configuration import Route
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.routes import Routes
+from ansible_collections.luma.deploy.plugins.module_utils.release import removal as removal_module
+from ansible_collections.luma.deploy.plugins.module_utils.release.drain import DrainTimeouts, Retired, Stopped
+from ansible_collections.luma.deploy.plugins.module_utils.release.records import Release, Releases
+from ansible_collections.luma.deploy.plugins.module_utils.release.removal import Removal
+from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.removal import app_to_remove, question
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.servers import Inventory
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.specification import load
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.yaml import InvalidFile
+from ansible_collections.luma.deploy.plugins.plugin_utils.output.orphans import orphan_lines
 
 from tests.unit.fakes import APP, FakeEngine, Host
 from tests.unit.luma_file import read
@@ -187,8 +187,8 @@ class Site:
         haproxy = SimpleNamespace(is_reachable=lambda: True)
         self.proxy: Any = SimpleNamespace(routes=self.routes, haproxy=haproxy, forget=self.forget)
         self.folder = folder
-        monkeypatch.setattr(_removal, "wait_for_drain", self.drain)
-        monkeypatch.setattr(_removal, "stop", self.stop)
+        monkeypatch.setattr(removal_module, "wait_for_drain", self.drain)
+        monkeypatch.setattr(removal_module, "stop", self.stop)
 
     def route(self) -> None:
         with self.routes.recorded(Route("shop", "blog", "shop-network", ("blog.com",))):

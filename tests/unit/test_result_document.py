@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 from ansible_collections.luma.deploy.plugins.callback.result import command_of
-from ansible_collections.luma.deploy.plugins.plugin_utils._fleet import NEW, OLD, Host
-from ansible_collections.luma.deploy.plugins.plugin_utils._fleet_report import host_outcome
-from ansible_collections.luma.deploy.plugins.plugin_utils._outcome import Outcome, State
-from ansible_collections.luma.deploy.plugins.plugin_utils._result_document import ResultDocument
-from ansible_collections.luma.deploy.plugins.plugin_utils._result_shapes import SHAPES, Shape, shaped
+from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.ledger import NEW, OLD, Host
+from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.report import host_outcome
+from ansible_collections.luma.deploy.plugins.plugin_utils.output.document import ResultDocument
+from ansible_collections.luma.deploy.plugins.plugin_utils.output.document_shapes import SHAPES, Shape, shaped
+from ansible_collections.luma.deploy.plugins.plugin_utils.output.outcome import Outcome, State
 
 from bin import command
 from tests import json_page

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from ansible_collections.luma.deploy.plugins.plugin_utils._run import has_ended, identity
+from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.run import has_ended, identity
 
 
 def test_a_run_ends_with_its_process() -> None:

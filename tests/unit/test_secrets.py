@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 from ansible.parsing.dataloader import DataLoader
 from ansible.parsing.vault import VaultLib, VaultSecret
-from ansible_collections.luma.deploy.plugins.plugin_utils._secrets import (
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.secrets import (
     Decrypt,
     SecretsFile,
     environment_secrets,
     registry_password,
     vault_of,
 )
-from ansible_collections.luma.deploy.plugins.plugin_utils._yaml import InvalidFile
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.yaml import InvalidFile
 
 from tests.unit.luma_file import app, mistakes, read, write_secrets
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.luma.deploy.plugins.action.project import chosen
-from ansible_collections.luma.deploy.plugins.module_utils import _health
-from ansible_collections.luma.deploy.plugins.module_utils._engine import (
+from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
+from ansible_collections.luma.deploy.plugins.module_utils.host.engine import (
     LABEL_PROJECT,
     LABEL_SERVICE,
     Container,
@@ -23,10 +23,10 @@ from ansible_collections.luma.deploy.plugins.module_utils._engine import (
     Engine,
     Network,
 )
-from ansible_collections.luma.deploy.plugins.module_utils._errors import LumaError
-from ansible_collections.luma.deploy.plugins.module_utils._images import Answer, Registry
-from ansible_collections.luma.deploy.plugins.module_utils._mounts import HostFile, Mounts
-from ansible_collections.luma.deploy.plugins.module_utils._services import (
+from ansible_collections.luma.deploy.plugins.module_utils.host.mounts import HostFile, Mounts
+from ansible_collections.luma.deploy.plugins.module_utils.host.registries import Answer, Registry
+from ansible_collections.luma.deploy.plugins.module_utils.release import health as health_module
+from ansible_collections.luma.deploy.plugins.module_utils.services.services import (
     Outcome,
     Service,
     bring_up,
@@ -35,8 +35,8 @@ from ansible_collections.luma.deploy.plugins.module_utils._services import (
     left_over,
 )
 from ansible_collections.luma.deploy.plugins.modules.service_container import bring_all_up
-from ansible_collections.luma.deploy.plugins.plugin_utils._config import load
-from ansible_collections.luma.deploy.plugins.plugin_utils._yaml import InvalidFile
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.specification import load
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.yaml import InvalidFile
 
 from tests.unit.fakes import Killed
 
@@ -237,7 +237,7 @@ class FakeEngine(Engine):
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_health, "SETTLE_SECONDS", 0)
+    monkeypatch.setattr(health_module, "SETTLE_SECONDS", 0)
 
 
 @pytest.fixture

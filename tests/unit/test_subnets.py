@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from ansible_collections.luma.deploy.plugins.module_utils import _subnets
+from ansible_collections.luma.deploy.plugins.module_utils.host import subnets
 
 HEADER = "Iface Destination Gateway Flags RefCnt Use Metric Mask MTU Window IRTT\n"
 
@@ -42,10 +42,10 @@ def test_where_it_can_be_the_host_has_no_route_to_it(
 ) -> None:
     table = tmp_path / "route"
     table.write_text(HEADER + routes)
-    monkeypatch.setattr(_subnets, "ROUTES", table)
-    assert list(map(str, itertools.islice(_subnets.candidates(), 2))) == first
+    monkeypatch.setattr(subnets, "ROUTES", table)
+    assert list(map(str, itertools.islice(subnets.candidates(), 2))) == first
 
 
 def test_a_system_without_a_table_is_asked_for_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_subnets, "ROUTES", tmp_path / "none")
-    assert len(list(_subnets.candidates())) == 128
+    monkeypatch.setattr(subnets, "ROUTES", tmp_path / "none")
+    assert len(list(subnets.candidates())) == 128

@@ -11,22 +11,23 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from ansible_collections.luma.deploy.plugins.module_utils import _drain, _switch
-from ansible_collections.luma.deploy.plugins.module_utils._bluegreen import color_to_return_to
-from ansible_collections.luma.deploy.plugins.module_utils._colors import View
-from ansible_collections.luma.deploy.plugins.module_utils._drain import (
+from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.configuration import Route
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.runtime_api import Session, Slot
+from ansible_collections.luma.deploy.plugins.module_utils.release import drain
+from ansible_collections.luma.deploy.plugins.module_utils.release import switch as switch_module
+from ansible_collections.luma.deploy.plugins.module_utils.release.colors import View
+from ansible_collections.luma.deploy.plugins.module_utils.release.drain import (
     CLOSED_PER_SECOND,
     CLOSING_SECONDS,
     DrainTimeouts,
     close_streams,
     retire,
 )
-from ansible_collections.luma.deploy.plugins.module_utils._errors import LumaError
-from ansible_collections.luma.deploy.plugins.module_utils._haproxy import Session, Slot
-from ansible_collections.luma.deploy.plugins.module_utils._health import HealthCheck, Probe
-from ansible_collections.luma.deploy.plugins.module_utils._proxy_config import Route
-from ansible_collections.luma.deploy.plugins.module_utils._rerouting import Rerouting
-from ansible_collections.luma.deploy.plugins.module_utils._switch import Switch
+from ansible_collections.luma.deploy.plugins.module_utils.release.health import HealthCheck, Probe
+from ansible_collections.luma.deploy.plugins.module_utils.release.preparation import color_to_return_to
+from ansible_collections.luma.deploy.plugins.module_utils.release.rerouting import Rerouting
+from ansible_collections.luma.deploy.plugins.module_utils.release.switch import Switch
 
 from tests.unit.fakes import APP, FakeEngine, FakeHaproxy, Host, Killed
 
@@ -53,11 +54,11 @@ def engine(host: Host, tmp_path: Path) -> FakeEngine:
 @pytest.fixture(autouse=True)
 def healthy(monkeypatch: pytest.MonkeyPatch) -> None:
     """Replicas are healthy; the waits of the real world are short in this one."""
-    monkeypatch.setattr(_switch, "probe", lambda engine, check, container: PROBE)
-    monkeypatch.setattr(_switch, "SEE_SECONDS", 0.05)
-    monkeypatch.setattr(_drain, "POLL_SECONDS", 0.001)
-    monkeypatch.setattr(_drain, "FREE_SECONDS", 0.02)
-    monkeypatch.setattr("ansible_collections.luma.deploy.plugins.module_utils._engine.PARALLEL", 1)
+    monkeypatch.setattr(switch_module, "probe", lambda engine, check, container: PROBE)
+    monkeypatch.setattr(switch_module, "SEE_SECONDS", 0.05)
+    monkeypatch.setattr(drain, "POLL_SECONDS", 0.001)
+    monkeypatch.setattr(drain, "FREE_SECONDS", 0.02)
+    monkeypatch.setattr("ansible_collections.luma.deploy.plugins.module_utils.host.engine.PARALLEL", 1)
 
 
 PROBE = Probe(True, "200")
@@ -67,7 +68,7 @@ def die(*_arguments: object) -> None:
     raise Killed
 
 
-def run(engine: FakeEngine, color: str = "green") -> _switch.Switched:
+def run(engine: FakeEngine, color: str = "green") -> switch_module.Switched:
     return Switch(engine, FakeHaproxy(engine.host), APP, color, HTTP).run()
 
 
@@ -366,7 +367,7 @@ def test_a_retirement_frees_what_one_that_died_has_left(host: Host, engine: Fake
     run(engine)
     host.held.add("blog8")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_drain, "free_slots", die)
+        patch.setattr(drain, "free_slots", die)
         with pytest.raises(Killed):
             retire(engine, FakeHaproxy(host), APP, "blue", AT_ONCE, 0)
     assert {c.color for c in host.containers.values()} == {"green"}
@@ -425,7 +426,7 @@ class Busy(FakeHaproxy):
 def test_streams_are_closed_and_requests_are_left_to_the_stop_signal(
     host: Host, engine: FakeEngine, timeouts: DrainTimeouts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_drain, "STREAMS_POLL_SECONDS", 0.01)
+    monkeypatch.setattr(drain, "STREAMS_POLL_SECONDS", 0.01)
     run(engine)
     proxy = Busy(host, streams=3, requests=2)
     done = retire(engine, proxy, APP, "blue", timeouts, 0)

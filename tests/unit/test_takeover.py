@@ -16,14 +16,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ansible_collections.luma.deploy.plugins.module_utils._containers import refuse_foreign
-from ansible_collections.luma.deploy.plugins.module_utils._detour import COMMENT, Detour, Way
-from ansible_collections.luma.deploy.plugins.module_utils._earlier import find
-from ansible_collections.luma.deploy.plugins.module_utils._errors import LumaError
-from ansible_collections.luma.deploy.plugins.module_utils._gap import GapMeter
-from ansible_collections.luma.deploy.plugins.module_utils._listeners import count_connections
-from ansible_collections.luma.deploy.plugins.module_utils._proxy import Proxy, ProxySettings
-from ansible_collections.luma.deploy.plugins.module_utils._takeover import AppToTake, Takeover
+from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
+from ansible_collections.luma.deploy.plugins.module_utils.host.container_options import refuse_foreign
+from ansible_collections.luma.deploy.plugins.module_utils.host.earlier import find
+from ansible_collections.luma.deploy.plugins.module_utils.host.listeners import count_connections
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.detour import COMMENT, Detour, Way
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.gap import GapMeter
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.proxy import Proxy, ProxySettings
+from ansible_collections.luma.deploy.plugins.module_utils.takeover.takeover import AppToTake, Takeover
 
 CERTIFICATES = "/var/lib/luma-proxy/certs"
 

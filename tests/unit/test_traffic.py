@@ -19,14 +19,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from ansible_collections.luma.deploy.plugins.plugin_utils._traffic import (
+from ansible_collections.luma.deploy.plugins.plugin_utils.traffic.client import (
     Client,
     Kind,
     streamed_completely,
     uploaded_completely,
 )
-from ansible_collections.luma.deploy.plugins.plugin_utils._traffic_http import Connection, Target
-from ansible_collections.luma.deploy.plugins.plugin_utils._traffic_report import (
+from ansible_collections.luma.deploy.plugins.plugin_utils.traffic.http import Connection, Target
+from ansible_collections.luma.deploy.plugins.plugin_utils.traffic.report import (
     Handover,
     Numbers,
     Record,
@@ -245,7 +245,7 @@ def app() -> Iterator[App]:
 @contextmanager
 def client_process(app: App, path: Path, *options: str) -> Iterator[subprocess.Popen[bytes]]:
     url = f"http://127.0.0.1:{app.port}"
-    command = (sys.executable, "-m", "plugin_utils._traffic", "--url", url, *options)
+    command = (sys.executable, "-m", "plugin_utils.traffic.client", "--url", url, *options)
     with path.open("w") as report, running(
         *command, stdout=report.fileno(), PYTHONPATH=str(ROOT / "plugins")
     ) as process:  # fmt: skip

@@ -8,10 +8,15 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.luma.deploy.plugins.module_utils._engine import Engine
-from ansible_collections.luma.deploy.plugins.module_utils._errors import LumaError
-from ansible_collections.luma.deploy.plugins.module_utils._images import Answer, answer_of, digests_of, pulled_digest
-from ansible_collections.luma.deploy.plugins.module_utils._wanted_image import (
+from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
+from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
+from ansible_collections.luma.deploy.plugins.module_utils.host.registries import (
+    Answer,
+    answer_of,
+    digests_of,
+    pulled_digest,
+)
+from ansible_collections.luma.deploy.plugins.module_utils.host.wanted_image import (
     ALWAYS,
     MISSING,
     NEVER,

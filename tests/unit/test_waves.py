@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.luma.deploy.plugins.plugin_utils._waves import waves
+from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.waves import waves
 
 
 @pytest.mark.parametrize(

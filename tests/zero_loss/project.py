@@ -17,8 +17,8 @@ from types import TracebackType
 from typing import Any, NamedTuple
 
 import yaml
-from ansible_collections.luma.deploy.plugins.module_utils._haproxy import Haproxy
-from ansible_collections.luma.deploy.plugins.plugin_utils._traffic_report import Report
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.runtime_api import Haproxy
+from ansible_collections.luma.deploy.plugins.plugin_utils.traffic.report import Report
 
 from tests.host import (
     APP_IMAGE,
@@ -127,7 +127,7 @@ class Traffic:
         self.path = folder / "report"
         self.command = [
             # It ends with the tests, where they are killed, too.
-            *(sys.executable, "-m", "plugin_utils._traffic", "--parent", str(os.getpid())),
+            *(sys.executable, "-m", "plugin_utils.traffic.client", "--parent", str(os.getpid())),
             *("--url", url, "--host", host, *options),
         ]
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.luma.deploy.plugins.plugin_utils._traffic_report import failures_in_words, handovers
+from ansible_collections.luma.deploy.plugins.plugin_utils.traffic.report import failures_in_words, handovers
 
 from tests.host import APP_IMAGE, LUMA
 from tests.zero_loss.conftest import MakeProject

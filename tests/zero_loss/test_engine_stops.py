@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.luma.deploy.plugins.plugin_utils._traffic_report import failures_in_words
+from ansible_collections.luma.deploy.plugins.plugin_utils.traffic.report import failures_in_words
 
 from tests.host import APP_IMAGE, PROXY_IMAGE, ROOT, build_images
 from tests.testbed.servers import Server, build_server_image, temporary_server

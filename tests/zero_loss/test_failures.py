@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from ansible_collections.luma.deploy.plugins.plugin_utils._traffic_report import (
+from ansible_collections.luma.deploy.plugins.plugin_utils.traffic.report import (
     QUICK_KINDS,
     Record,
     failures_in_words,

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from ansible_collections.luma.deploy.plugins.plugin_utils._traffic_report import failures_in_words
+from ansible_collections.luma.deploy.plugins.plugin_utils.traffic.report import failures_in_words
 
 from tests.host import proxy_configuration
 from tests.zero_loss.conftest import MakeProject

@@ -11,10 +11,10 @@ from itertools import count
 from pathlib import Path
 from threading import Event, Thread
 
-from ansible_collections.luma.deploy.plugins.module_utils._engine import Engine
-from ansible_collections.luma.deploy.plugins.module_utils._proxy import Proxy, ProxySettings
-from ansible_collections.luma.deploy.plugins.module_utils._proxy_config import Route
-from ansible_collections.luma.deploy.plugins.plugin_utils._traffic_report import failures_in_words, handovers
+from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.configuration import Route
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.proxy import Proxy, ProxySettings
+from ansible_collections.luma.deploy.plugins.plugin_utils.traffic.report import failures_in_words, handovers
 
 from tests.host import PROXY_FOLDER, PROXY_IMAGE
 from tests.zero_loss.conftest import MakeProject

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from ansible_collections.luma.deploy.plugins.plugin_utils._traffic_report import (
+from ansible_collections.luma.deploy.plugins.plugin_utils.traffic.report import (
     UPLOAD,
     WEBSOCKET,
     Record,

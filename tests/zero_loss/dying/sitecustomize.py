@@ -72,7 +72,7 @@ class Finder(importlib.abc.MetaPathFinder):
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
-        if not name.endswith(".module_utils._switch"):
+        if not name.endswith(".module_utils.release.switch"):
             return None
         sys.meta_path.remove(self)
         spec = importlib.util.find_spec(name)

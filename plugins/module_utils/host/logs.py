@@ -1,0 +1,79 @@
+# Copyright (c) 2026, the luma authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What containers have written since somebody looked last.
+
+A *cursor* says how far that was: the time of the last line of each container, by its id. Docker writes these times
+with nine digits, so that they sort as text.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+import typing as t
+
+from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
+from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine, in_parallel
+
+# `Engine` tells of a missing SDK.
+with contextlib.suppress(ImportError):
+    from docker.errors import NotFound
+
+POLL_SECONDS = 0.2
+#: How many of its last lines a container is asked for at first: the engine finds these without reading the whole log.
+LOOK_BACK = 1000
+
+Line = t.Dict[str, str]
+Cursor = t.Dict[str, str]
+
+
+def read_logs(
+    engine: Engine, labels: t.Sequence[t.Sequence[str]], lines: int, cursor: t.Mapping[str, str], wait: float
+) -> tuple[list[Line], Cursor, list[str]]:
+    """The lines after ``cursor`` of all containers that have one of these sets of labels, in the order of time, the
+    new cursor, and the containers' names. Without a cursor the last ``lines`` of each; a container that is not in the
+    cursor is new, and all of it is returned. Waits up to ``wait`` seconds for a first line."""
+    deadline = time.monotonic() + wait
+    while True:
+        rows = [row for wanted in labels for row in _containers(engine, wanted)]
+        found = in_parallel(lambda row: _lines_after(engine, row, cursor, lines), rows)
+        new = sorted((line for each in found for line in each), key=lambda line: line["at"])
+        if new or time.monotonic() >= deadline:
+            ends = {row["Id"]: each[-1]["at"] if each else "" for row, each in zip(rows, found)}
+            after = {id_: end or cursor.get(id_, "") for id_, end in ends.items()}
+            return new, after, [_name(row) for row in rows]
+        time.sleep(POLL_SECONDS)
+
+
+def _containers(engine: Engine, labels: t.Sequence[str]) -> list[dict[str, t.Any]]:
+    rows = engine.call("list containers", engine.client.containers, all=True, filters={"label": list(labels)})
+    return sorted(rows, key=_name)
+
+
+def _name(row: t.Mapping[str, t.Any]) -> str:
+    return str(row["Names"][0].lstrip("/"))
+
+
+def _lines_after(engine: Engine, row: t.Mapping[str, t.Any], cursor: t.Mapping[str, str], lines: int) -> list[Line]:
+    if not cursor:
+        return _tail(engine, row, lines)
+    after = cursor.get(row["Id"], "")
+    found = _tail(engine, row, LOOK_BACK)
+    if len(found) >= LOOK_BACK and found[0]["at"] > after:
+        found = _tail(engine, row, "all")
+    return [line for line in found if line["at"] > after]
+
+
+def _tail(engine: Engine, row: t.Mapping[str, t.Any], lines: t.Any) -> list[Line]:
+    # The stubs know another answer, that of a stream.
+    logs: t.Any = engine.client.logs
+    try:
+        raw = engine.call("read the logs of " + _name(row), logs, row["Id"], timestamps=True, tail=lines)
+    except LumaError as exc:
+        # It was listed, and has been removed since or is being removed.
+        if isinstance(exc.__cause__, NotFound) or "marked for removal" in str(exc):
+            return []
+        raise
+    parts = (line.rstrip("\r").partition(" ") for line in raw.decode("utf-8", "replace").split("\n") if line)
+    return [{"at": at, "container": _name(row), "text": text} for at, _space, text in parts]

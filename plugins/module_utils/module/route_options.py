@@ -1,0 +1,131 @@
+# Copyright (c) 2026, the luma authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the modules that route an app share: their options, and the result as they return it."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
+from ansible_collections.luma.deploy.plugins.module_utils.module.engine_module import app_of, proxy_folder
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.configuration import Route, slots_for
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.ipv6 import shown
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.proxy import Proxy, ProxySettings, Reconciled
+from ansible_collections.luma.deploy.plugins.module_utils.release.colors import App
+from ansible_collections.luma.deploy.plugins.module_utils.release.rerouting import Rerouting
+
+#: What a module reports that has loaded a route.
+LOADED = "luma-proxy loaded its new configuration"
+
+#: The option of the documentation fragment ``luma.deploy.engine.route``.
+ROUTE_OPTION: dict[str, t.Any] = {
+    "type": "dict",
+    "options": {
+        "hosts": {"type": "list", "elements": "str", "required": True},
+        "app_port": {"type": "int", "default": 80},
+        "response_timeout": {"type": "float", "default": 30},
+        "stream_timeout": {"type": "float", "default": 3600},
+        "hold": {"type": "float", "default": 10},
+        "keep_alive": {"type": "float", "default": 75},
+        "forward_headers": {"type": "bool", "default": False},
+    },
+}
+
+#: The options of the documentation fragment ``luma.deploy.engine.proxy``.
+PROXY_OPTIONS: dict[str, t.Any] = {
+    "proxy": {
+        "type": "dict",
+        "default": {},
+        "options": {
+            "image": {"type": "str"},
+            "http_port": {"type": "int"},
+            "https_port": {"type": "int"},
+            "bind": {"type": "str"},
+            "proxy_protocol": {"type": "bool"},
+        },
+    },
+    "replicas": {"type": "int", "default": 1},
+}
+
+
+def ensure_route(module: AnsibleModule, engine: Engine, until_switch: bool = False) -> Reconciled:
+    """Makes the proxy run with the route that the module's options describe, or with what it takes ``until_switch``."""
+    params = module.params
+    proxy = Proxy(engine, ProxySettings(**params["proxy"]), proxy_folder(params))
+    return proxy.ensure(route_of(params), module.check_mode, until_switch)
+
+
+def forget_route(module: AnsibleModule, engine: Engine) -> bool:
+    """Takes out the route of an app that has none any more. Returns whether there was one."""
+    app, proxy = app_of(module.params), Proxy(engine, ProxySettings(), proxy_folder(module.params))
+    found = proxy.routes.of(app.backend) is not None
+    if found and not module.check_mode:
+        proxy.forget([app.backend])
+    return found
+
+
+def rerouting_of(module: AnsibleModule, engine: Engine) -> Rerouting:
+    """What the module's options say of the route at a switch."""
+    params = module.params
+    if not params["proxied"] or not (params["route"] or params["restore_route"]):
+        return Rerouting()
+    proxy = Proxy(engine, ProxySettings(), proxy_folder(params))
+    wanted = route_of(params) if params["route"] else None
+    return Rerouting(proxy, app_of(params).backend, wanted, params["restore_route"])
+
+
+def route_of(params: t.Mapping[str, t.Any]) -> Route:
+    app = app_of(params)
+    return make_route(app, app.network, params["route"], params["health_check"], params["replicas"] or 1)
+
+
+def make_route(
+    app: App, network: str, asked: t.Mapping[str, t.Any], check: t.Mapping[str, t.Any], replicas: int
+) -> Route:
+    """The route of an app whose alias is on this network, of the options ``route`` and ``health_check``."""
+    return Route(
+        project=app.project,
+        app=app.name,
+        network=network,
+        hosts=tuple(asked["hosts"]),
+        app_port=asked["app_port"],
+        check_path=check.get("path") or "",
+        check_host=check.get("host", Route.check_host),
+        check_timeout=check.get("timeout", Route.check_timeout),
+        response_timeout=asked["response_timeout"],
+        stream_timeout=asked["stream_timeout"],
+        hold=asked["hold"],
+        keep_alive=asked["keep_alive"],
+        forward_headers=asked["forward_headers"],
+        slots=slots_for(replicas),
+    )
+
+
+def route_facts(done: Reconciled) -> dict[str, t.Any]:
+    """The result as a module returns it, without the configuration's difference."""
+    return {
+        name: getattr(done, name) for name in ("http_port", "bind", "proxy_protocol", "host", "created", "reloaded")
+    }
+
+
+def route_difference(done: Reconciled) -> dict[str, str]:
+    return {
+        "before_header": "haproxy.cfg",
+        "before": done.before,
+        "after_header": "haproxy.cfg",
+        "after": done.after,
+    }
+
+
+def route_report(done: Reconciled, check_mode: bool) -> list[str]:
+    lines = list(done.notes)
+    if done.created:
+        start = "Would start" if check_mode else "Started"
+        lines.append(f"{start} luma-proxy on {shown(done.bind)}:{done.http_port}")
+    elif done.started:
+        lines.append("Would start luma-proxy again" if check_mode else "Started luma-proxy, which was stopped")
+    if done.reloaded:
+        lines.append("luma-proxy would load its new configuration" if check_mode else LOADED)
+    return lines

@@ -1,0 +1,340 @@
+# Copyright (c) 2026, the luma authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""HAProxy's configuration, derived from the routes of all apps on a host.
+
+The routes are the record (one JSON file each, see `proxy.routes`); the configuration is made anew from them each time,
+so that a newer luma brings all of it up to date. Nothing here needs a HAProxy newer than 3.0. The keywords are those of
+HAProxy's Configuration Manual.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+#: Where the container sees its configuration and its runtime folder.
+CONFIG_DIR = "/etc/luma"
+RUN_DIR = "/run/luma"
+#: The ports inside the container: above 1024, so that it needs no capability.
+HTTP_PORT = 8080
+HTTPS_PORT = 8443
+#: The socket, in the runtime folder, that connections by IPv6 come to.
+VISITORS_SOCKET = "visitors.sock"
+
+
+#: A slot of every backend that has no container: see ``HOLD``. No app's slot is called so: those end with a number.
+HOLD_SERVER = "hold"
+#: The type of the PROXY protocol's TLV that names a backend; 0xE0 to 0xEF are for use like this (its section 2.2.8).
+BACKEND_TLV = "0xE0"
+ANY_HOST = "*"
+#: The backend that answers where no app has the name.
+UNKNOWN_HOST = "unknown-host"
+
+
+@dataclass(frozen=True)
+class Route:
+    """How the proxy reaches one app.
+
+    ``hosts``: the names it answers to: ``blog.com``, ``*.blog.com`` for one level below it, ``*`` for every name that
+    nobody else has. ``check_path``: what the health check GETs with ``check_host`` as Host header; empty for a check
+    that only connects. Times in seconds: ``response_timeout`` for an answer that has not begun, ``stream_timeout`` for
+    one that has; ``hold`` is how long a request waits for a replica; ``keep_alive`` how long a client's connection may
+    be idle. ``forward_headers``: whether X-Forwarded-* of the client are trusted and passed on. ``slots``: how many
+    replicas of both colors fit.
+    """
+
+    project: str
+    app: str
+    network: str
+    hosts: tuple[str, ...]
+    app_port: int = 80
+    check_path: str = "/up"
+    check_host: str = "localhost"
+    check_timeout: float = 5.0
+    response_timeout: float = 30.0
+    stream_timeout: float = 3600.0
+    hold: float = 10.0
+    keep_alive: float = 75.0
+    forward_headers: bool = False
+    slots: int = 8
+
+    @property
+    def backend(self) -> str:
+        """Neither a project's nor an app's name has a colon, so that this is unique."""
+        return backend_name(self.project, self.app)
+
+    @property
+    def endpoint(self) -> str:
+        """The alias with its network, so that two projects may have an app of the same name."""
+        return f"{self.app}.{self.network}:{self.app_port}"
+
+    @property
+    def name(self) -> str:
+        """A name that is routed to the app: that of its health check, if it is one, since an app may answer for certain
+        names only."""
+        is_routed = any(stands_for(host, self.check_host) for host in self.hosts)
+        return self.check_host if is_routed else example_of(self.hosts[0])
+
+
+def backend_name(project: str, app: str) -> str:
+    return f"{project}:{app}"
+
+
+def stands_for(host: str, name: str) -> bool:
+    """Whether one of a route's hosts, which may have a wildcard, is or has this name."""
+    return host.lower() in (ANY_HOST, name.lower(), "*." + name.lower().partition(".")[2])
+
+
+def example_of(host: str) -> str:
+    """A name that a route's host stands for: a request needs one in its Host header."""
+    if host == ANY_HOST:
+        return "localhost"
+    return host.replace("*", "www", 1)
+
+
+def slots_for(replicas: int) -> int:
+    """How many slots an app needs: both colors during a switch, and room to grow without a reload. A power of two,
+    at least 8."""
+    slots = 8
+    while slots < 2 * replicas:
+        slots *= 2
+    return slots
+
+
+BASE = """\
+# Written by luma from the routes in ../routes; changes made here are lost.
+global
+    log stdout format raw daemon info
+    stats socket {run}/admin.sock mode 600 level admin
+    server-state-base {run}
+    server-state-file servers-state
+    fd-hard-limit 50000
+    # Headers of 64 KB, in both directions: they have to fit into one buffer, with 1 KB to spare (tune.maxrewrite).
+    tune.bufsize 81920
+
+# Docker's embedded DNS. An answer is asked for five times a second, which is how soon a moved alias is seen; an
+# address that is no longer answered leaves at once, but a DNS that is silent changes nothing.
+resolvers docker
+    nameserver embedded 127.0.0.11:53
+    accepted_payload_size 8192
+    timeout resolve 200ms
+    timeout retry 200ms
+    hold obsolete 0s
+    hold nx 30s
+    # The containers live on where the engine is away: the longest that a timer of HAProxy takes.
+    hold timeout 20d
+    hold refused 20d
+    hold other 20d
+
+defaults
+    mode http
+    log global
+    option httplog
+    timeout http-request 10s
+    timeout http-keep-alive {keep_alive}ms
+    timeout client 60s
+    timeout client-fin 10s
+    # A connect on a local bridge takes microseconds: what takes longer goes to another replica. Only a connect that
+    # failed is tried again, never a request that may have been processed.
+    timeout connect 250ms
+    retries 20
+    retry-on conn-failure
+    option redispatch 1
+    # On a reload an idle connection is closed after its next answer and not at once, when a request may be under way.
+    option idle-close-on-response
+    load-server-state-from-file global
+    http-error status 503 content-type text/plain hdr Retry-After 5 string "No healthy replica of this app.\\n"
+
+frontend http
+.if defined(LUMA_PROXY_PROTOCOL)
+    bind :{http_port} accept-proxy
+.else
+    bind :{http_port}
+.endif
+    # Visitors who come by IPv6, with their addresses (`proxy.ipv6`).
+    bind unix@{run}/{visitors} mode 600 accept-proxy
+{rules}    # A worker that a reload has replaced knows the old color only. What an idle connection brings it, it hands
+    # to the worker that replaced it. Where the whole proxy ends, there is none.
+    use_backend successor if {{ stopping }} !{{ var(proc.ending) -m found }}
+    use_backend {by_host}
+    # A request without a Host, as HTTP/1.0 allows.
+    default_backend {otherwise}
+
+# What this proxy sends to itself: requests of a replaced worker, and those that are held.
+frontend again
+    bind unix@{run}/again.sock mode 600 accept-proxy
+{rules}    use_backend %[fc_pp_tlv({tlv})] if {{ fc_pp_tlv({tlv}) -m found }}
+    use_backend {by_host}
+    default_backend {otherwise}
+
+backend successor
+    # The worker that answers has the timeouts of the app.
+    timeout server 20d
+    timeout tunnel 20d
+    server worker unix@{run}/again.sock send-proxy-v2
+
+backend unknown-host
+    http-request return status 404 content-type text/plain string "No app of that name here.\\n"
+
+# One request to one slot, held or not: how a switch sees that the new color answers through the proxy.
+frontend check
+    bind unix@{run}/check.sock mode 600
+    http-request set-log-level silent
+    http-request set-var(txn.slot) req.hdr(x-luma-slot)
+    http-response set-header X-Luma-Server %[srv_name]
+    use_backend %[req.hdr(x-luma-backend)]
+"""
+
+# Errors and slow answers are logged; an access log of everything would halve the proxy's rate.
+LOG_LEVEL = """\
+    http-after-response set-log-level silent if {{ status lt 500 }} {{ res.timer.hdr lt 1000 }}
+"""
+
+# The backend of a request's host: the map has names, and patterns of which each stands for one level below a name.
+BY_HOST = "%[req.hdr(host),host_only,lower,map_str({config}/hosts.map,{otherwise})]"
+BY_PATTERN = """\
+    http-request set-var(txn.host) req.hdr(host),host_only,lower
+    http-request set-var(txn.backend) var(txn.host),map_str({config}/hosts.map)
+    http-request set-var(txn.backend) var(txn.host),regsub(^[^.]*,*),map_str({config}/hosts.map,{otherwise}) \
+unless {{ var(txn.backend) -m found }}
+"""
+
+# An app may close a connection that it holds for idle (gunicorn after 2 s, Node after 5 s) in the moment in which a
+# request is sent on it, and nobody can tell whether that was processed. So a connection is used again only in the 50 ms
+# in which it was made, which is where many requests come; its name in the pool is that time. The pool takes new ones
+# while it has old ones, up to pool-low-conn (srv_add_to_idle_list in HAProxy's server.c), and ends these soon.
+BACKEND = """
+backend {backend}
+    balance leastconn
+    timeout server {response_timeout}ms
+    # An answer that has begun may be silent for longer: event streams. And so may websockets.
+    http-response set-timeout server {stream_timeout}ms
+    timeout tunnel {stream_timeout}ms
+    timeout check {check_timeout}ms
+{check}{forward}{hold_rules}    # The slot that answered, for those who measure: `luma deploy --probe`.
+    http-request set-var(txn.probe) req.hdr(x-luma-probe)
+    http-response set-header X-Luma-Server %[srv_name] if {{ var(txn.probe) -m found }} !{{ srv_name {hold_server} }}
+    use-server %[var(txn.slot)] if {{ var(txn.slot) -m found }}
+    default-server check inter 30s fastinter 200ms downinter 200ms rise 1 fall 2
+    default-server observe layer4 error-limit 1 on-error fastinter
+    default-server resolvers docker resolve-prefer ipv4 init-addr last,none
+    default-server pool-conn-name date(0,ms),div(50) pool-low-conn 128 pool-purge-delay 50ms
+    server-template {app} {slots} {endpoint} maxconn 50000
+{hold_slot}"""
+
+# Where no slot is up, requests are queued until one is, and none is refused: HAProxy queues only where a server is up
+# and busy. So there is one more, for the time without others (backup), which takes a single request and sends it to
+# this proxy again, where that is queued like the others. A slot needs a maxconn to take requests from the queue, and
+# `allbackups` has the queue be the backend's and not the backup server's (queue.c and lb_fwlc.c of HAProxy 3.0).
+HOLD_RULES = """\
+    timeout queue {hold}ms
+    option allbackups
+    http-request return status 503 content-type text/plain hdr Retry-After 5 \
+string "Too many requests wait for a replica of this app.\\n" if {{ queue ge 1000 }}
+"""
+HOLD_SLOT = """\
+    server {hold_server} unix@{run}/again.sock backup no-check maxconn 1 send-proxy-v2 \
+set-proxy-v2-tlv-fmt({tlv}) %[be_name]
+"""
+
+HTTP_CHECK = """\
+    option httpchk
+    http-check send meth GET uri {path} ver HTTP/1.1 hdr Host {host}
+    http-check expect status 200-299
+"""
+
+# What a client says about itself is not to be believed. Deleting all of it once is cheaper than setting each anew.
+FORWARD_OWN = """\
+    http-request del-header x-forwarded- -m beg
+    option forwardfor
+    http-request add-header X-Forwarded-Proto http
+    http-request add-header X-Forwarded-Host %[req.hdr(host)]
+    http-request add-header X-Forwarded-Port "${LUMA_HTTP_PORT}"
+    http-request set-header X-Real-IP %[src]
+    http-request set-header X-Request-Start t=%[date(0,ms)]
+    http-request set-header X-Request-ID %[uuid] unless { req.hdr(x-request-id) -m found }
+"""
+
+FORWARD_TRUSTED = """\
+    http-request set-header X-Forwarded-For "%[req.fhdr(x-forwarded-for)], %[src]" \
+if { req.hdr(x-forwarded-for) -m found } !{ fc_pp_tlv(0xE0) -m found }
+    http-request set-header X-Forwarded-For %[src] unless { req.hdr(x-forwarded-for) -m found }
+    http-request set-header X-Forwarded-Proto http unless { req.hdr(x-forwarded-proto) -m found }
+    http-request set-header X-Forwarded-Host %[req.hdr(host)] unless { req.hdr(x-forwarded-host) -m found }
+    http-request set-header X-Forwarded-Port "${LUMA_HTTP_PORT}" unless { req.hdr(x-forwarded-port) -m found }
+    http-request set-header X-Real-IP %[src] unless { req.hdr(x-real-ip) -m found }
+    http-request set-header X-Request-Start t=%[date(0,ms)] unless { req.hdr(x-request-start) -m found }
+    http-request set-header X-Request-ID %[uuid] unless { req.hdr(x-request-id) -m found }
+"""
+
+
+def environment_of(settings: t.Mapping[str, t.Any]) -> dict[str, str]:
+    """What the configuration takes from its container, since it follows from how that is made."""
+    environment = {"LUMA_HTTP_PORT": str(settings["http_port"])}
+    return {**environment, "LUMA_PROXY_PROTOCOL": "1"} if settings["proxy_protocol"] else environment
+
+
+def render_config(routes: t.Sequence[Route]) -> str:
+    """The whole haproxy.cfg."""
+    base = BASE.format(
+        run=RUN_DIR,
+        http_port=HTTP_PORT,
+        visitors=VISITORS_SOCKET,
+        tlv=BACKEND_TLV,
+        # All apps of a host share the frontend: nobody's connections end earlier than asked for.
+        keep_alive=milliseconds(max((route.keep_alive for route in routes), default=Route.keep_alive)),
+        **_render_routing(routes),
+    )
+    return base + "".join(_render_backend(route) for route in _sorted(routes))
+
+
+def _render_routing(routes: t.Sequence[Route]) -> dict[str, str]:
+    """How a frontend finds the backend of a request: ``rules``, and the name ``by_host``, or else ``otherwise``."""
+    hosts = [host for route in routes for host in route.hosts]
+    catch_all = [route.backend for route in routes if ANY_HOST in route.hosts]
+    names = {"config": CONFIG_DIR, "otherwise": catch_all[0] if catch_all else UNKNOWN_HOST}
+    rules = LOG_LEVEL.format()
+    if any(host.startswith("*.") for host in hosts):
+        rules, by_host = rules + BY_PATTERN.format(**names), "%[var(txn.backend)]"
+    else:
+        by_host = BY_HOST.format(**names)
+    return {"rules": rules, "by_host": by_host, "otherwise": names["otherwise"]}
+
+
+def _render_backend(route: Route) -> str:
+    check = HTTP_CHECK.format(path=quote(route.check_path), host=route.check_host) if route.check_path else ""
+    hold = {"hold": milliseconds(route.hold), "hold_server": HOLD_SERVER, "run": RUN_DIR, "tlv": BACKEND_TLV}
+    return BACKEND.format(
+        backend=route.backend,
+        app=route.app,
+        slots=route.slots,
+        endpoint=route.endpoint,
+        response_timeout=milliseconds(route.response_timeout),
+        stream_timeout=milliseconds(route.stream_timeout),
+        check_timeout=milliseconds(route.check_timeout),
+        check=check,
+        forward=FORWARD_TRUSTED if route.forward_headers else FORWARD_OWN,
+        hold_server=HOLD_SERVER,
+        hold_rules=HOLD_RULES.format(**hold) if route.hold else "",
+        hold_slot=HOLD_SLOT.format(**hold) if route.hold else "",
+    )
+
+
+def milliseconds(seconds: float) -> int:
+    return int(seconds * 1000)
+
+
+def quote(text: str) -> str:
+    """A word as the configuration file takes it in strong quotes (Configuration Manual 2.2)."""
+    return "'" + text.replace("'", "'\\''") + "'"
+
+
+def render_map(routes: t.Sequence[Route]) -> str:
+    """The map from host name to backend; both sides of a map are separated by a space."""
+    rows = (f"{host.lower()} {route.backend}\n" for route in _sorted(routes) for host in route.hosts)
+    return "".join(rows)
+
+
+def _sorted(routes: t.Sequence[Route]) -> list[Route]:
+    return sorted(routes, key=lambda route: route.backend)

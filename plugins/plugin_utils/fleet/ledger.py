@@ -1,0 +1,311 @@
+# Copyright (c) 2026, the luma authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The deployment of an app to its hosts as one transaction: what each host came to in each phase, and what is next.
+
+A phase runs on all hosts at once. At the barrier behind it `Fleet` takes note of every host's result, and raises `Undo`
+where the transaction cannot go on: then every host goes back to the color that served before. Nothing is contacted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.run import has_ended
+from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.waves import waves
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.values import ALWAYS
+
+Result = Mapping[str, Any]
+Results = Mapping[str, Result]
+
+# What a failed task returns beside its message, by which luma's exit code is told.
+UNREACHABLE = "unreachable_engine"
+LOCKED = "locked"
+INTERRUPTED = "interrupted"
+
+# What a host's users are served: the release that served before the run, or the one that is deployed.
+OLD = "old"
+NEW = "new"
+UNKNOWN = "unknown"
+
+TOOK_NO_PART: Result = {"failed": True, "msg": "took no part, since an earlier task failed"}
+
+#: How long the run that has the first host's lock waits for one that is about to give back the others', in seconds.
+LOCK_WAIT = 20
+
+
+class Undo(Exception):
+    """Why the transaction cannot go on, a line for each host. ``marker`` is one of the above, or empty."""
+
+    def __init__(self, lines: Iterable[str], marker: str = "") -> None:
+        super().__init__("\n".join(lines))
+        self.marker = marker
+
+
+@dataclass
+class Host:
+    """One host's part in the transaction.
+
+    ``skipped``: it cannot be reached, and goes without. ``locked``: this run has its lock. ``back`` and ``before``:
+    the color that served before, where one did, and its release. ``color`` and ``release``: what is to serve.
+    ``settled``: that was so already. ``prepared``: that color is complete and healthy. ``asked``: it was told to
+    switch. ``retired``: the other color is gone. ``serves``: `OLD`, `NEW` or `UNKNOWN`. ``problem``: why its part
+    failed. ``lost``: at the last attempt it did not answer, or its engine did not; ``unreachable``: it did not itself.
+    """
+
+    skipped: bool = False
+    locked: bool = False
+    back: str | None = None
+    before: str | None = None
+    color: str = ""
+    release: str = ""
+    settled: bool = False
+    prepared: bool = False
+    asked: bool = False
+    retired: bool = False
+    serves: str = UNKNOWN
+    problem: str = ""
+    lost: bool = False
+    unreachable: bool = False
+    slots: dict[str, str] = field(default_factory=dict)
+    slot_colors: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Contest:
+    """Some hosts' locks are to be asked for again: those of runs that died are taken over (``take_over``, their ids);
+    ``wait`` seconds for a run that came at the same time and will give them back."""
+
+    hosts: list[str] = field(default_factory=list)
+    take_over: list[str] = field(default_factory=list)
+    wait: int = 0
+
+    @classmethod
+    def of(cls, holders: Mapping[str, Mapping[str, Any]], first: str) -> Contest | None:
+        """Who has the lock of each host that refused; None where there is nothing but to give way.
+
+        A run is dead where its process is known to have ended, or where it has given no sign of life on any of the
+        hosts. Of two that came at once the one goes on that has the ``first`` host's lock.
+        """
+        dead = {
+            holder["id"]
+            for holder in holders.values()
+            if has_ended(holder) or all(other["stale"] for other in holders.values() if other["id"] == holder["id"])
+        }
+        alive = [name for name, holder in holders.items() if holder["id"] not in dead]
+        if first in alive:
+            return None
+        return cls(list(holders), sorted(dead), LOCK_WAIT if alive else 0)
+
+
+class Fleet:
+    """The transaction between two phases. ``app`` is its specification, as `luma.deploy.project` returns it; ``hosts``
+    each host's part, in the order of luma.yml."""
+
+    def __init__(self, app: Mapping[str, Any], hosts: Mapping[str, Host]) -> None:
+        self.app = app
+        self.hosts = dict(hosts)
+
+    @classmethod
+    def read(cls, app: Mapping[str, Any], hosts: Mapping[str, Mapping[str, Any]]) -> Fleet:
+        """The transaction as `as_dict` has written it down; at its beginning without ``hosts``."""
+        return cls(app, {name: Host(**hosts.get(name, {})) for name in app["hosts"]})
+
+    def as_dict(self) -> dict[str, dict[str, Any]]:
+        return {name: asdict(host) for name, host in self.hosts.items()}
+
+    def those(self, condition: Callable[[Host], bool]) -> list[str]:
+        return [name for name, host in self.hosts.items() if condition(host)]
+
+    @property
+    def up(self) -> list[str]:
+        """The hosts that take part."""
+        return self.those(lambda host: not host.skipped)
+
+    @property
+    def first(self) -> str:
+        """The first host that takes part and, at the last attempt, answered."""
+        return next(iter(self.those(lambda host: not host.skipped and not host.lost)), self.up[0])
+
+    @property
+    def first_to_switch(self) -> str:
+        """The first host on which there is something to switch to, or in check mode would be; empty without one."""
+        return next(iter(self.those(lambda host: bool(host.color) and not host.settled and not host.skipped)), "")
+
+    # --- phases -------------------------------------------------------------------------------------------------
+
+    def lock(self, results: Results, again: bool = False) -> Contest:
+        """Every host has to give its lock to this run. Where others have some of them, those hosts are asked
+        ``again``, once, as the `Contest` says."""
+        # A host that an earlier task has lost has no result.
+        results = {name: TOOK_NO_PART for name in self.hosts if not again} | dict(results)
+        refusals = {name: result for name, result in results.items() if result.get(LOCKED)}
+        for name, result in results.items():
+            self.hosts[name].locked = not has_failed(result)
+        self.require_all({name: result for name, result in results.items() if name not in refusals})
+        if not refusals:
+            return Contest()
+        holders = {name: result["holder"] for name, result in refusals.items() if result.get("holder")}
+        # Without a holder it is a step that a dead run has left at work.
+        contest = None if again or len(holders) < len(refusals) else Contest.of(holders, self.up[0])
+        if contest is None:
+            raise Undo((line(name, result) for name, result in refusals.items()), LOCKED)
+        return contest
+
+    def prepare(self, results: Results) -> list[list[str]]:
+        """Every host has to be ready. Returns the hosts that switch together, in their order."""
+        for name, result in results.items():
+            host = self.hosts[name]
+            if "previous_release" in result:
+                host.before, host.serves = result["previous_release"], OLD
+            if not has_failed(result):
+                host.back = result["back"]
+                host.color, host.release, host.settled = result["color"], result["release"], result["settled"]
+                # In check mode there is nothing yet to switch to.
+                host.prepared = bool(result["containers"]) and not host.settled
+                # An earlier run may have died after its switch.
+                host.serves = NEW if result["active"] == host.color else OLD
+        try:
+            self.require_all(results)
+        finally:
+            self._stay_where_one_cannot_go_back()
+        require_one_image(self.app, {name: results[name]["image"] for name in self.up if "image" in results[name]})
+        return waves(self.those(lambda host: host.prepared and not host.skipped), self.app["deploy"])
+
+    def _stay_where_one_cannot_go_back(self) -> None:
+        """Hosts that an earlier run has switched can go back, to be level with those that are behind. They stay where
+        one of them cannot, or where the others may be level with them as they are."""
+        parts = [host for host in self.hosts.values() if not host.skipped]
+        switched = [host for host in parts if host.serves == NEW]
+        releases = {host.release for host in switched}
+        # One that failed has no color, and may serve either.
+        behind = [host for host in parts if host.serves == OLD and (host.color or host.before not in releases)]
+        if not all(host.back for host in switched) or (len(switched) < len(parts) and not behind):
+            for host in switched:
+                # What served before this run is what serves.
+                host.back, host.before = None, host.release
+
+    def release(self, results: Results) -> None:
+        """The hook has to have succeeded; no other host can take the place of the one that it ran on."""
+        self._note(results)
+        self._raise_for(results)
+
+    def switch(self, results: Results) -> None:
+        """Every host of a wave has to serve the new color."""
+        for name, result in results.items():
+            host = self.hosts[name]
+            host.asked = True
+            host.serves = UNKNOWN if has_failed(result) else NEW
+            host.slots, host.slot_colors = result.get("slots", {}), result.get("slot_colors", {})
+        self.require_all(results)
+
+    def retire(self, results: Results) -> None:
+        """What is left of the old color undoes nothing: everybody is served by the new one."""
+        for name, result in results.items():
+            self.hosts[name].retired = not has_failed(result)
+        self._note(results)
+
+    def undo(self, returned: Results, removed: Results) -> None:
+        """Hosts that were told to switch went back (``returned``), and what had been prepared was ``removed``."""
+        for name, result in returned.items():
+            self.hosts[name].serves = UNKNOWN if has_failed(result) else OLD
+        for name, result in removed.items():
+            self.hosts[name].prepared = has_failed(result)
+        self._note(removed)
+        self._note(returned)
+
+    def remove(self, results: Results, command: str) -> str:
+        """Every host has to have removed the app; what one has removed stays so. ``command``: what the user has
+        typed. Returns what is said at the end."""
+        name = self.app["name"]
+        try:
+            self.require_all(results)
+        except Undo as exc:
+            left = [host for host, result in results.items() if has_failed(result)]
+            done = ", ".join(host for host in results if host not in left)
+            what = f"removed from {done}, but not from" if done else "not removed from"
+            text = f"❌ {name} is {what} {', '.join(left)}. Fix the error above, then run: {command}"
+            raise Undo([str(exc), text], exc.marker) from exc
+        return f"{name} is removed from {', '.join(results)} ✅"
+
+    def require_all(self, results: Results) -> None:
+        """Every host has to have succeeded, but for those that cannot be reached and that luma.yml allows for. One that
+        was told to switch is not left out: nobody knows what it serves, or whether the new color is what broke it."""
+        self._note(results)
+        lost = {name for name, result in results.items() if is_lost(result) and not self.hosts[name].asked}
+        skipped = lost.union(self.those(lambda host: host.skipped))
+        if len(skipped) <= self.app["deploy"]["max_unavailable_hosts"] and len(skipped) < len(self.hosts):
+            for name in lost:
+                self.hosts[name].skipped = True
+        self._raise_for({name: result for name, result in results.items() if name in self.up})
+
+    @staticmethod
+    def _raise_for(results: Results) -> None:
+        failed = {name: result for name, result in results.items() if has_failed(result)}
+        if failed:
+            lost = any(map(is_lost, failed.values()))
+            marker = UNREACHABLE if lost else LOCKED if any_has(failed, LOCKED) else ""
+            raise Undo((line(name, result) for name, result in failed.items()), marker)
+
+    def _note(self, results: Results) -> None:
+        for name, result in results.items():
+            self.hosts[name].lost = is_lost(result)
+            self.hosts[name].unreachable = bool(result.get("unreachable"))
+            if has_failed(result) and not result.get(INTERRUPTED):
+                self.hosts[name].problem = message(result)
+
+
+def known_releases(earlier: Iterable[Result], results: Results) -> list[Result]:
+    """The releases that any host has on record, as they were told with the locks; each once."""
+    known = list(earlier)
+    for told in (result.get("releases", ()) for result in results.values()):
+        known += [release for release in told if release not in known]
+    return known
+
+
+def require_one_image(app: Mapping[str, Any], images: Results) -> None:
+    """Every host has to have the image that a registry has confirmed; without one each has its own, and what was built
+    is known. Hosts that store images in another way may call the same one by another id."""
+    if app["build"] or app["pull"] != ALWAYS:
+        return
+    meant = next((image for image in images.values() if image["confirmed"]), None)
+    if not meant or all(meant["digest"] == image["digest"] or meant["id"] == image["id"] for image in images.values()):
+        return
+    each = ", ".join(f"{(image['digest'] or image['id'])[:19]} on {name}" for name, image in images.items())
+    others = [name for name, image in images.items() if not image["confirmed"]]
+    reason = "The tag was moved while luma asked. Run the command again."
+    if others:
+        reason = (
+            f"{joined(others)} could not ask the registry, or has an image of its own. To get the registry's image, "
+            f"run there: docker pull {app['image']}"
+        )
+    raise Undo([f"❌ The hosts do not have the same image {app['image']}: {each}. {reason}"])
+
+
+def joined(names: Iterable[str]) -> str:
+    *most, last = names
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def has_failed(result: Result) -> bool:
+    return bool(result.get("failed") or result.get("unreachable"))
+
+
+def is_lost(result: Result) -> bool:
+    """Whether the host, or its engine, could not be reached."""
+    return bool(result.get("unreachable") or result.get(UNREACHABLE))
+
+
+def any_has(results: Results, marker: str) -> bool:
+    return any(result.get(marker) for result in results.values())
+
+
+def message(result: Result) -> str:
+    text = str(result.get("msg", "failed without a message"))
+    return f"cannot be reached: {text.removeprefix('Task failed: ')}" if result.get("unreachable") else text
+
+
+def line(host: str, result: Result) -> str:
+    return f"[{host}] ❌ {message(result)}"

@@ -1,0 +1,175 @@
+# Copyright (c) 2026, the luma authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a deployment came to, in words: a line for each host, then what users are served, and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.ledger import (
+    INTERRUPTED,
+    LOCKED,
+    NEW,
+    OLD,
+    UNKNOWN,
+    UNREACHABLE,
+    Fleet,
+    Host,
+    Result,
+    Results,
+    any_has,
+    has_failed,
+    joined,
+    message,
+)
+
+# What a run came to; in the audit log, and told to hooks.
+DEPLOYED = "deployed"
+UNCHANGED = "unchanged"
+UNFINISHED = "unfinished"
+FAILED = "failed"
+# What else it may have come to on one host.
+RETURNED = "returned"
+UNTOUCHED = "untouched"
+SKIPPED = "skipped"
+OUT_OF_REACH = "unreachable"
+
+
+def outcome(fleet: Fleet, undone_for: Collection[Result] | None = None) -> str:
+    """One word. ``undone_for``: the results that failed, if the run went back."""
+    if undone_for is not None:
+        markers = (marker for marker in (INTERRUPTED, LOCKED) if any(result.get(marker) for result in undone_for))
+        return next(markers, FAILED)
+    if left_over(fleet):
+        return UNFINISHED
+    return DEPLOYED if fleet.those(lambda host: host.asked) else UNCHANGED
+
+
+def left_over(fleet: Fleet) -> list[str]:
+    """The hosts on which the color that served before is still there."""
+    return fleet.those(lambda host: host.asked and not host.retired and not host.skipped)
+
+
+def host_outcome(host: Host) -> str:
+    """What the run came to on one host, in one word."""
+    if host.skipped:
+        return SKIPPED
+    if host.serves == NEW:
+        stays = host.back is None and host.before == host.release
+        if host.settled or stays:
+            return UNCHANGED
+        return DEPLOYED if host.retired or not host.asked else UNFINISHED
+    if host.asked:
+        return RETURNED if host.serves != UNKNOWN else UNKNOWN
+    return OUT_OF_REACH if host.lost else FAILED if host.problem else UNTOUCHED
+
+
+def serves(host: Host) -> str | None:
+    """The release that users are served; None if that is none, or not known."""
+    return {NEW: host.release, OLD: host.before}.get(host.serves) or None
+
+
+def conclusion(fleet: Fleet, came_to: str, command: str, probed: Results, hooked: Results) -> dict[str, Any]:
+    """The end of the run, as a task returns it: a report, and a failure if it is one. ``probed``: what the probe of
+    each host saw; ``hooked``: how the last hook ended, if there is one."""
+    also = {f"[{host}] ❌ {message(result)}" for host, result in probed.items() if has_failed(result)}
+    also |= {f"❌ {message(result)}" for result in hooked.values() if has_failed(result)}
+    skipped = fleet.those(lambda host: host.skipped)
+    if came_to == UNCHANGED and not skipped and not also:
+        return {}
+    text = sentence(fleet, came_to, command, flawed=bool(also))
+    if came_to in (DEPLOYED, UNCHANGED) and not also:
+        return {"report": [*lines(fleet), text]}
+    lost = fleet.those(lambda host: host.lost and not host.skipped)
+    markers = ({UNREACHABLE: True} if lost else {}) | ({INTERRUPTED: True} if any_has(hooked, INTERRUPTED) else {})
+    return {"failed": True, "report": lines(fleet), "msg": "\n".join([*sorted(also), f"❌ {text}"])} | markers
+
+
+def lines(fleet: Fleet) -> list[str]:
+    """What happened on each host."""
+    name = fleet.app["name"]
+    return [f"[{host}] {name}: {_story(part)}" for host, part in fleet.hosts.items()]
+
+
+def _story(host: Host) -> str:
+    before = host.before or "nothing"
+    if host.skipped:
+        return f"⚠️ skipped, {host.problem}"
+    if host.serves == UNKNOWN:
+        if host.lost:
+            return f"{_serves(host)}, cannot be reached"
+        if host.asked:
+            return f"{_serves(host)}, or nobody is served: {host.problem or 'it failed'}"
+        return "as before, failed" if host.problem else "not touched"
+    if host.settled:
+        return f"{host.release}, nothing changed"
+    if host.serves == NEW:
+        stays = host.back is None and before == host.release
+        move = f"{host.release}, as before" if stays else f"{before} → {host.release} ({host.color})"
+        return f"{move}, but the old color is left over: {host.problem}" if host.problem else move
+    end = f"back from {host.release}" if host.asked else "failed" if host.problem else "as before"
+    left = f", but the new color is left over: {host.problem}" if host.prepared and host.problem else ""
+    return f"{before}, {end}{left}"
+
+
+def sentence(fleet: Fleet, came_to: str, command: str, flawed: bool = False) -> str:
+    """What users are served, and what to do. ``command``: what the user has typed; ``flawed``: whether the probe or a
+    hook failed."""
+    name, advice = fleet.app["name"], ""
+    if came_to == LOCKED:
+        return f"{name} was not deployed, since another run is changing it. Wait until it ends: luma lock status {name}"
+    skipped = fleet.those(lambda host: host.skipped)
+    if skipped:
+        advice = f" ⚠️ Once {joined(skipped)} can be reached, run: {command}"
+    if came_to == UNFINISHED:
+        done = f"{name} was deployed, but the old color is left over on {joined(left_over(fleet))}."
+        advice = f" To clean up, run: {command}"
+    elif came_to == INTERRUPTED:
+        done = f"{name} was interrupted."
+    elif came_to == FAILED:
+        done = f"{name} was not deployed."
+        advice = f" {_advice(fleet, command)}"
+    elif flawed:
+        done = f"{name} is deployed, but the probe or a hook failed, see above."
+    else:
+        done = "Blue-green deployment completed successfully ✅"
+    return f"{done} {served(fleet)}{advice}"
+
+
+def _advice(fleet: Fleet, command: str) -> str:
+    """What to do after a failure."""
+    lost = fleet.those(lambda host: host.lost and not host.skipped)
+    if not lost:
+        return f"Fix the error above, then run: {command}"
+    needed = len(fleet.those(lambda host: host.lost))
+    if needed <= fleet.app["deploy"]["max_unavailable_hosts"]:
+        return f"Now, or once {joined(lost)} can be reached, run: {command}"
+    return (
+        f"Wait until {joined(lost)} can be reached, or set deploy.max_unavailable_hosts: {needed} in luma.yml to "
+        f"leave out hosts that cannot. Then run: {command}"
+    )
+
+
+def served(fleet: Fleet) -> str:
+    """What users are served, on which hosts."""
+    users, silent = f"Users of {fleet.app['name']}", fleet.those(lambda host: host.lost)
+    hosts: dict[str, list[str]] = {}
+    for name in fleet.those(lambda host: not host.lost):
+        hosts.setdefault(_serves(fleet.hosts[name]), []).append(name)
+    if not hosts:
+        return f"{users} are served as before, if they can reach {joined(silent)}."
+    everywhere = f"all {len(fleet.hosts)} hosts" if len(fleet.hosts) > 1 else joined(fleet.hosts)
+    all_agree = len(hosts) == 1 and not silent
+    parts = [f"{what} on {everywhere if all_agree else joined(names)}" for what, names in hosts.items()]
+    unknown = f"; {joined(silent)} cannot be reached" if silent else ""
+    return f"{users} are served {', '.join(parts)}{unknown}."
+
+
+def _serves(host: Host) -> str:
+    if host.serves == UNKNOWN:
+        may_be = dict.fromkeys((host.before or "nothing", host.release))
+        return " or ".join(may_be) if host.asked else "as before"
+    release = host.release if host.serves == NEW else host.before
+    return release or "nothing yet"

@@ -1,0 +1,110 @@
+# Copyright (c) 2026, the luma authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which release a rollback brings back, and how it is deployed again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.ledger import is_lost
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.values import MISSING
+from ansible_collections.luma.deploy.plugins.plugin_utils.output.overview import minute
+
+Release = Mapping[str, Any]
+Identity = tuple[Any, ...]
+
+
+class CannotRollBack(Exception):
+    """Why, and what to do. Nothing was changed."""
+
+
+class InvalidChoice(CannotRollBack):
+    """Why the input is wrong; nothing was contacted."""
+
+
+class NoHostAnswers(CannotRollBack):
+    """None of the hosts, or their engines, can be reached."""
+
+
+def the_app(apps: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """The one app that is rolled back."""
+    if len(apps) != 1:
+        names = ", ".join(app["name"] for app in apps)
+        raise InvalidChoice(f"A rollback works on one app, and luma.yml has several: {names}. Name one of them.")
+    return apps[0]
+
+
+def target(app: Mapping[str, Any], wanted: str, found: Mapping[str, Mapping[str, Any]]) -> Release:
+    """The release to bring back, the same on all hosts: the ``wanted`` one, or with an empty name the previous one.
+
+    The previous one is the newest that does not serve. Since a release that serves again becomes the newest, a second
+    rollback returns to where the first one began. The hosts that know one have to mean the same, and all have to have
+    it: a run that was killed on its way and a host that was down for a release look alike, and what most hosts mean may
+    be one release too far back. Hosts that cannot be reached are not asked; whether they may be missing is for the
+    deployment to say.
+    """
+    known = {host: _releases(app["name"], host, result) for host, result in found.items() if not is_lost(result)}
+    choices = {host: _choose(app["name"], wanted, releases, host) for host, releases in known.items()}
+    meant = {_identity(choice): choice for choice in choices.values() if choice}
+    if not known:
+        reasons = "".join(f"\n  {host}: {result.get('msg')}" for host, result in found.items())
+        raise NoHostAnswers(f"No host of {app['name']} can be reached:{reasons}")
+    if not meant:
+        raise CannotRollBack(
+            f"There is nothing to roll back to: {', '.join(known)} has no release of {app['name']} on record but the "
+            "one that serves. Nothing was changed."
+        )
+    (identity, release), *others = meant.items()
+    if others or not all(identity in map(_identity, releases) for releases in known.values()):
+        each = ", ".join(f"{choice['release'] if choice else 'none'} on {host}" for host, choice in choices.items())
+        raise CannotRollBack(
+            f"The hosts do not agree on the release that {app['name']} would go back to: {each}. "
+            f"Nothing was changed. Choose one that all of them have, with --to; luma releases {app['name']} lists them."
+        )
+    return release
+
+
+def _releases(app: str, host: str, result: Mapping[str, Any]) -> list[Release]:
+    """The releases that a host has on record, newest first."""
+    if result.get("failed"):
+        raise CannotRollBack(f"{host}: {result.get('msg')}")
+    known = next(each for each in result["apps"] if each["name"] == app)
+    if known["problem"]:
+        raise CannotRollBack(f"{host}: {known['problem']}")
+    return list(reversed(known["releases"]))
+
+
+def _choose(app: str, wanted: str, releases: Sequence[Release], host: str) -> Release | None:
+    """What one host would go back to; None where it has nothing but what serves."""
+    choices = sorted(releases, key=lambda release: bool(release["serves"]))
+    if wanted:
+        matches = [each for each in choices if wanted in (each["release"], each["config_hash"][: len(wanted)])]
+        if not matches:
+            known = ", ".join(dict.fromkeys(each["release"] for each in releases)) or "none"
+            raise CannotRollBack(f"{host} has no release {wanted} of {app} on record; there are: {known}")
+        return matches[0]
+    return choices[0] if choices and not choices[0]["serves"] else None
+
+
+def _identity(release: Release) -> Identity:
+    """What tells it from others, also on other hosts."""
+    return release["release"], *release["identity"]
+
+
+def spec_of(release: Release, app: Mapping[str, Any]) -> dict[str, Any]:
+    """The app as it was when the release served, from the image that luma kept; but on the hosts that luma.yml names
+    today, in the waves and with the hooks of today. Nothing is built, no registry is asked, and there is no release
+    hook: an earlier release does not know how to undo what a later one has migrated."""
+    today = {key: app[key] for key in ("hosts", "servers", "deploy", "releases") if key in app}
+    today["hooks"] = app["hooks"] | {"release": None}
+    kept = {"image": release["kept_image"], "release": release["release"], "build": None, "pull": MISSING}
+    # A release that was recorded before there was such a key has none.
+    return {**app, "files": [], **release["spec"], **today, **kept}
+
+
+def in_words(release: Release, app: str) -> str:
+    return f"Rolling back {app} to {release['release']}, deployed {minute(release['at'].partition('+')[0])} by " + str(
+        release["by"]
+    )

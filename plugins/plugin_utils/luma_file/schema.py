@@ -1,0 +1,173 @@
+# Copyright (c) 2026, the luma authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The keys of luma.yml, their values, defaults and other names. `docs/luma-yml.md` says what they mean, and is tested
+against this."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import replace
+
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file import values
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.yaml import Named, Pairs, Section, Value, Values
+
+REGISTRY_PASSWORD = "DOCKER_REGISTRY_PASSWORD"
+
+
+def words(text: str) -> list[str]:
+    """The words of a command, as a shell splits them."""
+    try:
+        return shlex.split(text)
+    except ValueError as exc:
+        raise ValueError(f"cannot be split into words: {exc}") from exc
+
+
+def one(text: str) -> list[str]:
+    return [text]
+
+
+SERVERS = Values(values.server, from_text=one, aliases=("server",))
+COMMAND = Values(values.word, from_text=words)
+OPTIONAL_COMMAND = Values(values.word, from_text=words, optional=True)
+ENVIRONMENT = Section(
+    {
+        "plain": Pairs(values.check_variable),
+        "secret": Values(values.variable),
+    }
+)
+REGISTRY = Section(
+    {
+        "url": Value(values.registry),
+        "username": Value(values.string),
+        "password_secret": Value(values.variable, REGISTRY_PASSWORD),
+    },
+    optional=True,
+)
+PULL = Value(values.pull, values.ALWAYS)
+BUILD = Section(
+    {
+        "context": Value(values.string, "."),
+        "dockerfile": Value(values.string, "Dockerfile"),
+        "prepare": OPTIONAL_COMMAND,
+        "args": Pairs(values.check_variable, from_environment=True),
+        "target": Value(values.string),
+        "platform": Value(values.string),
+    },
+    optional=True,
+)
+HEALTH_CHECK = Section(
+    {
+        "path": Value(values.path, aliases=("http_path",)),
+        "host": Value(values.host_name),
+        "command": OPTIONAL_COMMAND,
+        "interval": Value(values.duration, 1.0),
+        "timeout": Value(values.duration, 5.0),
+        "retries": Value(values.positive, 30),
+        "start_period": Value(values.duration, 0.0),
+    },
+    aliases=("healthcheck",),
+)
+ROUTE = Section(
+    {
+        "hosts": Values(values.host_pattern),
+        "app_port": Value(values.port, 80),
+        "ssl": Value(values.boolean, False),
+        "ssl_redirect": Value(values.boolean, False),
+        "forward_headers": Value(values.boolean, False),
+        "response_timeout": Value(values.duration, 30.0),
+        "stream_timeout": Value(values.duration, 3600.0),
+        "hold": Value(values.duration, 10.0),
+    },
+    optional=True,
+)
+DEPLOY = {
+    "batch": Value(values.share),
+    "canary": Value(values.count, 0),
+    "bake": Value(values.duration, 0.0),
+    "max_unavailable_hosts": Value(values.count, 0),
+}
+HOOKS = Section(dict.fromkeys(("pre_deploy", "release", "post_deploy", "on_failure"), OPTIONAL_COMMAND))
+APP = Section(
+    {
+        "image": Value(values.image),
+        "pull": PULL,
+        "build": BUILD,
+        "registry": REGISTRY,
+        "servers": SERVERS,
+        "replicas": Value(values.positive, 1),
+        "command": COMMAND,
+        "environment": ENVIRONMENT,
+        "ports": Values(values.published_port),
+        "volumes": Values(values.string),
+        "files": Values(values.sent_file),
+        "health_check": HEALTH_CHECK,
+        "proxy": ROUTE,
+        # What is absent here is as it is for all apps.
+        "deploy": Section({key: replace(value, default=None) for key, value in DEPLOY.items()}),
+        "hooks": HOOKS,
+        "drain_timeout": Value(values.duration, 30.0),
+        "stream_drain_timeout": Value(values.duration),
+        "stop_timeout": Value(values.duration, 30.0),
+    },
+    extensible=True,
+)
+SERVICE = Section(
+    {
+        "image": Value(values.image),
+        "pull": PULL,
+        "registry": REGISTRY,
+        "servers": SERVERS,
+        "command": COMMAND,
+        "environment": ENVIRONMENT,
+        "ports": Values(values.published_port),
+        "volumes": Values(values.string),
+        "files": Values(values.sent_file),
+        "stop_timeout": Value(values.duration, 30.0),
+    },
+    extensible=True,
+    elsewhere={
+        "build": "a service is not built: move the entry from services to apps",
+        "proxy": "a service is not routed: move the entry from services to apps",
+    },
+)
+LUMA_YML = Section(
+    {
+        "name": Value(values.project_name),
+        "apps": Named(APP, values.check_app_name),
+        "services": Named(SERVICE, values.check_service_name),
+        # For all apps, key by key below their own.
+        "environment": ENVIRONMENT,
+        "ssh": Section(
+            {
+                "username": Value(values.string),
+                # ssh itself takes 22, unless its own configuration says otherwise.
+                "port": Value(values.port),
+                "key_file": Value(values.string),
+                "proxy_jump": Value(values.jump_hosts),
+                "become": Value(values.boolean, False),
+            }
+        ),
+        "docker": Section(
+            {
+                "registry": Value(values.registry),
+                "username": Value(values.string),
+            }
+        ),
+        "proxy": Section(
+            {
+                "image": Value(values.image),
+                "http_port": Value(values.port),
+                "https_port": Value(values.port),
+                "bind": Value(values.address),
+                "keep_alive": Value(values.duration, 75.0),
+                "proxy_protocol": Value(values.boolean),
+            }
+        ),
+        "deploy": Section(DEPLOY),
+        "hooks": HOOKS,
+        "releases": Section({"keep": Value(values.positive, 5)}),
+        "proxy_options": Section({"lets_encrypt_email": Value(values.string)}),
+    },
+    extensible=True,
+)

@@ -1,0 +1,299 @@
+# Copyright (c) 2026, the luma authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What luma.yml says, ready for the roles: the specifications of its apps and services, and all of its mistakes."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.configuration import example_of
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.image_names import home_of
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.mounts import Content, path_beside
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.schema import LUMA_YML, REGISTRY_PASSWORD
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.secrets import (
+    Decrypt,
+    SecretsFile,
+    environment_of,
+    no_vault,
+)
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.servers import LOCALHOST, Inventory
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.yaml import InvalidFile, Reader
+
+ROUTE_KEYS = ("hosts", "app_port", "response_timeout", "stream_timeout", "hold", "forward_headers")
+#: What `proxy` says of every route, and not of the proxy's container.
+ROUTE_KEYS_OF_PROXY = ("keep_alive",)
+
+#: Secrets that the TypeScript luma used by itself, with what is to be used instead.
+FORMER_SECRETS = {
+    "DEFAULT_SSH_KEY_PATH": "name the key in luma.yml, as ssh.key_file",
+    "DEFAULT_SSH_PASSWORD": "log in with a key (ssh-copy-id), or give ansible_password in an inventory (luma -i)",
+}
+#: The same for those of one host, whose name follows.
+FORMER_SECRETS_OF_A_HOST = {
+    "SSH_KEY_": "name the key in ~/.ssh/config, as IdentityFile of {0}",
+    "SSH_PASSWORD_": "log in to {0} with a key (ssh-copy-id), or give ansible_password in an inventory (luma -i)",
+}
+
+
+def load(
+    file: str, decrypt: Decrypt = no_vault, inventory: Inventory | None = None, may_be_empty: bool = False
+) -> dict[str, Any]:
+    """Reads luma.yml and the secrets beside it.
+
+    Returns ``project``, ``folder`` and ``file`` (absolute), ``proxy``, ``ssh``, ``warnings``, and ``apps`` and
+    ``services``: maps by name of what the roles take. With an inventory each of them has ``hosts``, and a server that
+    is no host is a mistake, and so is a file without any of them, unless it ``may_be_empty``. Raises `InvalidFile` with
+    every mistake."""
+    reader = Reader(shown(file), decrypt)
+    read = reader.read(LUMA_YML)
+    project = Project(file, reader, read)
+    apps = {name: project.app(name, app) for name, app in read["apps"].items()}
+    services = {name: project.service(name, service) for name, service in read["services"].items()}
+    project.check(may_be_empty)
+    if inventory:
+        project.assign_hosts({"apps": apps, "services": services}, inventory)
+    mistakes = [*reader.lines(), *project.secrets.mistakes]
+    if mistakes:
+        raise InvalidFile("\n".join(mistakes))
+    return {
+        "project": project.name,
+        "folder": str(project.folder),
+        "file": str(project.folder / Path(file).name),
+        "proxy": {key: value for key, value in read["proxy"].items() if key not in ROUTE_KEYS_OF_PROXY},
+        "ssh": project.ssh(),
+        "apps": apps,
+        "services": services,
+        "warnings": [*project.secrets.warnings, *project.former_secrets()],
+    }
+
+
+def shown(file: str) -> str:
+    """The file as messages name it: relative to the current folder where it is in there."""
+    path = Path(file)
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else file
+
+
+class Project:
+    """Turns what was read into specifications. What is wrong with more than one value goes to the reader's mistakes."""
+
+    def __init__(self, file: str, reader: Reader, read: dict[str, Any]) -> None:
+        self.reader = reader
+        self.read = read
+        self.folder = Path(file).absolute().parent
+        self.secrets = SecretsFile.beside(reader.file)
+        self.name = read["name"] or _name_of(self.folder)
+
+    # --- specifications -----------------------------------------------------------------------------------------
+
+    def app(self, name: str, app: dict[str, Any]) -> dict[str, Any]:
+        path = f"apps.{name}"
+        if not app["image"] and not app["build"] and not self._has(f"{path}.image"):
+            self.reader.refuse(path, "has neither image nor build: it needs one of them")
+        proxied = app["proxy"] if app["proxy"] and app["proxy"]["hosts"] else None
+        default = f"{self.name}-{name}"
+        hooks = _overridden(self.read["hooks"], app["hooks"])
+        streams = app["stream_drain_timeout"]
+        return (
+            app
+            | self._common(path, name, app | {"image": app["image"] or default}, built=bool(app["build"]))
+            | {
+                "release": None,
+                "build": app["build"] and self._build(path, app["build"]),
+                "proxied": proxied is not None,
+                "route": proxied and self._route(proxied),
+                "health_check": _health_check(app),
+                "deploy": _overridden(self.read["deploy"], app["deploy"]),
+                "stream_drain_timeout": app["drain_timeout"] if streams is None else streams,
+                "releases": self.read["releases"],
+                # An empty command takes away what is for all apps.
+                "hooks": {hook: command or None for hook, command in hooks.items()},
+            }
+        )
+
+    def _route(self, proxied: dict[str, Any]) -> dict[str, Any]:
+        of_proxy = {key: self.read["proxy"][key] for key in ROUTE_KEYS_OF_PROXY}
+        return {key: proxied[key] for key in ROUTE_KEYS} | of_proxy
+
+    def service(self, name: str, service: dict[str, Any]) -> dict[str, Any]:
+        path = f"services.{name}"
+        if not service["image"] and not self._has(f"{path}.image") and not self._has(f"{path}.build"):
+            self.reader.refuse(path, "has no image")
+        return service | self._common(path, name, service | {"image": service["image"] or name}, built=False)
+
+    def ssh(self) -> dict[str, Any]:
+        ssh: dict[str, Any] = self.read["ssh"]
+        return ssh | {"key_file": ssh["key_file"] and self._path(ssh["key_file"])}
+
+    def former_secrets(self) -> list[str]:
+        """Warnings of secrets with which the TypeScript luma reached hosts, and which nothing here reads."""
+        entries = [*self.read["apps"].values(), *self.read["services"].values()]
+        environments = [self.read["environment"], *(entry["environment"] for entry in entries)]
+        used = {name for environment in environments for name in environment["secret"]}
+        hosts = {server.replace(".", "_").upper(): server for entry in entries for server in entry["servers"]}
+        former = FORMER_SECRETS | {
+            f"{prefix}{name}": instead.format(host)
+            for name, host in hosts.items()
+            for prefix, instead in FORMER_SECRETS_OF_A_HOST.items()
+        }
+        return [
+            f"{self.secrets.path}: {name} is not used: {instead}"
+            for name, instead in former.items()
+            if name in self.secrets.values and name not in used
+        ]
+
+    def _common(self, path: str, name: str, entry: dict[str, Any], built: bool) -> dict[str, Any]:
+        """What apps and services have in common."""
+        image, registry = self._home(path, entry, built)
+        self._check_secrets(f"{path}.environment", entry["environment"])
+        kind, _dot, _name = path.partition(".")
+        environment = environment_of(kind, self.read, entry)
+        plain = environment["plain"]
+        filled_in = [key for key, value in plain.items() if value.secret]
+        return {
+            "project": self.name,
+            "name": name,
+            "image": image,
+            "registry": registry,
+            "environment": {key: value.text for key, value in plain.items() if not value.secret},
+            # The names of the variables whose values are secret: given as secrets, or from the environment or a vault.
+            "secrets": sorted({*filled_in, *environment["secret"]}),
+            "files": self._files(path, entry),
+        }
+
+    def _home(self, path: str, entry: dict[str, Any], built: bool) -> tuple[str, dict[str, str | None] | None]:
+        own, docker = entry["registry"], self.read["docker"]
+        try:
+            image, registry = home_of(entry["image"], built, own, docker)
+        except ValueError as exc:
+            self.reader.refuse(f"{path}.registry.url", str(exc))
+            return entry["image"], None
+        secret = own["password_secret"] if own else REGISTRY_PASSWORD
+        if registry and registry["username"] and secret not in self.secrets.values:
+            place = f"{path}.registry" if own else "docker.username"
+            self.reader.refuse(place, f"the password is missing: {self._add(secret)}")
+        if registry and not registry["username"] and self._has(f"{path}.registry.password_secret"):
+            self.reader.refuse(f"{path}.registry", "has a password, but no username")
+        return image, registry
+
+    def _check_secrets(self, path: str, environment: dict[str, Any]) -> None:
+        for index, name in enumerate(environment["secret"]):
+            place = f"{path}.secret[{index}]"
+            if name not in self.secrets.values:
+                self.reader.refuse(place, f"the secret {name} is missing: {self._add(name)}")
+            if name in environment["plain"]:
+                self.reader.refuse(place, f"{name} is in plain as well")
+
+    def _add(self, secret: str) -> str:
+        return f"add a line {secret}=... to {self.secrets.path}"
+
+    def _build(self, path: str, build: dict[str, Any]) -> dict[str, Any]:
+        context = self._path(build["context"])
+        # What is to be prepared need not be there yet.
+        if not build["prepare"] and not Path(context).is_dir():
+            self.reader.refuse(f"{path}.build.context", f"there is no folder {context}")
+        elif not build["prepare"] and not Path(context, build["dockerfile"]).is_file():
+            self.reader.refuse(f"{path}.build.dockerfile", f"there is no {build['dockerfile']} in {context}")
+        args = {name: value.text for name, value in build["args"].items()}
+        return build | {"folder": str(self.folder), "context": context, "args": args}
+
+    def _files(self, path: str, entry: dict[str, Any]) -> list[dict[str, str]]:
+        """The files that hosts get, each with the digest of what it has now."""
+        mounted = [volume.split(":")[1] for volume in entry["volumes"] if ":" in volume]
+        files = []
+        for index, (given, target, access) in enumerate(entry["files"]):
+            place, source = f"{path}.files[{index}]", self._path(given)
+            if target in mounted:
+                self.reader.refuse(place, f"{target} is mounted already")
+            mounted.append(target)
+            try:
+                digest = Content.read(source, access).digest
+            except ValueError as exc:
+                self.reader.refuse(place, str(exc))
+            else:
+                files.append({"source": source, "target": target, "access": access, "digest": digest})
+        return files
+
+    def _path(self, path: str) -> str:
+        return path_beside(self.folder, path)
+
+    def _has(self, path: str) -> bool:
+        return path in self.reader.places
+
+    # --- what concerns several entries --------------------------------------------------------------------------
+
+    def check(self, may_be_empty: bool) -> None:
+        apps, services = self.read["apps"], self.read["services"]
+        self._check_secrets("environment", self.read["environment"])
+        if not apps and not services and not may_be_empty and not self.reader.mistakes:
+            self.reader.refuse("", "there is no app in it; the smallest is: apps: {blog: {image: my-blog}}")
+        self._refuse_shared_hosts(apps)
+        for name in services:
+            if name in apps:
+                self.reader.refuse(f"services.{name}", "an app has this name already")
+            owner = name.removesuffix("-new")
+            if owner != name and owner in services:
+                self.reader.refuse(f"services.{name}", f"the service {owner} has this name while it is replaced")
+        for kind, names in (("apps", apps), ("services", services)):
+            for name in names:
+                self._refuse_name_of_a_container(f"{kind}.{name}", name, apps)
+
+    def _refuse_shared_hosts(self, apps: dict[str, Any]) -> None:
+        owners: dict[str, str] = {}
+        for name, app in apps.items():
+            for index, host in enumerate(app["proxy"]["hosts"] if app["proxy"] else ()):
+                owner = owners.setdefault(host.lower(), name)
+                if owner != name:
+                    self.reader.refuse(f"apps.{name}.proxy.hosts[{index}]", f"{host} belongs to {owner} already")
+
+    def _refuse_name_of_a_container(self, path: str, name: str, apps: dict[str, Any]) -> None:
+        """The containers of an app, and the aliases of those that are being prepared, are names on the network too."""
+        owner = re.sub(r"-(blue|green)(-temp)?(-\d+)?$", "", name)
+        # The project's name stands before it where another project's container has the name.
+        owners = [each for each in (owner, owner.removeprefix(f"{self.name}-")) if each in apps]
+        if owner != name and owners:
+            self.reader.refuse(path, f"a container of the app {owners[0]} may have this name; choose another one")
+
+    def assign_hosts(self, kinds: dict[str, dict[str, Any]], inventory: Inventory) -> None:
+        """Gives every entry its hosts. One that names no servers goes to all hosts, those of the inventory and those
+        that the file names, and to this machine where there are none."""
+        named = {
+            f"{kind}.{name}": self._hosts(f"{kind}.{name}.servers", entry["servers"], inventory)
+            for kind, entries in kinds.items()
+            for name, entry in entries.items()
+        }
+        everywhere = list(dict.fromkeys([*inventory.hosts, *(host for hosts in named.values() for host in hosts)]))
+        for kind, entries in kinds.items():
+            for name, entry in entries.items():
+                entry["hosts"] = named[f"{kind}.{name}"] if entry["servers"] else everywhere or [LOCALHOST]
+
+    def _hosts(self, path: str, servers: list[str], inventory: Inventory) -> list[str]:
+        hosts: dict[str, None] = {}
+        for index, server in enumerate(servers):
+            try:
+                hosts |= dict.fromkeys(inventory.resolve(server, bool(self.read["ssh"]["proxy_jump"])))
+            except ValueError as exc:
+                self.reader.refuse(f"{path}[{index}]", str(exc))
+        return list(hosts)
+
+
+def _name_of(folder: Path) -> str:
+    return re.sub(r"[^a-z0-9_.-]+", "-", folder.name.lower()).strip("_.-") or "luma"
+
+
+def _overridden(for_all: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    """Settings for all apps, with an app's own in their place, key by key."""
+    return for_all | {key: value for key, value in own.items() if value is not None}
+
+
+def _health_check(app: dict[str, Any]) -> dict[str, Any]:
+    """An app that listens on a port is asked for a path, unless a command is given; what has neither is left to the
+    image's own HEALTHCHECK."""
+    check, proxy = dict(app["health_check"]), app["proxy"]
+    if not check["command"] and (check["path"] or proxy):
+        check["path"] = check["path"] or "/up"
+        check["port"] = proxy["app_port"] if proxy else 80
+        check["host"] = check["host"] or (example_of(proxy["hosts"][0]) if proxy and proxy["hosts"] else "localhost")
+    return {key: value for key, value in check.items() if value is not None}

@@ -1,0 +1,226 @@
+# Copyright (c) 2026, the luma authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The kinds of single values in luma.yml. Each parser takes one value of the file and returns it as luma uses it, or
+raises ValueError with what it expects."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import replace
+
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.yaml import Scalar
+
+#: An app called so could not be told from luma's command.
+COMMANDS = (
+    "audit", "deploy", "exec", "help", "init", "lock", "logs", "proxy", "prune", "releases", "remove", "rollback",
+    "setup", "status", "takeover",
+)  # fmt: skip
+#: When an image's registry is asked; the words of the modules' option ``pull``.
+ALWAYS, MISSING = "always", "missing"
+UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600}
+BOOLEANS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+
+
+def string(value: Scalar) -> str:
+    if value.type == "bool" or not value.text:
+        raise ValueError("has to be a text")
+    return value.text
+
+
+def word(value: Scalar) -> str:
+    """A word of a command, which may be empty."""
+    return value.text
+
+
+def boolean(value: Scalar) -> bool:
+    # A variable is a text, whatever it says.
+    if not (value.type == "bool" or value.secret) or value.text.lower() not in BOOLEANS:
+        raise ValueError("has to be true or false")
+    return BOOLEANS[value.text.lower()]
+
+
+def port(value: Scalar) -> int:
+    number = _whole_number(value)
+    if not 1 <= number <= 65535:
+        raise ValueError("has to be a port: a number from 1 to 65535")
+    return number
+
+
+def positive(value: Scalar) -> int:
+    number = _whole_number(value)
+    if number < 1:
+        raise ValueError("has to be a whole number, 1 or more")
+    return number
+
+
+def count(value: Scalar) -> int:
+    number = _whole_number(value)
+    if number < 0:
+        raise ValueError("has to be a whole number, 0 or more")
+    return number
+
+
+def share(value: Scalar) -> int | str:
+    """A number of things, or a percentage of them all, as in ``25%``."""
+    if re.fullmatch(r"([1-9]\d?|100)%", value.text):
+        return value.text
+    number = _whole_number(value)
+    if number < 1:
+        raise ValueError("has to be a whole number, 1 or more, or a percentage from 1% to 100%")
+    return number
+
+
+def _whole_number(value: Scalar) -> int:
+    """-1 where it is none."""
+    is_number = (value.type == "int" or value.secret) and re.fullmatch(r"\d{1,9}", value.text)
+    return int(value.text) if is_number else -1
+
+
+def duration(value: Scalar) -> float:
+    """``500ms``, ``5s``, ``1m``, ``1h`` or a number of seconds, as seconds."""
+    found = re.fullmatch(r"(\d{1,9}(?:\.\d+)?)\s*(ms|s|m|h)?", value.text)
+    if not found:
+        raise ValueError("has to be a duration such as 500ms, 5s or 1m, or a number of seconds")
+    return float(found[1]) * UNITS[found[2] or "s"]
+
+
+def path(value: Scalar) -> str:
+    # It becomes a word of HAProxy's configuration and of a request line.
+    if not re.fullmatch(r"/[!-~]*", value.text):
+        raise ValueError("has to be a path such as /up, without spaces")
+    return value.text
+
+
+def host_name(value: Scalar) -> str:
+    """In ASCII, as browsers send it."""
+    name = value.text if value.text.isascii() else _in_ascii(value)
+    if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?", name):
+        raise ValueError(f"{value.written} is not a host name")
+    return name
+
+
+def _in_ascii(value: Scalar) -> str:
+    """As browsers do it: UTS 46, without what differs from IDNA 2008."""
+    try:
+        # Only such names need it, and an Ansible of one's own may lack it.
+        import idna
+    except ImportError as exc:
+        raise ValueError(f"{value.written} needs the Python package idna: pip install idna") from exc
+    try:
+        return idna.encode(value.text, uts46=True).decode("ascii")
+    except idna.IDNAError as exc:
+        raise ValueError(f"{value.written} is not a host name: {exc}") from exc
+
+
+def host_pattern(value: Scalar) -> str:
+    """A host name, ``*.blog.com`` for all names one level below it, or ``*`` for all."""
+    if value.text == "*":
+        return value.text
+    wildcard, name = ("*.", value.text[2:]) if value.text.startswith("*.") else ("", value.text)
+    return wildcard + host_name(replace(value, text=name))
+
+
+def server(value: Scalar) -> str:
+    """A host name, an address, or the name of an inventory group."""
+    if not re.fullmatch(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?", value.text) and not is_address(value.text):
+        raise ValueError(f"{value.written} is neither a host name nor an address nor the name of an inventory group")
+    return value.text
+
+
+def jump_hosts(value: Scalar) -> str:
+    """As in ``ssh -J``. It becomes a word of ssh's command line."""
+    if not re.fullmatch(r"(ssh://)?[\w.@:\[\]%-]+(,(ssh://)?[\w.@:\[\]%-]+)*", value.text) or value.text[0] == "-":
+        raise ValueError("has to be the host to go through, such as me@bastion.example:2222, or several as in a,b")
+    return value.text
+
+
+def is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def address(value: Scalar) -> str:
+    if not is_address(value.text):
+        raise ValueError("has to be an IP address such as 0.0.0.0")
+    return value.text
+
+
+def published_port(value: Scalar) -> str:
+    if not re.fullmatch(r"(?:(?:[\d.]+|\[[0-9a-fA-F:]+\]):)?(?:\d*(?:-\d+)?:)?\d+(?:/(?:tcp|udp|sctp))?", value.text):
+        raise ValueError(f'{value.written} is not a published port such as "3000", "8080:3000" or "8080-8083:3000/tcp"')
+    return value.text
+
+
+def sent_file(value: Scalar) -> tuple[str, str, str]:
+    """A file or folder beside luma.yml, its path in the container, and ``ro`` or ``rw``."""
+    found = re.fullmatch(r"([^:]+):(/[^:]*[^:/])(?::(ro|rw))?", value.text)
+    if not found:
+        raise ValueError(
+            f"{value.written} is not a file to send such as ./my.cnf:/etc/mysql/my.cnf, or with :rw at the end"
+        )
+    return found[1], found[2], found[3] or "ro"
+
+
+def image(value: Scalar) -> str:
+    """A reference as Docker's engine takes it."""
+    registry, name = r"[A-Za-z0-9.-]+(?::\d+)?/", r"[a-z0-9]+(?:(?:[._/]|__|-+)[a-z0-9]+)*"
+    if not re.fullmatch(rf"(?:{registry})?{name}(?::\w[\w.-]{{0,127}})?(?:@sha256:[0-9a-f]{{64}})?", value.text):
+        raise ValueError(f"{value.written} is not the name of an image such as my-blog, postgres:17 or ghcr.io/me/blog")
+    return value.text
+
+
+def pull(value: Scalar) -> str:
+    if value.text not in (ALWAYS, MISSING):
+        raise ValueError(f"has to be {ALWAYS} or {MISSING}")
+    return value.text
+
+
+def registry(value: Scalar) -> str:
+    """The name of a registry, which may be followed by a path that all its images share. A scheme is left out, as
+    Docker leaves it out of an image's name."""
+    text = re.sub(r"^https?://", "", value.text).rstrip("/")
+    if not re.fullmatch(r"[A-Za-z0-9.-]+(:\d+)?(/[a-z0-9._/-]+)?", text):
+        raise ValueError(f"{value.written} is not a registry such as ghcr.io or registry.example:5000")
+    return text
+
+
+def variable(value: Scalar) -> str:
+    check_variable(value.text)
+    return value.text
+
+
+def check_variable(name: str) -> None:
+    if not re.fullmatch(r"[^=\s\0]+", name):
+        raise ValueError("has to be the name of an environment variable")
+
+
+def project_name(value: Scalar) -> str:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_.-]*", value.text):
+        raise ValueError("has to begin with a letter or digit and hold only a-z, 0-9, _, . and -")
+    return value.text
+
+
+def check_app_name(name: str) -> None:
+    _check_name(name, "an app")
+    if name in COMMANDS:
+        raise ValueError(f"an app cannot have the name of the command luma {name}")
+
+
+def check_former_app_name(name: str) -> None:
+    """An app that was there before the command of its name is still one."""
+    _check_name(name, "an app")
+
+
+def check_service_name(name: str) -> None:
+    _check_name(name, "a service")
+
+
+def _check_name(name: str, what: str) -> None:
+    # It is a DNS name (the alias), a part of container names, and the first word of a command line.
+    if not re.fullmatch(r"[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?", name):
+        raise ValueError(f"the name of {what} has to hold only a-z, 0-9, - and _, at most 63")

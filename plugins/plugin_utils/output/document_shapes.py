@@ -1,0 +1,115 @@
+# Copyright (c) 2026, the luma authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The keys of the JSON document, command by command; docs/json.md says what they mean, and is tested against this.
+
+Only what is named here gets into the document, whatever modules return: no value of the environment is among it. To add
+a key, name it here, have it returned by what `output.document` takes the command's keys from, and document it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+#: Raised where a key changes its meaning, or goes; not for new keys.
+SCHEMA = 1
+
+#: A map of keys, a list with the shape of its entries, or None: a text, a number, a boolean, null, or a list of these.
+Shape = Mapping[str, Any] | Sequence[Any] | None
+
+
+def values(names: str) -> dict[str, Shape]:
+    return dict.fromkeys(names.split())
+
+
+HANDOVER = values("before after gap_ms interleaved stale")
+DEPLOYED_HOST = values("host outcome serves release previous_release color replicas problem") | {
+    "failures": [values("container probe exit_code oom_killed advice")],
+    "timings": values("clear start health switch commit"),
+    "drain": values("seconds sessions streams_closed sessions_cut"),
+    "bake": values("requests errors error_share error_share_before"),
+    "probe": values("requests failed not_counted longest_ms p50_ms p99_ms") | {"handovers": [HANDOVER]},
+}
+DEPLOYED_APP = values("name image outcome release previous_release color") | {
+    "hosts": [DEPLOYED_HOST],
+    "hooks": [values("name exit_code seconds")],
+}
+DEPLOYMENT = values("plan") | {
+    "apps": [DEPLOYED_APP],
+    "services": [values("name host outcome container changes away_seconds")],
+}
+
+BACKEND = values("backend slots serving held sessions requests errors")
+CONTAINER = values("name color status running healthy saw release image_id config_hash since restarts") | values(
+    "sessions cpu_percent memory_bytes"
+)
+STATUS_HOST = values("host answered problem active last_release proxy_problem") | {
+    "containers": [CONTAINER],
+    "proxy": BACKEND,
+}
+STATUS = {
+    "apps": [values("name status hint replicas wanted blue green") | {"hosts": [STATUS_HOST]}],
+    "services": [values("name host status hint container image running")],
+    "orphans": [values("name host containers running hosts")],
+}
+
+RELEASE = values("release image image_id config_hash replicas at by serves")
+HOLDER = values("id by host pid command at age stale interrupted")
+SETTINGS = "image bind http_port https_port proxy_protocol"
+LOGS = {"lines": [values("host at container text")]}
+
+SHAPES: Mapping[str, Mapping[str, Shape]] = {
+    "init": {"files": [values("name written")]},
+    "setup": {"hosts": [values("host docker changed")]},
+    "deploy": DEPLOYMENT,
+    "rollback": DEPLOYMENT,
+    "status": STATUS,
+    "releases": {"apps": [values("name") | {"hosts": [values("host answered problem") | {"releases": [RELEASE]}]}]},
+    "audit": {"runs": [values("at id app by command outcome hosts")]},
+    "logs": LOGS,
+    "exec": values("host container command_exit_code stdout stderr"),
+    "lock status": {
+        "apps": [values("name") | {"hosts": [values("host answered problem locked") | {"holder": HOLDER}]}]
+    },
+    "lock release": {"apps": [values("name") | {"hosts": [values("host released") | {"holder": HOLDER}]}]},
+    "proxy status": {
+        "hosts": [
+            values("host answered problem running status version since connections")
+            | values(SETTINGS)
+            | {"routes": [values("project app hosts app_port") | {"backend": BACKEND}]}
+        ]
+    },
+    "proxy logs": LOGS,
+    "proxy update": {
+        "hosts": [values("host changed gap_seconds cut") | {name: values(SETTINGS) for name in ("before", "after")}]
+    },
+    "remove": values("plan app")
+    | {
+        "hosts": [
+            values("host present changed containers running hosts releases images")
+            | values("sessions streams_closed sessions_cut killed")
+        ]
+    },
+    "takeover": {"hosts": [values("host to_do changed gap_seconds cut removed")]},
+    "prune": {"hosts": [values("host changed containers routes records images freed_mb")]},
+}
+
+
+def shaped(shape: Shape, value: Any) -> Any:
+    """A value reduced to the keys of its shape, each of which is there: null, or an empty list, where the value has
+    none."""
+    if isinstance(shape, Mapping):
+        if not isinstance(value, Mapping):
+            return None
+        return {name: shaped(inner, value.get(name)) for name, inner in shape.items()}
+    if isinstance(shape, Sequence):
+        return [shaped(shape[0], each) for each in value or ()]
+    if isinstance(value, (list, tuple)):
+        return [each for each in value if is_single(each)]
+    # More digits than these are noise.
+    return round(value, 4) if isinstance(value, float) else value if is_single(value) else None
+
+
+def is_single(value: Any) -> bool:
+    return value is None or isinstance(value, (str, int, float, bool))

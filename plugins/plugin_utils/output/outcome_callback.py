@@ -1,0 +1,63 @@
+# Copyright (c) 2026, the luma authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What luma's two callbacks share: Ansible's many events become outcomes."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+
+from ansible import context
+from ansible.executor.task_result import CallbackTaskResult
+from ansible.playbook.task import Task
+from ansible.plugins.callback import CallbackBase
+from ansible_collections.luma.deploy.plugins.plugin_utils.action import interruption
+from ansible_collections.luma.deploy.plugins.plugin_utils.output.outcome import Outcome, State
+
+
+class OutcomeCallback(CallbackBase):
+    """Calls `on_outcome` for each task on each host, and for each item of a loop."""
+
+    CALLBACK_VERSION = 2.0
+
+    @abstractmethod
+    def on_outcome(self, outcome: Outcome) -> None: ...
+
+    @property
+    def is_plan(self) -> bool:
+        """Whether nothing is changed and the user wants to know what would be."""
+        return bool(context.CLIARGS.get("check"))
+
+    def v2_playbook_on_task_start(self, task: Task, is_conditional: bool) -> None:
+        if begins_transaction(task) and not self.is_plan:
+            interruption.catch()
+
+    def v2_runner_on_ok(self, result: CallbackTaskResult) -> None:
+        self._unless_loop(result, State.OK)
+
+    def v2_runner_on_failed(self, result: CallbackTaskResult, ignore_errors: bool = False) -> None:
+        self._unless_loop(result, State.IGNORED if ignore_errors else State.FAILED)
+
+    def v2_runner_on_unreachable(self, result: CallbackTaskResult) -> None:
+        self._unless_loop(result, State.IGNORED if result.task.ignore_unreachable else State.UNREACHABLE)
+
+    def v2_runner_item_on_ok(self, result: CallbackTaskResult) -> None:
+        self.on_outcome(outcome_of(result, State.OK))
+
+    def v2_runner_item_on_failed(self, result: CallbackTaskResult) -> None:
+        self.on_outcome(outcome_of(result, State.IGNORED if result.task.ignore_errors else State.FAILED))
+
+    def _unless_loop(self, result: CallbackTaskResult, state: State) -> None:
+        """The items of a loop have been told one by one."""
+        if "results" not in result.result:
+            self.on_outcome(outcome_of(result, state))
+
+
+def begins_transaction(task: Task) -> bool:
+    return bool(task.action == "luma.deploy.deploy_lock" and task.args.get("state", "taken") == "taken")
+
+
+def outcome_of(result: CallbackTaskResult, state: State) -> Outcome:
+    task = result.task
+    # The values belong to Ansible and are shared by the callbacks.
+    return Outcome(result.host.get_name(), task.name or task.action, task.action, dict(result.result), state)
