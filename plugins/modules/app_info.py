@@ -201,7 +201,8 @@ services:
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine, in_parallel
+from ansible_collections.luma.deploy.plugins.module_utils.host.client import in_parallel
+from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
 from ansible_collections.luma.deploy.plugins.module_utils.module.engine_module import (
     ENGINE_OPTIONS,
     health_check_of,

@@ -89,12 +89,8 @@ containers:
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.luma.deploy.plugins.module_utils.host.engine import (
-    LABEL_APP,
-    LABEL_PROJECT,
-    LABEL_ROLE,
-    Engine,
-)
+from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
+from ansible_collections.luma.deploy.plugins.module_utils.host.labels import LABEL_APP, LABEL_PROJECT, LABEL_ROLE
 from ansible_collections.luma.deploy.plugins.module_utils.host.logs import read_logs
 from ansible_collections.luma.deploy.plugins.module_utils.module.engine_module import ENGINE_OPTIONS, run
 

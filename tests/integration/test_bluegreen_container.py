@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.luma.deploy.plugins.module_utils.host.engine import DetachedAddresses
+from ansible_collections.luma.deploy.plugins.module_utils.host.detached import DetachedAddresses
 
 from tests.host import PROXY_FOLDER, docker, proxy_configuration
 from tests.integration.conftest import Failed, Site

@@ -17,14 +17,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
-from ansible_collections.luma.deploy.plugins.module_utils.host.engine import (
-    LABEL_COLOR,
-    LABEL_PROJECT,
-    Container,
-    DetachedAddresses,
-    Engine,
-    Network,
-)
+from ansible_collections.luma.deploy.plugins.module_utils.host.containers import Container
+from ansible_collections.luma.deploy.plugins.module_utils.host.detached import DetachedAddresses
+from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
+from ansible_collections.luma.deploy.plugins.module_utils.host.labels import LABEL_COLOR, LABEL_PROJECT
+from ansible_collections.luma.deploy.plugins.module_utils.host.networks import Network
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.runtime_api import FORCED_DRAIN, UNRESOLVED, Haproxy
 from ansible_collections.luma.deploy.plugins.module_utils.release.colors import App
 

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
-from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Container
+from ansible_collections.luma.deploy.plugins.module_utils.host.containers import Container
 from ansible_collections.luma.deploy.plugins.module_utils.release import bake as bake_module
 from ansible_collections.luma.deploy.plugins.module_utils.release.bake import Bake, Baked, Limits
 from ansible_collections.luma.deploy.plugins.module_utils.release.health import HealthCheck, Probe

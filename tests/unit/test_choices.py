@@ -11,7 +11,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ansible_collections.luma.deploy.plugins.module_utils.host.engine import LABEL_PROJECT, Container, Engine, Network
+from ansible_collections.luma.deploy.plugins.module_utils.host.containers import Container
+from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
+from ansible_collections.luma.deploy.plugins.module_utils.host.labels import LABEL_PROJECT
+from ansible_collections.luma.deploy.plugins.module_utils.host.networks import Network
 from docker.errors import NotFound
 
 from tests.unit.fakes import is_locked
@@ -40,7 +43,7 @@ class FakeEngine(Engine):
             raise NotFound(name)
         return {}
 
-    def _labelled(self, labels: Sequence[str], network: str) -> list[Container]:
+    def labelled(self, labels: Sequence[str], network: str) -> list[Container]:
         return []
 
 

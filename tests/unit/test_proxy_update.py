@@ -13,7 +13,9 @@ from typing import Any
 
 import pytest
 from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
-from ansible_collections.luma.deploy.plugins.module_utils.host.engine import LABEL_ROLE, Container, Engine
+from ansible_collections.luma.deploy.plugins.module_utils.host.containers import Container
+from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
+from ansible_collections.luma.deploy.plugins.module_utils.host.labels import LABEL_ROLE
 from ansible_collections.luma.deploy.plugins.module_utils.proxy import ipv6
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.proxy import (
     CHECK,

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
-from ansible_collections.luma.deploy.plugins.module_utils.host.engine import LABEL_CONFIG_HASH, Container
+from ansible_collections.luma.deploy.plugins.module_utils.host.containers import Container
+from ansible_collections.luma.deploy.plugins.module_utils.host.labels import LABEL_CONFIG_HASH
 from ansible_collections.luma.deploy.plugins.module_utils.release.records import (
     KEPT,
     Release,

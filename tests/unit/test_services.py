@@ -15,15 +15,12 @@ from typing import Any
 import pytest
 from ansible_collections.luma.deploy.plugins.action.project import chosen
 from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
-from ansible_collections.luma.deploy.plugins.module_utils.host.engine import (
-    LABEL_PROJECT,
-    LABEL_SERVICE,
-    Container,
-    DetachedAddresses,
-    Engine,
-    Network,
-)
+from ansible_collections.luma.deploy.plugins.module_utils.host.containers import Container
+from ansible_collections.luma.deploy.plugins.module_utils.host.detached import DetachedAddresses
+from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
+from ansible_collections.luma.deploy.plugins.module_utils.host.labels import LABEL_PROJECT, LABEL_SERVICE
 from ansible_collections.luma.deploy.plugins.module_utils.host.mounts import HostFile, Mounts
+from ansible_collections.luma.deploy.plugins.module_utils.host.networks import Network
 from ansible_collections.luma.deploy.plugins.module_utils.host.registries import Answer, Registry
 from ansible_collections.luma.deploy.plugins.module_utils.release import health as health_module
 from ansible_collections.luma.deploy.plugins.module_utils.services.services import (
@@ -228,7 +225,7 @@ class FakeEngine(Engine):
         # The upper half of its addresses is 10.201.0.4, .5 and .6.
         return Network(name, {LABEL_PROJECT: "shop"}, "10.201.0.0/29", frozenset({"10.201.0.5", "10.201.0.6"}))
 
-    def _labelled(self, labels: Sequence[str], network: str) -> list[Container]:
+    def labelled(self, labels: Sequence[str], network: str) -> list[Container]:
         return self.services("shop", network)
 
     def logs(self, name: str, lines: int = 20) -> list[str]:

@@ -58,7 +58,7 @@ def healthy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(switch_module, "SEE_SECONDS", 0.05)
     monkeypatch.setattr(drain, "POLL_SECONDS", 0.001)
     monkeypatch.setattr(drain, "FREE_SECONDS", 0.02)
-    monkeypatch.setattr("ansible_collections.luma.deploy.plugins.module_utils.host.engine.PARALLEL", 1)
+    monkeypatch.setattr("ansible_collections.luma.deploy.plugins.module_utils.host.client.PARALLEL", 1)
 
 
 PROBE = Probe(True, "200")

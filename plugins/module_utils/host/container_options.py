@@ -11,13 +11,13 @@ import json
 import typing as t
 
 from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
+from ansible_collections.luma.deploy.plugins.module_utils.host.containers import Container
 from ansible_collections.luma.deploy.plugins.module_utils.host.earlier import refusal
-from ansible_collections.luma.deploy.plugins.module_utils.host.engine import (
+from ansible_collections.luma.deploy.plugins.module_utils.host.labels import (
     LABEL_APP,
     LABEL_MANAGED,
     LABEL_PROJECT,
     LABEL_SERVICE,
-    Container,
 )
 
 

@@ -22,13 +22,13 @@ import typing as t
 from dataclasses import dataclass, field
 
 from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
-from ansible_collections.luma.deploy.plugins.module_utils.host.engine import (
+from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
+from ansible_collections.luma.deploy.plugins.module_utils.host.labels import (
     LABEL_APP,
     LABEL_MANAGED,
     LABEL_PROJECT,
     LABEL_ROLE,
     LABEL_SERVICE,
-    Engine,
 )
 
 PROXY = "luma-proxy"

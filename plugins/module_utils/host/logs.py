@@ -14,7 +14,8 @@ import time
 import typing as t
 
 from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
-from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine, in_parallel
+from ansible_collections.luma.deploy.plugins.module_utils.host.client import in_parallel
+from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
 
 # `Engine` tells of a missing SDK.
 with contextlib.suppress(ImportError):

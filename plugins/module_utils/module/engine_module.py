@@ -11,7 +11,8 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_required_lib
 from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
-from ansible_collections.luma.deploy.plugins.module_utils.host.engine import DOCKER_ERROR, Engine
+from ansible_collections.luma.deploy.plugins.module_utils.host.client import DOCKER_ERROR
+from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
 from ansible_collections.luma.deploy.plugins.module_utils.host.folder import STATE_OPTION
 from ansible_collections.luma.deploy.plugins.module_utils.host.mounts import Mounts, files_of
 from ansible_collections.luma.deploy.plugins.module_utils.module.ending import finish

@@ -8,13 +8,10 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
-from ansible_collections.luma.deploy.plugins.module_utils.host.engine import (
-    LABEL_PROJECT,
-    LABEL_SERVICE,
-    Container,
-    Engine,
-    in_parallel,
-)
+from ansible_collections.luma.deploy.plugins.module_utils.host.client import in_parallel
+from ansible_collections.luma.deploy.plugins.module_utils.host.containers import Container
+from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
+from ansible_collections.luma.deploy.plugins.module_utils.host.labels import LABEL_PROJECT, LABEL_SERVICE
 from ansible_collections.luma.deploy.plugins.module_utils.module.secrets import hidden_in, secrets_of
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.runtime_api import Haproxy, parse_stat
 from ansible_collections.luma.deploy.plugins.module_utils.release.colors import App, View

@@ -17,7 +17,9 @@ import typing as t
 from pathlib import Path
 
 from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
-from ansible_collections.luma.deploy.plugins.module_utils.host.engine import LABEL_ROLE, Container, Engine
+from ansible_collections.luma.deploy.plugins.module_utils.host.containers import Container
+from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
+from ansible_collections.luma.deploy.plugins.module_utils.host.labels import LABEL_ROLE
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.configuration import (
     CONFIG_DIR,
     RUN_DIR,

@@ -22,15 +22,11 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
+from ansible_collections.luma.deploy.plugins.module_utils.host.containers import KEEP_RUNNING, Container
 from ansible_collections.luma.deploy.plugins.module_utils.host.earlier import is_earlier_proxy, refusal
-from ansible_collections.luma.deploy.plugins.module_utils.host.engine import (
-    KEEP_RUNNING,
-    LABEL_PROJECT,
-    LABEL_ROLE,
-    Container,
-    Engine,
-)
+from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
 from ansible_collections.luma.deploy.plugins.module_utils.host.folder import write_file
+from ansible_collections.luma.deploy.plugins.module_utils.host.labels import LABEL_PROJECT, LABEL_ROLE
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.configuration import (
     CONFIG_DIR,
     HTTP_PORT,

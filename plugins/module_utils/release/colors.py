@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Container, Engine
+from ansible_collections.luma.deploy.plugins.module_utils.host.containers import Container
+from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.configuration import backend_name
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.runtime_api import Haproxy, Slot
 

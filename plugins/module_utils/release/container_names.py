@@ -16,12 +16,12 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.luma.deploy.plugins.module_utils.host.container_options import name_is_taken
-from ansible_collections.luma.deploy.plugins.module_utils.host.engine import (
+from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
+from ansible_collections.luma.deploy.plugins.module_utils.host.labels import (
     LABEL_APP,
     LABEL_COLOR,
     LABEL_MANAGED,
     LABEL_PROJECT,
-    Engine,
 )
 from ansible_collections.luma.deploy.plugins.module_utils.release.colors import COLORS, App
 

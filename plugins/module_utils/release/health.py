@@ -16,7 +16,8 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
-from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Container, Engine
+from ansible_collections.luma.deploy.plugins.module_utils.host.containers import Container
+from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
 from ansible_collections.luma.deploy.plugins.module_utils.host.listeners import Listener, listeners
 
 #: How long a container without any check has to stay running to count as healthy, in seconds.

@@ -14,15 +14,15 @@ import typing as t
 from dataclasses import dataclass, field
 
 from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
-from ansible_collections.luma.deploy.plugins.module_utils.host.engine import (
+from ansible_collections.luma.deploy.plugins.module_utils.host.containers import Container
+from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
+from ansible_collections.luma.deploy.plugins.module_utils.host.folder import exclusive
+from ansible_collections.luma.deploy.plugins.module_utils.host.labels import (
     LABEL_APP,
     LABEL_PROJECT,
     LABEL_RELEASE,
     LABEL_ROLE,
-    Container,
-    Engine,
 )
-from ansible_collections.luma.deploy.plugins.module_utils.host.folder import exclusive
 from ansible_collections.luma.deploy.plugins.module_utils.host.mounts import Mounts
 from ansible_collections.luma.deploy.plugins.module_utils.release.colors import App
 from ansible_collections.luma.deploy.plugins.module_utils.release.container_names import prefix_of

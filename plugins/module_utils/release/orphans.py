@@ -7,12 +7,8 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.luma.deploy.plugins.module_utils.host.engine import (
-    LABEL_APP,
-    LABEL_COLOR,
-    LABEL_PROJECT,
-    Engine,
-)
+from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
+from ansible_collections.luma.deploy.plugins.module_utils.host.labels import LABEL_APP, LABEL_COLOR, LABEL_PROJECT
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.routes import Routes
 from ansible_collections.luma.deploy.plugins.module_utils.release.colors import App
 

@@ -11,22 +11,22 @@ import typing as t
 from dataclasses import dataclass, field
 
 from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
+from ansible_collections.luma.deploy.plugins.module_utils.host.client import in_parallel
 from ansible_collections.luma.deploy.plugins.module_utils.host.container_options import (
     fixed_host_port,
     hash_of,
     port_bindings,
     short_id,
 )
-from ansible_collections.luma.deploy.plugins.module_utils.host.engine import (
+from ansible_collections.luma.deploy.plugins.module_utils.host.containers import Container
+from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
+from ansible_collections.luma.deploy.plugins.module_utils.host.labels import (
     LABEL_APP,
     LABEL_COLOR,
     LABEL_CONFIG_HASH,
     LABEL_PROJECT,
     LABEL_RELEASE,
     LABEL_REPLICA,
-    Container,
-    Engine,
-    in_parallel,
 )
 from ansible_collections.luma.deploy.plugins.module_utils.host.mounts import Mounts
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.runtime_api import Haproxy

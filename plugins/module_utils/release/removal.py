@@ -14,7 +14,9 @@ import typing as t
 from dataclasses import dataclass, field
 
 from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
-from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Container, Engine, in_parallel
+from ansible_collections.luma.deploy.plugins.module_utils.host.client import in_parallel
+from ansible_collections.luma.deploy.plugins.module_utils.host.containers import Container
+from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.proxy import Proxy
 from ansible_collections.luma.deploy.plugins.module_utils.release.colors import COLORS, App
 from ansible_collections.luma.deploy.plugins.module_utils.release.drain import (

@@ -10,12 +10,9 @@ import time
 import typing as t
 
 from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
-from ansible_collections.luma.deploy.plugins.module_utils.host.engine import (
-    LABEL_APP,
-    LABEL_PROJECT,
-    Engine,
-    explanation,
-)
+from ansible_collections.luma.deploy.plugins.module_utils.host.client import explanation
+from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
+from ansible_collections.luma.deploy.plugins.module_utils.host.labels import LABEL_APP, LABEL_PROJECT
 from ansible_collections.luma.deploy.plugins.module_utils.release.colors import App
 from ansible_collections.luma.deploy.plugins.module_utils.release.records import kept_repository, releases_on_record
 

@@ -24,19 +24,19 @@ import typing as t
 from dataclasses import dataclass, field, replace
 
 from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
+from ansible_collections.luma.deploy.plugins.module_utils.host.client import in_parallel
 from ansible_collections.luma.deploy.plugins.module_utils.host.container_options import (
     hash_of,
     port_bindings,
     refuse_foreign,
 )
+from ansible_collections.luma.deploy.plugins.module_utils.host.containers import Container
 from ansible_collections.luma.deploy.plugins.module_utils.host.earlier import find
-from ansible_collections.luma.deploy.plugins.module_utils.host.engine import (
+from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
+from ansible_collections.luma.deploy.plugins.module_utils.host.labels import (
     LABEL_CONFIG_HASH,
     LABEL_PROJECT,
     LABEL_SERVICE,
-    Container,
-    Engine,
-    in_parallel,
 )
 from ansible_collections.luma.deploy.plugins.module_utils.host.mounts import Mounts
 from ansible_collections.luma.deploy.plugins.module_utils.host.registries import Registry

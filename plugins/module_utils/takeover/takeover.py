@@ -29,6 +29,8 @@ import typing as t
 from dataclasses import dataclass, field, replace
 
 from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
+from ansible_collections.luma.deploy.plugins.module_utils.host.client import in_parallel
+from ansible_collections.luma.deploy.plugins.module_utils.host.containers import Container
 from ansible_collections.luma.deploy.plugins.module_utils.host.earlier import (
     EARLIER,
     NETWORK,
@@ -39,13 +41,8 @@ from ansible_collections.luma.deploy.plugins.module_utils.host.earlier import (
     passage_of,
     routed,
 )
-from ansible_collections.luma.deploy.plugins.module_utils.host.engine import (
-    LABEL_APP,
-    LABEL_PROJECT,
-    Container,
-    Engine,
-    in_parallel,
-)
+from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
+from ansible_collections.luma.deploy.plugins.module_utils.host.labels import LABEL_APP, LABEL_PROJECT
 from ansible_collections.luma.deploy.plugins.module_utils.host.listeners import connections
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.configuration import Route
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.detour import EVERY_ADDRESS
