@@ -137,7 +137,8 @@ from ansible_collections.luma.deploy.plugins.module_utils.module.engine_module i
     proxy_folder,
     run_held,
 )
-from ansible_collections.luma.deploy.plugins.module_utils.proxy.proxy import Proxy, ProxySettings
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.proxy import Proxy
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.settings import ProxySettings
 from ansible_collections.luma.deploy.plugins.module_utils.release.drain import report as drain_report
 from ansible_collections.luma.deploy.plugins.module_utils.release.removal import TIMEOUTS, Remains, Removal, Removed
 from ansible_collections.luma.deploy.plugins.module_utils.run.lock import RUN_OPTION, Held

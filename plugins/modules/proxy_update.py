@@ -103,13 +103,15 @@ from ansible_collections.luma.deploy.plugins.module_utils.module.engine_module i
 from ansible_collections.luma.deploy.plugins.module_utils.module.route_options import PROXY_OPTIONS
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.gap import gap_in_words
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.ipv6 import shown
-from ansible_collections.luma.deploy.plugins.module_utils.proxy.proxy import Proxy, ProxySettings, Updated
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.proxy import Proxy
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.settings import ProxySettings
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.update import Updated, update_proxy
 
 
 def update(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:
     params = module.params
     proxy = Proxy(engine, ProxySettings(**params["proxy"]), proxy_folder(params))
-    done = proxy.update(module.check_mode, params["drain_timeout"])
+    done = update_proxy(proxy, module.check_mode, params["drain_timeout"])
     return dict(
         asdict(done),
         report=report(done, module.check_mode),

@@ -136,7 +136,8 @@ from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Eng
 from ansible_collections.luma.deploy.plugins.module_utils.module.engine_module import ENGINE_OPTIONS, proxy_folder, run
 from ansible_collections.luma.deploy.plugins.module_utils.module.route_options import PROXY_OPTIONS, make_route
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.gap import gap_in_words
-from ansible_collections.luma.deploy.plugins.module_utils.proxy.proxy import Proxy, ProxySettings
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.proxy import Proxy
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.settings import ProxySettings
 from ansible_collections.luma.deploy.plugins.module_utils.release.colors import App
 from ansible_collections.luma.deploy.plugins.module_utils.run.lock import RUN_OPTION, Lock
 from ansible_collections.luma.deploy.plugins.module_utils.takeover.takeover import AppToTake, Taken, Takeover

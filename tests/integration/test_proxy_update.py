@@ -22,11 +22,13 @@ from typing import Any
 import pytest
 from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
 from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
-from ansible_collections.luma.deploy.plugins.module_utils.proxy import proxy as proxy_module
+from ansible_collections.luma.deploy.plugins.module_utils.proxy import names
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.configuration import Route
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.detour import COMMENT, Detour
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.ipv6 import listens_on_ipv6
-from ansible_collections.luma.deploy.plugins.module_utils.proxy.proxy import Proxy, ProxySettings
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.proxy import Proxy
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.settings import ProxySettings
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.update import update_proxy
 
 from tests.host import NEWER_PROXY_IMAGE, PROXY_IMAGE, TEST_PROXY, docker, free_port, remove_network
 from tests.integration.conftest import Site
@@ -57,11 +59,11 @@ class OwnProxy:
 @pytest.fixture
 def own_proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[OwnProxy]:
     name = f"{TEST_PROXY}{os.getpid()}"
-    monkeypatch.setattr(proxy_module, "CONTAINER", name)
-    monkeypatch.setattr(proxy_module, "NEXT", name + "-next")
-    monkeypatch.setattr(proxy_module, "CHECK", name + "-next-check")
-    monkeypatch.setattr(proxy_module, "DETOUR", name + "-detour")
-    monkeypatch.setattr(proxy_module, "NETWORK", f"0-{name}")
+    monkeypatch.setattr(names, "CONTAINER", name)
+    monkeypatch.setattr(names, "NEXT", name + "-next")
+    monkeypatch.setattr(names, "CHECK", name + "-next-check")
+    monkeypatch.setattr(names, "DETOUR", name + "-detour")
+    monkeypatch.setattr(names, "NETWORK", f"0-{name}")
     # A socket's path has at most 107 characters.
     folder = Path(tempfile.mkdtemp(prefix="luma-"))
     yield OwnProxy(folder)
@@ -89,27 +91,27 @@ def test_the_proxy_is_replaced(
     site.deploy(environment={"VERSION": "r1"})
     own_proxy.of(bind="127.0.0.1", http_port=own_proxy.port, https_port=free_port()).ensure(route_of(site))
     wait_for(lambda: own_proxy.get(site.host) == 200, "the proxy does not find the app")
-    assert not own_proxy.of().update().changed
+    assert not update_proxy(own_proxy.of()).changed
 
     with pytest.raises(LumaError, match=r"Could not start container .*-check"):
-        own_proxy.of(image=empty_image).update()
+        update_proxy(own_proxy.of(image=empty_image))
     assert own_proxy.get(site.host) == 200
 
     port = free_port()
-    assert own_proxy.of(http_port=port).update(check_mode=True).changed
+    assert update_proxy(own_proxy.of(http_port=port), check_mode=True).changed
     with ThreadPoolExecutor() as pool:
         slow = pool.submit(own_proxy.get, site.host, "/slow?seconds=3")
         time.sleep(0.5)
-        done = own_proxy.of(http_port=port).update()
+        done = update_proxy(own_proxy.of(http_port=port))
         assert slow.result() == 200
     assert (done.changed, done.cut, done.before["http_port"]) == (True, 0, own_proxy.port)
     # The servers' states went over: the first request finds the app, without waiting for the DNS.
     assert own_proxy.get(site.host, port=port) == 200
-    assert not own_proxy.of().update().changed
+    assert not update_proxy(own_proxy.of()).changed
 
     # On the same port, nobody notices.
     with Traffic(f"http://127.0.0.1:{port}", site.host, tmp_path) as traffic:
-        done = own_proxy.of(image=NEWER_PROXY_IMAGE).update()
+        done = update_proxy(own_proxy.of(image=NEWER_PROXY_IMAGE))
         report = traffic.stop()
     assert (done.changed, done.gap_seconds, done.cut) == (True, 0, 0)
     assert [record for record in report.records if record.failure] == []
@@ -117,7 +119,7 @@ def test_the_proxy_is_replaced(
 
     taken = proxied.route()["http_port"]
     with pytest.raises(LumaError, match="The earlier luma-proxy runs again"):
-        own_proxy.of(http_port=taken).update()
+        update_proxy(own_proxy.of(http_port=taken))
     assert own_proxy.get(site.host, port=port) == 200
 
 
@@ -138,7 +140,7 @@ def test_visitors_by_ipv6_have_their_own_address(site: Site, own_proxy: OwnProxy
     assert headers()["x-real-ip"] == "::1"
 
     # Behind a load balancer that tells it in the PROXY protocol.
-    own_proxy.of(proxy_protocol=True).update()
+    update_proxy(own_proxy.of(proxy_protocol=True))
     with socket.create_connection(("::1", own_proxy.port)) as told:
         request = f"GET /headers HTTP/1.1\r\nHost: {site.host}\r\nConnection: close\r\n\r\n"
         told.sendall(b"PROXY TCP6 2001:db8::7 ::1 4000 80\r\n" + request.encode())

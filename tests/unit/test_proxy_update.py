@@ -17,17 +17,11 @@ from ansible_collections.luma.deploy.plugins.module_utils.host.containers import
 from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
 from ansible_collections.luma.deploy.plugins.module_utils.host.labels import LABEL_ROLE
 from ansible_collections.luma.deploy.plugins.module_utils.proxy import ipv6
-from ansible_collections.luma.deploy.plugins.module_utils.proxy.proxy import (
-    CHECK,
-    CONTAINER,
-    DEFAULTS,
-    DETOUR,
-    LABEL_SETTINGS,
-    NEXT,
-    Proxy,
-    ProxySettings,
-)
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.names import CHECK, CONTAINER, DETOUR, NEXT
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.proxy import Proxy
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.runtime_api import Haproxy
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.settings import DEFAULTS, LABEL_SETTINGS, ProxySettings
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.update import update_proxy
 from ansible_collections.luma.deploy.plugins.modules.proxy_info import look
 from ansible_collections.luma.deploy.plugins.modules.proxy_update import report
 
@@ -146,7 +140,7 @@ def proxy_on(engine: FakeEngine, folder: Path) -> Proxy:
 
 def test_the_new_proxy_takes_the_place_of_the_earlier_one(tmp_path: Path) -> None:
     engine = FakeEngine(MADE_BY_LUMA)
-    assert proxy_on(engine, tmp_path).update().changed
+    assert update_proxy(proxy_on(engine, tmp_path)).changed
     assert engine.serving == set(engine.labels) == {CONTAINER}
     assert json.loads(engine.labels[CONTAINER][LABEL_SETTINGS])["image"] == "haproxy:new"
 
@@ -158,7 +152,7 @@ def test_the_earlier_proxy_is_brought_back(request_: str, error: BaseException, 
     engine.fails = {request_: error}
     proxy = proxy_on(engine, tmp_path)
     with pytest.raises(type(error)):
-        proxy.update()
+        update_proxy(proxy)
     assert engine.serving == set(engine.labels) == {CONTAINER}
     assert engine.labels[CONTAINER] == MADE_BY_LUMA
     assert engine.loaded == "the states"
@@ -169,7 +163,7 @@ def test_it_is_brought_back_where_the_states_cannot_be_written(tmp_path: Path) -
     proxy = proxy_on(engine, tmp_path)
     (tmp_path / "run").rmdir()
     with pytest.raises(LumaError, match="The earlier luma-proxy runs again"):
-        proxy.update()
+        update_proxy(proxy)
     assert engine.serving == set(engine.labels) == {CONTAINER}
 
 
@@ -182,19 +176,23 @@ def test_a_full_disk_leaves_no_part_of_the_states(tmp_path: Path) -> None:
 
 def test_a_host_without_a_proxy_needs_none(tmp_path: Path) -> None:
     proxy = proxy_on(FakeEngine(None), tmp_path)
-    done = proxy.update()
+    done = update_proxy(proxy)
     assert not done.changed
     assert report(done, check_mode=False) == ["luma-proxy is not on this host"]
     # As on a host that never had one.
     proxy.folder = tmp_path / "proxy"
-    assert proxy.update() == done
+    assert update_proxy(proxy) == done
     assert not proxy.folder.exists()
 
 
 def test_a_foreign_container_is_no_proxy(tmp_path: Path) -> None:
     proxy = proxy_on(FakeEngine({}), tmp_path)
     module: Any = SimpleNamespace(params={"state_dir": str(tmp_path)})
-    for action in (proxy.update, lambda: proxy.forget(["shop:blog"]), lambda: look(module, proxy.engine)):
+    for action in (
+        lambda: update_proxy(proxy),
+        lambda: proxy.forget(["shop:blog"]),
+        lambda: look(module, proxy.engine),
+    ):
         with pytest.raises(LumaError, match="taken by a container that luma did not make"):
             action()
 
@@ -205,7 +203,7 @@ def test_a_foreign_container_does_not_become_the_proxy(tmp_path: Path, running: 
     engine.labels[NEXT] = {}
     engine.running |= {NEXT} if running else set()
     with pytest.raises(LumaError, match=f"The name {NEXT} is taken by a container that luma did not make"):
-        proxy_on(engine, tmp_path).update()
+        update_proxy(proxy_on(engine, tmp_path))
     assert set(engine.labels) == {CONTAINER, NEXT}
 
 
@@ -213,7 +211,7 @@ def test_a_foreign_container_is_not_removed_for_a_check(tmp_path: Path) -> None:
     engine = FakeEngine(MADE_BY_LUMA)
     engine.labels[CHECK] = {}
     with pytest.raises(LumaError, match=f"The name {CHECK} is taken by a container that luma did not make"):
-        proxy_on(engine, tmp_path).update()
+        update_proxy(proxy_on(engine, tmp_path))
     assert set(engine.labels) == {CONTAINER, CHECK}
 
 

@@ -16,7 +16,8 @@ from ansible import constants
 from ansible_collections.luma.deploy.plugins.action import image_build
 from ansible_collections.luma.deploy.plugins.module_utils.host.containers import Container
 from ansible_collections.luma.deploy.plugins.module_utils.host.labels import LABEL_APP, LABEL_ROLE
-from ansible_collections.luma.deploy.plugins.module_utils.proxy.proxy import Proxy, ProxySettings
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.proxy import Proxy
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.settings import ProxySettings
 from ansible_collections.luma.deploy.plugins.module_utils.release.colors import App
 from ansible_collections.luma.deploy.plugins.module_utils.release.hook import ROLE
 from ansible_collections.luma.deploy.plugins.module_utils.release.prune import Leftovers, Prune

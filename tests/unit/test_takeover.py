@@ -22,7 +22,8 @@ from ansible_collections.luma.deploy.plugins.module_utils.host.earlier import fi
 from ansible_collections.luma.deploy.plugins.module_utils.host.listeners import count_connections
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.detour import COMMENT, Detour, Way
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.gap import GapMeter
-from ansible_collections.luma.deploy.plugins.module_utils.proxy.proxy import Proxy, ProxySettings
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.proxy import Proxy
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.settings import ProxySettings
 from ansible_collections.luma.deploy.plugins.module_utils.takeover.takeover import AppToTake, Takeover
 
 CERTIFICATES = "/var/lib/luma-proxy/certs"

@@ -12,7 +12,8 @@ from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Eng
 from ansible_collections.luma.deploy.plugins.module_utils.module.engine_module import app_of, proxy_folder
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.configuration import Route, slots_for
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.ipv6 import shown
-from ansible_collections.luma.deploy.plugins.module_utils.proxy.proxy import Proxy, ProxySettings, Reconciled
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.proxy import Proxy, Reconciled
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.settings import ProxySettings
 from ansible_collections.luma.deploy.plugins.module_utils.release.colors import App
 from ansible_collections.luma.deploy.plugins.module_utils.release.rerouting import Rerouting
 

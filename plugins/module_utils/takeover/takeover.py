@@ -46,7 +46,10 @@ from ansible_collections.luma.deploy.plugins.module_utils.host.labels import LAB
 from ansible_collections.luma.deploy.plugins.module_utils.host.listeners import connections
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.configuration import Route
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.detour import EVERY_ADDRESS
-from ansible_collections.luma.deploy.plugins.module_utils.proxy.proxy import CONTAINER, Proxy
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.exchange import Exchange
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.names import CONTAINER
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.proxy import Proxy
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.update import succeed
 from ansible_collections.luma.deploy.plugins.module_utils.release.drain import stop
 
 #: From SIGTERM to SIGKILL for the earlier proxy, in seconds: it has had its time to finish.
@@ -218,7 +221,7 @@ class Takeover:
     def finish(self, drain_timeout: float) -> Taken:
         found, taken = self.find(), Taken()
         self._give_aliases()
-        self.proxy.finish_exchange()
+        Exchange(self.proxy).finish_of_killed_run()
         if found.proxy:
             self._exchange(found, taken, drain_timeout)
         elif found.of(self.project):
@@ -252,7 +255,8 @@ class Takeover:
                 self.engine.stop(PROXY + EARLIER, STOP_SECONDS if led else 0)
                 return left
 
-            taken.gap_seconds, taken.cut = self.proxy.succeed(
+            taken.gap_seconds, taken.cut = succeed(
+                self.proxy,
                 [port for _address, port in bindings(description).values()],
                 routes,
                 end,
@@ -278,17 +282,17 @@ class Takeover:
     def _repair(self, name: str) -> None:
         """Lets the earlier proxy serve again where a run has died within its exchange. A new one that runs has been
         made the host's before."""
-        self.proxy.remove_unstarted()
+        Exchange(self.proxy).remove_unstarted()
         if name == PROXY + EARLIER or not self.engine.description(name)["State"]["Running"]:
             self._bring_back(name)
-        self.proxy.end_second()
+        Exchange(self.proxy).end_second()
 
     def _rename_away(self) -> None:
         if self.engine.container(PROXY + EARLIER, "") is None:
             self.engine.rename(PROXY, PROXY + EARLIER)
 
     def _bring_back(self, name: str) -> None:
-        self.proxy.remove_unstarted()
+        Exchange(self.proxy).remove_unstarted()
         if self.engine.container(name, "") is None:
             return
         self.engine.start(name)

@@ -1,0 +1,51 @@
+# Copyright (c) 2026, the luma authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a luma-proxy is made with: luma.yml's ``proxy``, and what it says nothing about."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+from dataclasses import asdict, dataclass
+
+from ansible_collections.luma.deploy.plugins.module_utils.host.containers import Container
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.ipv6 import ANY_ADDRESS
+
+#: The label with the settings that the proxy was made with.
+LABEL_SETTINGS = "luma.proxy"
+
+
+@dataclass(frozen=True)
+class ProxySettings:
+    """What luma.yml's ``proxy`` says; None where it says nothing, which accepts what runs, or takes the default."""
+
+    image: str | None = None
+    http_port: int | None = None
+    https_port: int | None = None
+    bind: str | None = None
+    proxy_protocol: bool | None = None
+
+    @property
+    def given(self) -> dict[str, t.Any]:
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+    @property
+    def of_a_new_one(self) -> dict[str, t.Any]:
+        """What a proxy is made with that these settings describe."""
+        return {**DEFAULTS, **self.given}
+
+
+#: The image is the current LTS line of HAProxy's official one.
+DEFAULTS: dict[str, t.Any] = {
+    "image": "haproxy:3.2",
+    "http_port": 80,
+    "https_port": 443,
+    "bind": ANY_ADDRESS,
+    "proxy_protocol": False,
+}
+
+
+def settings_of(proxy: Container) -> dict[str, t.Any]:
+    """What a proxy was made with."""
+    return {**DEFAULTS, **json.loads(proxy.labels[LABEL_SETTINGS])}
