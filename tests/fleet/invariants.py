@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.luma.deploy.plugins.module_utils.proxy.runtime_api import Haproxy, Slot
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.answers import Slot
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.runtime_api import Haproxy
 
 from tests.host import PROXY
 from tests.testbed.servers import Server

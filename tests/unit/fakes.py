@@ -22,7 +22,8 @@ from ansible_collections.luma.deploy.plugins.module_utils.host.detached import D
 from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
 from ansible_collections.luma.deploy.plugins.module_utils.host.labels import LABEL_COLOR, LABEL_PROJECT
 from ansible_collections.luma.deploy.plugins.module_utils.host.networks import Network
-from ansible_collections.luma.deploy.plugins.module_utils.proxy.runtime_api import FORCED_DRAIN, UNRESOLVED, Haproxy
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.answers import FORCED_DRAIN, UNRESOLVED
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.runtime_api import Haproxy
 from ansible_collections.luma.deploy.plugins.module_utils.release.colors import App
 
 APP = App("shop", "blog")

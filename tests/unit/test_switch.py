@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.answers import Session, Slot
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.configuration import Route
-from ansible_collections.luma.deploy.plugins.module_utils.proxy.runtime_api import Session, Slot
 from ansible_collections.luma.deploy.plugins.module_utils.release import drain
 from ansible_collections.luma.deploy.plugins.module_utils.release import switch as switch_module
 from ansible_collections.luma.deploy.plugins.module_utils.release.colors import View

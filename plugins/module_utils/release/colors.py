@@ -13,8 +13,9 @@ from dataclasses import dataclass
 
 from ansible_collections.luma.deploy.plugins.module_utils.host.containers import Container
 from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.answers import Slot
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.configuration import backend_name
-from ansible_collections.luma.deploy.plugins.module_utils.proxy.runtime_api import Haproxy, Slot
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.runtime_api import Haproxy
 
 COLORS = ("blue", "green")
 

@@ -13,7 +13,8 @@ from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaErro
 from ansible_collections.luma.deploy.plugins.module_utils.host.client import in_parallel
 from ansible_collections.luma.deploy.plugins.module_utils.host.containers import Container
 from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
-from ansible_collections.luma.deploy.plugins.module_utils.proxy.runtime_api import Haproxy, Session, Slot
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.answers import Session, Slot
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.runtime_api import Haproxy
 from ansible_collections.luma.deploy.plugins.module_utils.release.colors import App, View
 
 POLL_SECONDS = 0.05
