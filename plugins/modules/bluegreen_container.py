@@ -411,15 +411,10 @@ from ansible_collections.luma.deploy.plugins.module_utils.release.drain import (
 from ansible_collections.luma.deploy.plugins.module_utils.release.health import HealthCheck
 from ansible_collections.luma.deploy.plugins.module_utils.release.hook import ReleaseHook
 from ansible_collections.luma.deploy.plugins.module_utils.release.orphans import ORPHAN_OPTIONS, orphans_for
-from ansible_collections.luma.deploy.plugins.module_utils.release.preparation import (
-    Preparation,
-    Prepared,
-    Wanted,
-    facts,
-    release_of,
-)
+from ansible_collections.luma.deploy.plugins.module_utils.release.preparation import Preparation, release_of
 from ansible_collections.luma.deploy.plugins.module_utils.release.records import RECORD_OPTION, record_active
 from ansible_collections.luma.deploy.plugins.module_utils.release.release_names import KNOWN_OPTION
+from ansible_collections.luma.deploy.plugins.module_utils.release.wanted import Prepared, Wanted, facts
 from ansible_collections.luma.deploy.plugins.module_utils.run.lock import RUN_OPTION, Held
 
 

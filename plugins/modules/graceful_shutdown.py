@@ -157,7 +157,7 @@ from ansible_collections.luma.deploy.plugins.module_utils.release.drain import (
 from ansible_collections.luma.deploy.plugins.module_utils.release.records import RECORD_OPTION, record_active
 from ansible_collections.luma.deploy.plugins.module_utils.release.unneeded_images import Images
 from ansible_collections.luma.deploy.plugins.module_utils.run.lock import RUN_OPTION, Held
-from ansible_collections.luma.deploy.plugins.module_utils.takeover.takeover import close_passage
+from ansible_collections.luma.deploy.plugins.module_utils.takeover.room import close_passage
 
 
 def shut_down(module: AnsibleModule, engine: Engine, _held: Held) -> dict[str, t.Any]:

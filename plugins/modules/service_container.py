@@ -260,12 +260,12 @@ from ansible_collections.luma.deploy.plugins.module_utils.module.secrets import 
     take_secrets,
 )
 from ansible_collections.luma.deploy.plugins.module_utils.services.services import (
-    Outcome,
-    Service,
     bring_up,
     left_over,
     refuse_names_of_new_containers,
 )
+from ansible_collections.luma.deploy.plugins.module_utils.services.specification import Service
+from ansible_collections.luma.deploy.plugins.module_utils.services.upkeep import Outcome
 
 
 def up(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:

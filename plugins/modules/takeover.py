@@ -140,7 +140,8 @@ from ansible_collections.luma.deploy.plugins.module_utils.proxy.proxy import Pro
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.settings import ProxySettings
 from ansible_collections.luma.deploy.plugins.module_utils.release.colors import App
 from ansible_collections.luma.deploy.plugins.module_utils.run.lock import RUN_OPTION, Lock
-from ansible_collections.luma.deploy.plugins.module_utils.takeover.takeover import AppToTake, Taken, Takeover
+from ansible_collections.luma.deploy.plugins.module_utils.takeover.room import AppToTake
+from ansible_collections.luma.deploy.plugins.module_utils.takeover.takeover import Taken, Takeover
 
 UNFINISHED = "An earlier run has not finished the takeover of this host"
 DOWNTIME = "luma deploy --services replaces it, for which it is away for a moment"

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
 from ansible_collections.luma.deploy.plugins.module_utils.host.mounts import HostFile, Mounts, files_of
-from ansible_collections.luma.deploy.plugins.module_utils.release.preparation import Wanted
-from ansible_collections.luma.deploy.plugins.module_utils.services.services import Service
+from ansible_collections.luma.deploy.plugins.module_utils.release.wanted import Wanted
+from ansible_collections.luma.deploy.plugins.module_utils.services.specification import Service
 from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.rollback import spec_of
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.mounts import Content, with_mounts
 

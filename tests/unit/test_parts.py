@@ -21,7 +21,7 @@ from ansible_collections.luma.deploy.plugins.module_utils.proxy.configuration im
     slots_for,
 )
 from ansible_collections.luma.deploy.plugins.module_utils.release.health import HealthCheck, Probe, advice, failure_text
-from ansible_collections.luma.deploy.plugins.module_utils.release.preparation import Wanted
+from ansible_collections.luma.deploy.plugins.module_utils.release.wanted import Wanted
 
 FAILURE = {
     "container": "blog-green-1",

@@ -23,14 +23,13 @@ from ansible_collections.luma.deploy.plugins.module_utils.host.mounts import Hos
 from ansible_collections.luma.deploy.plugins.module_utils.host.networks import Network
 from ansible_collections.luma.deploy.plugins.module_utils.host.registries import Answer, Registry
 from ansible_collections.luma.deploy.plugins.module_utils.release import health as health_module
-from ansible_collections.luma.deploy.plugins.module_utils.services.services import (
-    Outcome,
+from ansible_collections.luma.deploy.plugins.module_utils.services.services import bring_up, left_over
+from ansible_collections.luma.deploy.plugins.module_utils.services.specification import (
     Service,
-    bring_up,
     differences,
     inherited_volumes,
-    left_over,
 )
+from ansible_collections.luma.deploy.plugins.module_utils.services.upkeep import Outcome
 from ansible_collections.luma.deploy.plugins.modules.service_container import bring_all_up
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.specification import load
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.yaml import InvalidFile

@@ -24,7 +24,8 @@ from ansible_collections.luma.deploy.plugins.module_utils.proxy.detour import CO
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.gap import GapMeter
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.proxy import Proxy
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.settings import ProxySettings
-from ansible_collections.luma.deploy.plugins.module_utils.takeover.takeover import AppToTake, Takeover
+from ansible_collections.luma.deploy.plugins.module_utils.takeover.room import AppToTake
+from ansible_collections.luma.deploy.plugins.module_utils.takeover.takeover import Takeover
 
 CERTIFICATES = "/var/lib/luma-proxy/certs"
 

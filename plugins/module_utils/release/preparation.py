@@ -8,13 +8,11 @@ from __future__ import annotations
 import contextlib
 import time
 import typing as t
-from dataclasses import dataclass, field
 
 from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
 from ansible_collections.luma.deploy.plugins.module_utils.host.client import in_parallel
 from ansible_collections.luma.deploy.plugins.module_utils.host.container_options import (
     fixed_host_port,
-    hash_of,
     port_bindings,
     short_id,
 )
@@ -28,13 +26,11 @@ from ansible_collections.luma.deploy.plugins.module_utils.host.labels import (
     LABEL_RELEASE,
     LABEL_REPLICA,
 )
-from ansible_collections.luma.deploy.plugins.module_utils.host.mounts import Mounts
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.runtime_api import Haproxy
 from ansible_collections.luma.deploy.plugins.module_utils.release.colors import COLORS, App, View, other
 from ansible_collections.luma.deploy.plugins.module_utils.release.container_names import names_of_colors
 from ansible_collections.luma.deploy.plugins.module_utils.release.drain import DEFAULT_TIMEOUTS, DrainTimeouts, retire
 from ansible_collections.luma.deploy.plugins.module_utils.release.health import (
-    HealthCheck,
     Verdict,
     describe_failure,
     failure_text,
@@ -43,58 +39,10 @@ from ansible_collections.luma.deploy.plugins.module_utils.release.health import 
 )
 from ansible_collections.luma.deploy.plugins.module_utils.release.release_names import identity, name_of
 from ansible_collections.luma.deploy.plugins.module_utils.release.switch import Switch
+from ansible_collections.luma.deploy.plugins.module_utils.release.wanted import Prepared, Wanted
 from ansible_collections.luma.deploy.plugins.module_utils.run.lock import Held
 
-STAYS_RUNNING = HealthCheck("running")
 WITHOUT_LOCK = Held()
-WITHOUT_MOUNTS = Mounts()
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What the replicas of a color have to be. ``environment`` may hold secrets: it goes nowhere but into the
-    containers, and into the configuration's hash."""
-
-    image: str
-    replicas: int = 1
-    release: str = ""
-    command: tuple[str, ...] = ()
-    environment: t.Mapping[str, str] = field(default_factory=dict)
-    ports: tuple[str, ...] = ()
-    mounts: Mounts = WITHOUT_MOUNTS
-    check: HealthCheck = STAYS_RUNNING
-    stop_timeout: float = 30.0
-
-    @property
-    def config_hash(self) -> str:
-        """Everything that only a new container can change. Not the image, which is compared by its id, nor the
-        number of replicas, which is compared by itself, nor the release, which is a name for all that."""
-        return hash_of(
-            {
-                "command": self.command,
-                "environment": dict(self.environment),
-                "ports": self.ports,
-                **self.mounts.config,
-            }
-        )
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """What `prepare` found or did. ``color`` is the color that is to serve; ``created`` whether its containers are
-    new; ``settled`` whether nothing is left to do, neither a switch nor a retirement; ``back`` is the color to return
-    to where this one is not to serve after all, None where there is none; ``previous_release`` what served before."""
-
-    active: str | None
-    color: str
-    containers: tuple[Container, ...]
-    created: bool
-    settled: bool
-    release: str
-    before: t.Mapping[str, t.Any] = field(default_factory=dict)
-    back: str | None = None
-    previous_release: str | None = None
-    timings: t.Mapping[str, float] = field(default_factory=dict)
 
 
 class Preparation:
@@ -356,22 +304,3 @@ def _summary(view: View) -> dict[str, t.Any]:
         "replicas": len(containers),
         "configuration": containers[0].config_hash,
     }
-
-
-def facts(prepared: Prepared) -> dict[str, t.Any]:
-    """The result as a module returns it."""
-    names = ("active", "color", "created", "settled", "release", "previous_release", "back", "timings")
-    result = {name: getattr(prepared, name) for name in names}
-    result["other"] = other(prepared.color)
-    result["containers"] = [
-        {
-            "id": c.id,
-            "name": c.name,
-            "address": c.address,
-            "image": c.image_id,
-            "release": c.release,
-            "health": "healthy",
-        }
-        for c in prepared.containers
-    ]
-    return result

@@ -29,7 +29,6 @@ from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaErro
 from ansible_collections.luma.deploy.plugins.module_utils.host.client import in_parallel
 from ansible_collections.luma.deploy.plugins.module_utils.host.containers import Container
 from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
-from ansible_collections.luma.deploy.plugins.module_utils.proxy.answers import Slot
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.runtime_api import Haproxy
 from ansible_collections.luma.deploy.plugins.module_utils.release.colors import App, View, other
 from ansible_collections.luma.deploy.plugins.module_utils.release.drain import (
@@ -41,6 +40,7 @@ from ansible_collections.luma.deploy.plugins.module_utils.release.drain import (
 )
 from ansible_collections.luma.deploy.plugins.module_utils.release.health import HealthCheck, probe
 from ansible_collections.luma.deploy.plugins.module_utils.release.rerouting import Rerouting
+from ansible_collections.luma.deploy.plugins.module_utils.release.slot_check import SlotCheck
 
 POLL_SECONDS = 0.01
 #: How long the proxy may take to know the new color and to get an answer from it, in seconds.
@@ -112,7 +112,7 @@ class Switch:
         self.rerouting.choose(self.color, moves=not committed)
         if view.of(self.color) and not self._left_to_do(view):
             return result
-        self._refuse_incomplete(view)
+        _refuse_unfit(self, view)
         result.changed = True
         if check_mode:
             return result
@@ -162,36 +162,6 @@ class Switch:
         flight on them can still be finished."""
         return [c for c in view.of(other(self.color)) if self.app.alias in c.aliases or (c.running and not c.attached)]
 
-    def _refuse_incomplete(self, view: View) -> None:
-        containers = view.of(self.color)
-        name = f"{self.app.name}'s color {self.color}"
-        if not containers:
-            raise LumaError(f"{name} has no container: nothing to switch to, nothing was changed.")
-        if self.replicas is not None and len(containers) != self.replicas:
-            raise LumaError(
-                f"{name} has {len(containers)} of {self.replicas} replicas: it is not complete, nothing was changed. "
-                "Deploy it again."
-            )
-        for container in containers:
-            if not container.running:
-                raise LumaError(
-                    f"{container.name} is {container.status}: luma did not switch to {name}, nothing was changed. See: "
-                    f"docker logs {container.name}"
-                )
-        self._refuse_unhealthy([c for c in containers if c.address])
-
-    def _refuse_unhealthy(self, containers: t.Sequence[Container]) -> None:
-        check = self.check
-        if check is None:
-            return
-        outcomes = in_parallel(lambda c: probe(self.engine, check, c), containers)
-        for container, outcome in zip(containers, outcomes):
-            if not outcome.healthy:
-                raise LumaError(
-                    f"{container.name} is not healthy: {outcome.saw}. luma did not switch to it, nothing was changed. "
-                    f"See: docker logs {container.name}"
-                )
-
     # --- the steps ----------------------------------------------------------------------------------------------
 
     def hold(self, _result: Switched) -> None:
@@ -223,11 +193,12 @@ class Switch:
             return
         deadline = time.monotonic() + SEE_SECONDS
         view = self._view()
+        slot_check = SlotCheck(self.proxy, self.app, self.check, self.rerouting)
         unseen = view.of(self.color)
         while True:
             view = replace(view, slots=tuple(self.proxy.slots(self.app.backend)))
             slots = {slot.address: slot for slot in view.slots_of(self.color)}
-            unseen = [c for c in unseen if not self._answers(slots.get(c.address))]
+            unseen = [c for c in unseen if not slot_check.passes(slots.get(c.address))]
             if not unseen:
                 return
             if time.monotonic() >= deadline:
@@ -236,31 +207,6 @@ class Switch:
                     "docker logs luma-proxy".format(", ".join(c.name for c in unseen))
                 )
             time.sleep(POLL_SECONDS)
-
-    def _answers(self, slot: Slot | None) -> bool:
-        """Whether one slot answers through the proxy. HAProxy calls a slot UP as soon as its name resolves and checks
-        it up to `inter` (30 s) later, so that the switch asks for itself. What HAProxy's own check says until then is
-        overruled: it may be the check of the color that serves."""
-        if slot is None or self.proxy is None:
-            return False
-        port = self.rerouting.port
-        if port and slot.port != port:
-            self.proxy.set_port(self.app.backend, slot, port)
-            return False
-        asked = self._asked_through_proxy()
-        if asked is None:
-            return slot.up
-        if not slot.up:
-            self.proxy.set_up(self.app.backend, [slot.name])
-            return False
-        return 200 <= self.proxy.request_slot(self.app.backend, slot.name, *asked) < 300
-
-    def _asked_through_proxy(self) -> tuple[str, str, float] | None:
-        """Path, Host header, and seconds for an answer; None where a connection is all that is checked."""
-        route, check = self.rerouting.route, self.check
-        if route:
-            return (route.check_path, route.check_host, route.check_timeout) if route.check_path else None
-        return (check.path, check.host, check.timeout) if check and check.kind == "http" else None
 
     def commit(self, result: Switched) -> None:
         if self.proxy is None:
@@ -278,20 +224,11 @@ class Switch:
             if self._view().active != self.color:
                 raise
         result.commit_milliseconds = _milliseconds(began)
-        self._answer_waiting(ready)
+        SlotCheck(self.proxy, self.app, self.check, self.rerouting).answer_waiting(ready)
         serving = {c.address: c for c in view.containers if c.address}
         known = [slot for slot in ready + drain if slot.address in serving]
         result.slots = {slot.name: serving[slot.address].name for slot in known}
         result.slot_colors = {slot.name: serving[slot.address].color for slot in known}
-
-    def _answer_waiting(self, ready: t.Sequence[Slot]) -> None:
-        """Lets the new color have the requests that wait for a replica, if none served before: a slot takes them when a
-        request on it ends, and not when it becomes ready (HAProxy 3.0: `process_srv_queue`)."""
-        if self.proxy is None or not self.proxy.waiting(self.app.backend):
-            return
-        path, host, timeout = self._asked_through_proxy() or ("/", "localhost", 1.0)
-        for slot in ready:
-            self.proxy.request_slot(self.app.backend, slot.name, path, host, timeout)
 
     def reroute(self, result: Switched) -> None:
         self.rerouting.load()
@@ -349,6 +286,38 @@ class Switch:
             return Move(container.name, step, _milliseconds(began), kept)
 
         result.moves += in_parallel(move, containers)
+
+
+def _refuse_unfit(switch: Switch, view: View) -> None:
+    """Raises `LumaError` where the color cannot serve: it is not complete, or a replica of it does not run, or is not
+    healthy."""
+    containers = view.of(switch.color)
+    name = f"{switch.app.name}'s color {switch.color}"
+    if not containers:
+        raise LumaError(f"{name} has no container: nothing to switch to, nothing was changed.")
+    if switch.replicas is not None and len(containers) != switch.replicas:
+        raise LumaError(
+            f"{name} has {len(containers)} of {switch.replicas} replicas: it is not complete, nothing was changed. "
+            "Deploy it again."
+        )
+    for container in containers:
+        if not container.running:
+            raise LumaError(
+                f"{container.name} is {container.status}: luma did not switch to {name}, nothing was changed. See: "
+                f"docker logs {container.name}"
+            )
+    if switch.check:
+        _refuse_unhealthy(switch.engine, switch.check, [c for c in containers if c.address])
+
+
+def _refuse_unhealthy(engine: Engine, check: HealthCheck, containers: t.Sequence[Container]) -> None:
+    outcomes = in_parallel(lambda c: probe(engine, check, c), containers)
+    for container, outcome in zip(containers, outcomes):
+        if not outcome.healthy:
+            raise LumaError(
+                f"{container.name} is not healthy: {outcome.saw}. luma did not switch to it, nothing was changed. "
+                f"See: docker logs {container.name}"
+            )
 
 
 def _milliseconds(began: float) -> float:
