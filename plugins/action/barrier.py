@@ -19,7 +19,7 @@ from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.ledger import (
 )
 from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.removal import still_named
 from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.report import conclusion, outcome
-from ansible_collections.luma.deploy.plugins.plugin_utils.output.orphans import orphan_lines
+from ansible_collections.luma.deploy.plugins.plugin_utils.overview.orphans import orphan_lines
 
 ARGUMENTS = {
     "phase": {

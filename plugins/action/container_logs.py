@@ -10,7 +10,8 @@ from typing import Any
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.luma.deploy.plugins.plugin_utils.output.overview import did_not_answer, log_line
+from ansible_collections.luma.deploy.plugins.plugin_utils.overview.answers import did_not_answer
+from ansible_collections.luma.deploy.plugins.plugin_utils.overview.lookups import log_line
 
 # How long the module waits for a line before it is started again, in seconds.
 WAIT = 20

@@ -8,7 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.luma.deploy.plugins.plugin_utils.output import overview
+from ansible_collections.luma.deploy.plugins.plugin_utils.overview.answers import did_not_answer, why_silent
+from ansible_collections.luma.deploy.plugins.plugin_utils.overview.lookups import audit, locks, log_lines, proxies
+from ansible_collections.luma.deploy.plugins.plugin_utils.overview.releases import releases
+from ansible_collections.luma.deploy.plugins.plugin_utils.overview.status import status
 
 
 class ActionModule(ActionBase):
@@ -35,16 +38,16 @@ class ActionModule(ActionBase):
         )
         found, apps = arguments["found"], arguments["apps"]
         overviews = {
-            "apps": lambda: overview.status(apps, found, arguments["details"], arguments["services"]),
-            "releases": lambda: overview.releases(apps, found),
-            "locks": lambda: overview.locks(apps, found),
-            "audit": lambda: overview.audit(found, arguments["lines"]),
-            "proxies": lambda: overview.proxies(found),
-            "logs": lambda: overview.log_lines(found),
+            "apps": lambda: status(apps, found, arguments["details"], arguments["services"]),
+            "releases": lambda: releases(apps, found),
+            "locks": lambda: locks(apps, found),
+            "audit": lambda: audit(found, arguments["lines"]),
+            "proxies": lambda: proxies(found),
+            "logs": lambda: log_lines(found),
         }
         result.update(changed=False, **overviews[arguments["of"]]())
-        silent = {host: each for host, each in found.items() if overview.did_not_answer(each)}
+        silent = {host: each for host, each in found.items() if did_not_answer(each)}
         if silent:
-            reasons = "; ".join(f"{host} did not answer: {overview.why_silent(each)}" for host, each in silent.items())
+            reasons = "; ".join(f"{host} did not answer: {why_silent(each)}" for host, each in silent.items())
             result.update(failed=True, unreachable_engine=True, msg=reasons)
         return result

@@ -14,10 +14,10 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.removal import app_to_remove
 from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.run import identity
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.image_names import release_of, tagged
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.reader import InvalidFile
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.secrets import vault_of
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.servers import LOCALHOST, Inventory
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.specification import load
-from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.yaml import InvalidFile
 
 ENGINE_SOCKET = "/var/run/docker.sock"
 Entry = dict[str, Any]

@@ -64,6 +64,7 @@ from ansible.inventory.group import to_safe_group_name
 from ansible.inventory.host import Host
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.inventory import BaseInventoryPlugin
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.reader import InvalidFile
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.secrets import vault_of
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.servers import (
     LOCALHOST,
@@ -71,7 +72,6 @@ from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.servers impo
     configured_users,
 )
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.specification import load
-from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.yaml import InvalidFile
 
 INVALID_INPUT = 2
 OWN_KEYS = {"apps", "services"}

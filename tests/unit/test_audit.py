@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.luma.deploy.plugins.module_utils.run.audit import AuditLog
-from ansible_collections.luma.deploy.plugins.plugin_utils.output.overview import audit
+from ansible_collections.luma.deploy.plugins.plugin_utils.overview.lookups import audit
 
 RUN = {"id": "r1", "by": "me@laptop", "host": "laptop", "pid": 12, "command": "luma deploy blog"}
 WRITERS, LINES = 4, 50

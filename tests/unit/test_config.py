@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file import servers as servers_module
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.reader import InvalidFile
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.servers import Inventory
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.specification import load
-from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.yaml import InvalidFile
 
 from tests.unit.luma_file import app, mistakes, read
 

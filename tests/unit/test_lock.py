@@ -20,7 +20,7 @@ import pytest
 from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
 from ansible_collections.luma.deploy.plugins.module_utils.run import lock as lock_module
 from ansible_collections.luma.deploy.plugins.module_utils.run.lock import Held, Holder, Lock, no_deployment
-from ansible_collections.luma.deploy.plugins.plugin_utils.output.overview import locks
+from ansible_collections.luma.deploy.plugins.plugin_utils.overview.lookups import locks
 
 from tests.unit.fakes import is_locked
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.kinds import Named, Scalar, Schema, Section, Value
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.schema import LUMA_YML
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.specification import load
-from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.yaml import Named, Scalar, Schema, Section, Value
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "luma-yml.md").read_text()

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.kinds import Named, Schema, Section
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.schema import APP, LUMA_YML, SERVICE
-from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.yaml import Named, Schema, Section
 
 from bin import command
 from tests.unit.luma_file import read, write_secrets

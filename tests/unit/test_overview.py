@@ -17,7 +17,9 @@ from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.rollback import 
     target,
     the_app,
 )
-from ansible_collections.luma.deploy.plugins.plugin_utils.output.overview import log_lines, releases, status
+from ansible_collections.luma.deploy.plugins.plugin_utils.overview.lookups import log_lines
+from ansible_collections.luma.deploy.plugins.plugin_utils.overview.releases import releases
+from ansible_collections.luma.deploy.plugins.plugin_utils.overview.status import status
 
 SILENT = {"unreachable": True, "msg": "no route"}
 

@@ -10,13 +10,13 @@ from typing import Any, Literal
 
 from ansible.errors import AnsibleActionFail
 from ansible.parsing.dataloader import DataLoader
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.reader import InvalidFile
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.secrets import (
     SecretsFile,
     environment_secrets,
     registry_password,
     vault_of,
 )
-from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.yaml import InvalidFile
 
 
 def with_secrets(

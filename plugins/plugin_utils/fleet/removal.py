@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.reader import InvalidFile
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.servers import LOCALHOST, Inventory
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.values import check_former_app_name
-from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.yaml import InvalidFile
-from ansible_collections.luma.deploy.plugins.plugin_utils.output.overview import table
+from ansible_collections.luma.deploy.plugins.plugin_utils.text import table
 
 Found = Mapping[str, Mapping[str, Any]]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.ledger import is_lost
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.values import MISSING
-from ansible_collections.luma.deploy.plugins.plugin_utils.output.overview import minute
+from ansible_collections.luma.deploy.plugins.plugin_utils.text import minute
 
 Release = Mapping[str, Any]
 Identity = tuple[Any, ...]

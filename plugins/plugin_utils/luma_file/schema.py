@@ -10,7 +10,7 @@ import shlex
 from dataclasses import replace
 
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file import values
-from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.yaml import Named, Pairs, Section, Value, Values
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.kinds import Named, Pairs, Section, Value, Values
 
 REGISTRY_PASSWORD = "DOCKER_REGISTRY_PASSWORD"
 

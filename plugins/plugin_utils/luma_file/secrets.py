@@ -16,8 +16,8 @@ from typing import Any, Literal
 
 from ansible.errors import AnsibleError
 from ansible.parsing.dataloader import DataLoader
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.reader import InvalidFile, Reader
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.schema import LUMA_YML, REGISTRY_PASSWORD
-from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.yaml import InvalidFile, Reader
 
 Decrypt = Callable[[str], str]
 OPEN_TO_OTHERS = 0o077

@@ -12,6 +12,7 @@ from typing import Any
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.configuration import example_of
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.image_names import home_of
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.mounts import Content, path_beside
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.reader import InvalidFile, Reader
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.schema import LUMA_YML, REGISTRY_PASSWORD
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.secrets import (
     Decrypt,
@@ -20,7 +21,6 @@ from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.secrets impo
     no_vault,
 )
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.servers import LOCALHOST, Inventory
-from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.yaml import InvalidFile, Reader
 
 ROUTE_KEYS = ("hosts", "app_port", "response_timeout", "stream_timeout", "hold", "forward_headers")
 #: What `proxy` says of every route, and not of the proxy's container.

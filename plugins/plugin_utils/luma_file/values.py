@@ -10,7 +10,7 @@ import ipaddress
 import re
 from dataclasses import replace
 
-from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.yaml import Scalar
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.kinds import Scalar
 
 #: An app called so could not be told from luma's command.
 COMMANDS = (

@@ -1,0 +1,27 @@
+# Copyright (c) 2026, the luma authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Pieces of what people read: tables, times, ids."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+
+def table(rows: Sequence[Sequence[str]], indent: str) -> list[str]:
+    """Rows with aligned columns."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)) for row in rows)
+    return [(indent + line).rstrip() for line in lines]
+
+
+def minute(time: str) -> str:
+    """An RFC 3339 time as people read it."""
+    # Docker writes nanoseconds, and more digits than six are too many here.
+    head, _point, _fraction = time.removesuffix("Z").partition(".")
+    return datetime.fromisoformat(head).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def short_id(image_id: str) -> str:
+    return image_id.rpartition(":")[2][:12]
