@@ -15,16 +15,18 @@ from typing import Any
 import pytest
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.values import COMMANDS as RESERVED
 from ansible_collections.luma.deploy.plugins.plugin_utils.output.document_shapes import SCHEMA
-
-from bin import command
+from luma_command.arguments import Request, option_names, refuse_to_ask_nobody, request_of
+from luma_command.commands import COMMANDS, GLOBAL_OPTIONS, UsageError
+from luma_command.completion import complete, names_in
+from luma_command.playbook import ansible_arguments, exit_code
 
 ROOT = Path(__file__).parents[2]
 SCREEN_LINES, SCREEN_COLUMNS = 24, 100
 
 
-def asked(text: str) -> command.Request:
-    request = command.read(text.split())
-    assert isinstance(request, command.Request)
+def asked(text: str) -> Request:
+    request = request_of(text.split())
+    assert isinstance(request, Request)
     return request
 
 
@@ -35,14 +37,14 @@ def variables(text: str) -> dict[str, Any]:
 
 
 def complaint(text: str) -> str:
-    with pytest.raises(command.UsageError) as caught:
-        command.read(text.split())
+    with pytest.raises(UsageError) as caught:
+        request_of(text.split())
     return str(caught.value)
 
 
 def ansible(text: str) -> list[str]:
     """What ansible-playbook is given, less the playbook and its variables."""
-    playbook, option, given, *rest = command.ansible_arguments(asked(text))
+    playbook, option, given, *rest = ansible_arguments(asked(text))
     assert Path(playbook) == ROOT / "playbooks" / f"{asked(text).command.name}.yml"
     assert (option, json.loads(given)) == ("-e", asked(text).variables)
     return rest
@@ -95,7 +97,7 @@ def test_options_of_every_command_stand_anywhere(monkeypatch: pytest.MonkeyPatch
 
 
 def test_each_command_has_a_playbook() -> None:
-    assert all(each.playbook.exists() for each in command.COMMANDS.values())
+    assert all(each.playbook.exists() for each in COMMANDS.values())
 
 
 def test_a_plan_is_ansibles_check_mode_with_differences() -> None:
@@ -105,10 +107,10 @@ def test_a_plan_is_ansibles_check_mode_with_differences() -> None:
 
 def test_nobody_is_asked_without_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO())
-    command.refuse_to_ask_nobody(asked("remove blog --yes"))
-    command.refuse_to_ask_nobody(asked("remove blog --plan"))
-    with pytest.raises(command.UsageError, match="no terminal to ask on; to remove without being asked, add --yes"):
-        command.refuse_to_ask_nobody(asked("remove blog"))
+    refuse_to_ask_nobody(asked("remove blog --yes"))
+    refuse_to_ask_nobody(asked("remove blog --plan"))
+    with pytest.raises(UsageError, match="no terminal to ask on; to remove without being asked, add --yes"):
+        refuse_to_ask_nobody(asked("remove blog"))
 
 
 def test_details_of_a_status_are_not_ansibles_output() -> None:
@@ -153,9 +155,9 @@ def test_what_is_mistyped_is_said_with_what_was_meant(text: str, expected: str) 
     assert complaint(text).startswith(expected)
 
 
-@pytest.mark.parametrize("words", [[], *([*name.split()] for name in command.COMMANDS)], ids=" ".join)
+@pytest.mark.parametrize("words", [[], *([*name.split()] for name in COMMANDS)], ids=" ".join)
 def test_help_fits_a_screen_and_has_an_example(words: list[str]) -> None:
-    text = command.read([*words, "--help"])
+    text = request_of([*words, "--help"])
     assert isinstance(text, str)
     lines = text.splitlines()
     assert len(lines) < SCREEN_LINES
@@ -166,23 +168,23 @@ def test_help_fits_a_screen_and_has_an_example(words: list[str]) -> None:
 
 
 def test_help_names_every_command_and_option() -> None:
-    text = str(command.read(["--help"]))
-    assert all(f"  {name}" in text for name in command.COMMANDS)
-    assert all(name in text for name in command.option_names(command.GLOBAL_OPTIONS))
+    text = str(request_of(["--help"]))
+    assert all(f"  {name}" in text for name in COMMANDS)
+    assert all(name in text for name in option_names(GLOBAL_OPTIONS))
 
 
 def test_no_app_can_be_called_like_a_command() -> None:
-    assert {name.split()[0] for name in command.COMMANDS} <= set(RESERVED)
+    assert {name.split()[0] for name in COMMANDS} <= set(RESERVED)
 
 
 def test_the_version_is_that_of_the_collection() -> None:
-    assert f"version: {str(command.read(['--version'])).removeprefix('luma ')}\n" in (ROOT / "galaxy.yml").read_text()
+    assert f"version: {str(request_of(['--version'])).removeprefix('luma ')}\n" in (ROOT / "galaxy.yml").read_text()
 
 
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("", list(dict.fromkeys(name.split()[0] for name in command.COMMANDS))),
+        ("", list(dict.fromkeys(name.split()[0] for name in COMMANDS))),
         ("de", ["deploy"]),
         ("-c luma.yml dep", ["deploy"]),
         ("deploy ", ["blog", "shop"]),
@@ -206,7 +208,7 @@ def test_the_tab_key(text: str, expected: list[str], tmp_path: Path, monkeypatch
     (tmp_path / "luma.yml").write_text(
         "apps:\n  blog: {image: !vault x}\n  shop: {mistake: 1}\nservices: [{name: db}]\n"
     )
-    assert command.complete(text.split(" ")) == expected
+    assert complete(text.split(" ")) == expected
 
 
 @pytest.mark.parametrize(
@@ -223,11 +225,11 @@ def test_the_tab_key(text: str, expected: list[str], tmp_path: Path, monkeypatch
 def test_apps_of_any_file(text: str, expected: list[str], tmp_path: Path) -> None:
     file = tmp_path / "luma.yml"
     file.write_text(text)
-    assert command.names_in(str(file), "apps") == expected
+    assert names_in(str(file), "apps") == expected
 
 
 def test_apps_of_no_file(tmp_path: Path) -> None:
-    assert command.names_in(str(tmp_path / "luma.yml"), "apps") == []
+    assert names_in(str(tmp_path / "luma.yml"), "apps") == []
 
 
 @pytest.mark.parametrize(
@@ -243,7 +245,7 @@ def test_apps_of_no_file(tmp_path: Path) -> None:
     ],
 )
 def test_exit_codes(ansible_code: int, result: dict[str, Any] | None, expected: int) -> None:
-    assert command.exit_code(ansible_code, result) == expected
+    assert exit_code(ansible_code, result) == expected
 
 
 def test_a_usage_error_as_json() -> None:

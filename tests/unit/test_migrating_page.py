@@ -12,8 +12,8 @@ import pytest
 import yaml
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.kinds import Named, Schema, Section
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.schema import APP, LUMA_YML, SERVICE
+from luma_command.arguments import Request, request_of
 
-from bin import command
 from tests.unit.luma_file import read, write_secrets
 
 PAGE = (Path(__file__).parents[2] / "docs" / "migrating.md").read_text()
@@ -97,6 +97,6 @@ def test_no_key_is_left_out(schema: Section, table: list[str]) -> None:
 
 @pytest.mark.parametrize("row", rows("## Commands"))
 def test_a_command(row: str) -> None:
-    request = command.read(row.removeprefix("luma ").split())
-    assert isinstance(request, command.Request)
+    request = request_of(row.removeprefix("luma ").split())
+    assert isinstance(request, Request)
     assert request.command.playbook.exists()

@@ -17,8 +17,8 @@ from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.report import ho
 from ansible_collections.luma.deploy.plugins.plugin_utils.output.document import ResultDocument
 from ansible_collections.luma.deploy.plugins.plugin_utils.output.document_shapes import SHAPES, Shape, shaped
 from ansible_collections.luma.deploy.plugins.plugin_utils.output.outcome import Outcome, State
+from luma_command.commands import COMMANDS
 
-from bin import command
 from tests import json_page
 
 COMMON = ["schema", "command", "exit_code", "changed", "report", "errors", "warnings"]
@@ -75,8 +75,8 @@ def test_the_page_has_each_key_of_each_command_and_no_other() -> None:
 
 
 def test_each_command_has_a_shape() -> None:
-    assert set(SHAPES) == set(command.COMMANDS)
-    assert {command_of(each.playbook) for each in command.COMMANDS.values()} == set(SHAPES)
+    assert set(SHAPES) == set(COMMANDS)
+    assert {command_of(each.playbook) for each in COMMANDS.values()} == set(SHAPES)
 
 
 def test_other_playbooks_have_the_common_keys(tmp_path: Path) -> None:

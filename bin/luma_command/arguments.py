@@ -1,0 +1,139 @@
+# Copyright (c) 2026, the luma authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the arguments of the luma command ask for."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from luma_command.commands import COMMANDS, GLOBAL_OPTIONS, HELP, IN_SHORT, ROOT, Argument, Command, Parser, UsageError
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user wants: a command, the playbook's variables, and the options of every command."""
+
+    command: Command
+    variables: dict[str, Any]
+    plan: bool
+    options: argparse.Namespace
+
+    @property
+    def verbosity(self) -> int:
+        """How much of Ansible's own output is wanted; 0 for none of it."""
+        return 0 if self.command.verbose else int(self.options.verbose)
+
+
+def request_of(arguments: Sequence[str]) -> Request | str:
+    """What the arguments ask for; a text where that is to be printed. Raises `UsageError`."""
+    words, after = split(arguments)
+    refuse_terminal(words)
+    options, words = global_parser().parse_known_args(words)
+    if options.version:
+        return version()
+    if not words and options.help:
+        return general_help()
+    command, words = find_command(words)
+    if options.help:
+        return command.parser.format_help().rstrip()
+    values, unknown = command.parser.parse_known_args(words)
+    if unknown:
+        raise UsageError(f"luma {command.name} does not take {unknown[0]}{option_hint(unknown[0], command)}")
+    variables = {name: value for name, value in vars(values).items() if value is not None}
+    plan = variables.pop("plan", False)
+    app = variables.get("app", [])
+    variables |= {"luma_file": str(Path(options.config).absolute()), "app": [app] if isinstance(app, str) else app}
+    if command.name == "exec":
+        if not after:
+            raise UsageError("luma exec needs -- and a command after the app: luma exec blog -- ls /srv")
+        variables["command"] = after
+    elif after:
+        raise UsageError(f"luma {command.name} does not take {after[0]}")
+    if options.json and variables.get("follow"):
+        raise UsageError(f"luma {command.name} --follow has no end, and so no JSON document: leave out one of them")
+    if command.verbose:
+        variables[command.verbose] = options.verbose > 0
+    return Request(command, variables, plan, options)
+
+
+def refuse_to_ask_nobody(request: Request) -> None:
+    """Raises `UsageError` where a question would come that nobody can answer."""
+    asks = request.variables.get("yes") is False and not request.plan
+    if asks and (request.options.json or not sys.stdin.isatty()):
+        raise UsageError(
+            f"luma {request.command.name} asks before it removes anything, and there is no terminal to ask on; "
+            "to remove without being asked, add --yes"
+        )
+
+
+def split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The words before and after a ``--``."""
+    words = list(arguments)
+    end = words.index("--") if "--" in words else len(words)
+    return words[:end], words[end + 1 :]
+
+
+def refuse_terminal(words: Sequence[str]) -> None:
+    """docker exec's ``-it`` would be read as an inventory t. ``-i`` alone may be luma's own option."""
+    asked = next((word for word in words if re.fullmatch(r"-it|-ti?|--tty|--interactive", word)), None)
+    if asked and "exec" in words:
+        raise UsageError(
+            f"luma exec has no terminal and no input yet: it does not take {asked}. On the app's host there is: "
+            "docker exec -it CONTAINER sh; luma status --verbose names the containers"
+        )
+
+
+def global_parser() -> Parser:
+    parser = Parser(allow_abbrev=False, add_help=False)
+    for each in GLOBAL_OPTIONS:
+        each.add_to(parser)
+    return parser
+
+
+def find_command(words: Sequence[str]) -> tuple[Command, list[str]]:
+    """The command that the first word names, or the first two, and the words behind it."""
+    if not words:
+        raise UsageError(f"a command is missing; there are: {', '.join(COMMANDS)}")
+    for length in (2, 1):
+        name = " ".join(words[:length])
+        if name in COMMANDS:
+            return COMMANDS[name], list(words[length:])
+    same_group = [name for name in COMMANDS if name.split()[0] == words[0]]
+    if same_group:
+        raise UsageError(f"luma {words[0]} needs one more word; there are: {', '.join(same_group)}")
+    if words[0].startswith("-"):
+        raise UsageError(f"unknown option {words[0]}{hint(words[0], option_names(GLOBAL_OPTIONS))}")
+    raise UsageError(f"unknown command {words[0]}{hint(words[0], COMMANDS) or '; there are: ' + ', '.join(COMMANDS)}")
+
+
+def hint(word: str, known: Sequence[str] | dict[str, Command]) -> str:
+    near = difflib.get_close_matches(word, known, n=1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def option_hint(word: str, command: Command) -> str:
+    return hint(word, option_names((*command.arguments, *GLOBAL_OPTIONS))) if word.startswith("-") else ""
+
+
+def option_names(arguments: Sequence[Argument]) -> list[str]:
+    return [flag for each in arguments for flag in each.flags if flag.startswith("-")]
+
+
+def general_help() -> str:
+    in_short = [name for name in COMMANDS if " " in name or name in IN_SHORT]
+    single = [f"  {name:10} {each.summary}" for name, each in COMMANDS.items() if name not in in_short]
+    several = [f"  {name}" for name in in_short]
+    return HELP.format(commands="\n".join([*single, ",".join(several)]).rstrip())
+
+
+def version() -> str:
+    lines = (ROOT / "galaxy.yml").read_text(encoding="utf-8").splitlines()
+    return "luma " + next(line.split()[1] for line in lines if line.startswith("version:"))

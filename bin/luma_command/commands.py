@@ -1,0 +1,188 @@
+# Copyright (c) 2026, the luma authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The table of commands: their names, arguments and help."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# The widest line of a help.
+COLUMNS = 100
+
+
+class UsageError(Exception):
+    """Arguments that cannot be understood."""
+
+
+class Parser(argparse.ArgumentParser):
+    """Raises what argparse would print."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(message)
+
+
+@dataclass(frozen=True)
+class Argument:
+    """An argument, as ``add_argument`` takes it; its ``dest`` is the variable of the playbook."""
+
+    flags: tuple[str, ...]
+    settings: dict[str, Any]
+
+    def add_to(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument(*self.flags, **self.settings)
+
+
+def argument(*flags: str, **settings: Any) -> Argument:
+    return Argument(flags, settings)
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command, which is the playbook of its name. ``verbose`` is the playbook's variable that --verbose sets, where
+    it does not show Ansible's own output; ``usage`` the line of its help that the arguments alone do not tell."""
+
+    name: str
+    summary: str
+    arguments: tuple[Argument, ...] = ()
+    example: str = ""
+    verbose: str = ""
+    usage: str | None = None
+
+    @property
+    def playbook(self) -> Path:
+        return ROOT / "playbooks" / f"{self.name.replace(' ', '_')}.yml"
+
+    @property
+    def parser(self) -> Parser:
+        parser = Parser(
+            prog=f"luma {self.name}",
+            usage=self.usage,
+            description=f"{self.summary[0].upper()}{self.summary[1:]}.",
+            epilog=f"example: luma {self.example or self.name}\n\nOptions of every command: luma --help",
+            formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, width=COLUMNS),
+            allow_abbrev=False,
+            add_help=False,
+        )
+        for each in self.arguments:
+            each.add_to(parser)
+        return parser
+
+    @property
+    def takes_apps(self) -> bool:
+        return any(each.settings.get("metavar") == "APP" for each in self.arguments)
+
+
+def apps(**settings: Any) -> Argument:
+    return argument("app", metavar="APP", **settings)
+
+
+APPS = apps(nargs="*", help="the apps; all of luma.yml without a name")
+ONE_APP = apps(nargs="?", help="the app; may be left out if luma.yml has one")
+THE_APP = apps(help="the app")
+
+LOG_OPTIONS = (
+    argument("-f", "--follow", action="store_true", help="wait for more, until Ctrl-C"),
+    argument("-n", "--lines", type=int, metavar="N", help="the last N lines of each container; 100 without it"),
+)
+
+ALL = (
+    Command("init", "write a commented luma.yml, .luma/secrets and .gitignore, if they are missing"),
+    Command("setup", "give the hosts a Docker engine", (APPS,)),
+    Command(
+        "deploy",
+        "replace running apps by the version that luma.yml describes",
+        (
+            APPS,
+            argument("--services", action="store_true", help="deploy the services instead; APP names services"),
+            argument("--probe", action="store_true", help="send traffic meanwhile; fail if one request is lost"),
+            argument("--force", action="store_true", help="deploy even if nothing changed"),
+            argument("--plan", action="store_true", help="only show what would change"),
+        ),
+        "deploy blog --probe",
+    ),
+    Command("status", "show what runs; with --verbose each container and the proxy's view", (APPS,), verbose="details"),
+    Command(
+        "rollback",
+        "bring back the previous release, or another one",
+        (ONE_APP, argument("--to", dest="release", metavar="RELEASE", help="the release, as luma releases lists it")),
+        "rollback blog --to 3f2a9c8",
+    ),
+    Command("releases", "list the releases that can be brought back", (ONE_APP,), "releases blog"),
+    Command(
+        "audit",
+        "show who deployed what, when, from where, and what came of it",
+        (APPS, argument("-n", "--lines", type=int, metavar="N", help="the last N runs; 20 without it")),
+        "audit blog -n 5",
+    ),
+    Command("logs", "show the log lines of all replicas on all hosts", (THE_APP, *LOG_OPTIONS), "logs blog -n 20"),
+    Command(
+        "exec",
+        "run a command in a replica of an app",
+        (THE_APP,),
+        "exec blog -- ls /srv",
+        usage="luma exec APP -- COMMAND...",
+    ),
+    Command("lock status", "show who is deploying, on each host", (APPS,)),
+    Command(
+        "lock release", "release an app's lock on all its hosts, whoever holds it", (THE_APP,), "lock release blog"
+    ),
+    Command("proxy status", "show luma-proxy on each host, and what it serves"),
+    Command("proxy logs", "show luma-proxy's log lines", LOG_OPTIONS, "proxy logs -n 20"),
+    Command("proxy update", "replace luma-proxy by the image and settings of luma.yml"),
+    Command(
+        "remove",
+        "remove an app, also one that luma.yml no longer names; its volumes stay",
+        (
+            THE_APP,
+            argument("--yes", action="store_true", help="remove it without asking"),
+            argument("--plan", action="store_true", help="only show what would be removed"),
+            argument("--host", action="append", metavar="HOST", help="only from this host; may be repeated"),
+        ),
+        "remove blog --plan",
+    ),
+    Command(
+        "takeover",
+        "replace what the earlier luma, the TypeScript tool, runs on the hosts",
+        (
+            argument("--without-https", action="store_true", help="accept that hosts are served over plain HTTP"),
+            argument("--plan", action="store_true", help="only show what would be taken over"),
+        ),
+        "takeover --plan",
+    ),
+    Command("prune", "remove images and containers of this project that no release needs"),
+)
+COMMANDS = {command.name: command for command in ALL}
+
+# Needed once: the general help, which has to fit on a screen, does not explain them.
+IN_SHORT = ("takeover",)
+
+GLOBAL_OPTIONS = (
+    argument("-c", "--config", metavar="FILE", default="luma.yml"),
+    argument("-i", "--inventory", metavar="INVENTORY", action="append", default=[]),
+    argument("-v", "--verbose", action="count", default=0),
+    argument("--json", action="store_true"),
+    argument("--ask-vault-pass", action="store_true"),
+    argument("-K", "--ask-become-pass", action="store_true"),
+    argument("--vault-password-file", metavar="FILE"),
+    argument("-h", "--help", action="store_true"),
+    argument("--version", action="store_true"),
+)
+HELP = """\
+luma deploys web apps in Docker containers without losing a request.
+usage: luma COMMAND [APP...] [OPTION...]           more on one: luma COMMAND --help
+{commands}
+
+  -c, --config FILE          the file to read instead of ./luma.yml
+  -i, --inventory INVENTORY  an Ansible inventory to use beside it; may be repeated
+  -v, --verbose              show what Ansible shows; more with -vv and -vvv
+  --json                     print one JSON document and nothing else
+  -h, --help, --version; Ansible's: -K, --ask-become-pass, --ask-vault-pass, --vault-password-file
+
+example: luma deploy blog --probe
+exit code: 0 done, 1 failed, 2 wrong input, 3 a host is out of reach, 4 locked, 130 Ctrl-C"""
