@@ -384,6 +384,7 @@ from ansible_collections.luma.deploy.plugins.module_utils.module.engine_module i
     proxy_of,
     run_held,
 )
+from ansible_collections.luma.deploy.plugins.module_utils.module.record_option import RECORD_OPTION, record_active
 from ansible_collections.luma.deploy.plugins.module_utils.module.route_options import (
     PROXY_OPTIONS,
     ROUTE_OPTION,
@@ -412,7 +413,6 @@ from ansible_collections.luma.deploy.plugins.module_utils.release.health import 
 from ansible_collections.luma.deploy.plugins.module_utils.release.hook import ReleaseHook
 from ansible_collections.luma.deploy.plugins.module_utils.release.orphans import ORPHAN_OPTIONS, orphans_for
 from ansible_collections.luma.deploy.plugins.module_utils.release.preparation import Preparation, release_of
-from ansible_collections.luma.deploy.plugins.module_utils.release.records import RECORD_OPTION, record_active
 from ansible_collections.luma.deploy.plugins.module_utils.release.release_names import KNOWN_OPTION
 from ansible_collections.luma.deploy.plugins.module_utils.release.wanted import Prepared, Wanted, facts
 from ansible_collections.luma.deploy.plugins.module_utils.run.lock import RUN_OPTION, Held

@@ -143,6 +143,7 @@ from ansible_collections.luma.deploy.plugins.module_utils.module.engine_module i
     proxy_of,
     run_held,
 )
+from ansible_collections.luma.deploy.plugins.module_utils.module.record_option import RECORD_OPTION, record_active
 from ansible_collections.luma.deploy.plugins.module_utils.module.route_options import forget_route
 from ansible_collections.luma.deploy.plugins.module_utils.release.colors import COLORS, View, other
 from ansible_collections.luma.deploy.plugins.module_utils.release.drain import (
@@ -154,7 +155,6 @@ from ansible_collections.luma.deploy.plugins.module_utils.release.drain import (
     report,
     retire,
 )
-from ansible_collections.luma.deploy.plugins.module_utils.release.records import RECORD_OPTION, record_active
 from ansible_collections.luma.deploy.plugins.module_utils.release.unneeded_images import Images
 from ansible_collections.luma.deploy.plugins.module_utils.run.lock import RUN_OPTION, Held
 from ansible_collections.luma.deploy.plugins.module_utils.takeover.room import close_passage

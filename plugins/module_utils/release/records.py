@@ -14,7 +14,6 @@ import typing as t
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
 from ansible_collections.luma.deploy.plugins.module_utils.host.container_options import short_id
 from ansible_collections.luma.deploy.plugins.module_utils.host.containers import Container
@@ -128,28 +127,6 @@ def kept_image(app: App, image_id: str) -> str:
     """The name that luma gives to a release's image, so that it stays when the name it was deployed under is given to
     another image."""
     return f"{kept_repository(app)}:{short_id(image_id)}"
-
-
-#: The option of a module after which a release may serve that is not on record.
-RECORD_OPTION: dict[str, t.Any] = {
-    "type": "dict",
-    "options": {
-        "spec": {"type": "dict", "required": True},
-        "by": {"type": "str", "required": True},
-        "keep": {"type": "int", "default": KEPT},
-    },
-}
-
-
-def record_active(module: AnsibleModule, engine: Engine, color: str) -> list[str]:
-    """Writes down what the active color is, where the module's option ``record`` asks for it. Returns warnings."""
-    params, app = module.params, App(module.params["project"], module.params["app"])
-    if not params["record"] or module.check_mode:
-        return []
-    active = [c for c in engine.containers(app.project, app.name, app.network) if c.color == color]
-    if not active:
-        return []
-    return record(engine, params["state_dir"], app, active, **params["record"])
 
 
 def record(
