@@ -13,9 +13,9 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from ansible.errors import AnsibleError
-from ansible.plugins.action import ActionBase
 from ansible.plugins.connection import ConnectionBase
 from ansible_collections.luma.deploy.plugins.plugin_utils.action.interruption import requested
+from ansible_collections.luma.deploy.plugins.plugin_utils.payload.quick_module import QuickModule
 
 #: The pause between two looks whether it is wanted, in seconds.
 INTERVAL = 0.2
@@ -23,7 +23,7 @@ INTERVAL = 0.2
 OPTIONS = ("project", "app", "state_dir")
 
 
-class Interruptible(ActionBase):
+class Interruptible(QuickModule):
     """An action whose module works under the lock of the transaction that its option ``run`` names."""
 
     @contextmanager

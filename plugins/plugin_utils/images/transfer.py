@@ -19,8 +19,8 @@ from typing import Any
 
 from ansible import constants
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleError
-from ansible.plugins.action import ActionBase
 from ansible_collections.luma.deploy.plugins.module_utils.host.registries import chain_ids, has_tag
+from ansible_collections.luma.deploy.plugins.plugin_utils.payload.quick_module import QuickModule
 
 #: What both modules are told about the host's engine.
 ENGINE_OPTIONS = ("docker_host", "engine_timeout")
@@ -46,7 +46,7 @@ def local_image(name: str) -> dict[str, Any] | None:
     return dict(json.loads(done.stdout)[0]) if done.returncode == 0 else None
 
 
-class WithImage(ActionBase):
+class WithImage(QuickModule):
     """Runs the module of an action's name, and where that misses an image which the controller's engine has, sends the
     image to the host and runs the module again."""
 

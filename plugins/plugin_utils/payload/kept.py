@@ -1,0 +1,59 @@
+# Copyright (c) 2026, the luma authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Payloads of luma's modules, kept over runs: to build one takes Ansible up to half a second, in each run anew."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from ansible import constants
+from ansible.release import __version__
+
+PLUGINS = Path(__file__).resolve().parents[2]
+#: Where Ansible keeps the payloads of one run, in its temporary folder (`executor/module_common.py`, 2.19 to 2.21).
+OF_ONE_RUN = "ansiballz_cache"
+
+
+def kept_folder() -> Path:
+    """The folder for payloads made of the code as it is now. The names, sizes and times of its files tell."""
+    state = [sys.version, __version__]
+    for file in sorted((*PLUGINS.glob("modules/*.py"), *PLUGINS.glob("module_utils/**/*.py"))):
+        facts = file.stat()
+        state.append(f"{file} {facts.st_size} {facts.st_mtime_ns}")
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return cache / "luma" / "payloads" / hashlib.sha256("\n".join(state).encode()).hexdigest()[:32]
+
+
+@contextmanager
+def kept(module: str) -> Iterator[None]:
+    """Meanwhile Ansible may build the payload of a module (`luma.deploy.NAME`): it finds one that an earlier run has
+    built, and what it builds is kept. What cannot be kept is built as ever."""
+    name = f"ansible_collections.luma.deploy.plugins.modules.{module.rpartition('.')[2]}-*"
+    of_one_run, folder = Path(constants.DEFAULT_LOCAL_TMP, OF_ONE_RUN), kept_folder()
+    with suppress(OSError):
+        _copy(folder, of_one_run, name)
+    yield
+    with suppress(OSError):
+        if not folder.exists():
+            # Those of earlier code are of no more use.
+            shutil.rmtree(folder.parent, ignore_errors=True)
+        _copy(of_one_run, folder, name)
+
+
+def _copy(source: Path, target: Path, name: str) -> None:
+    """Copies the payloads of a name that the target lacks; several processes may do so at once."""
+    for file in source.glob(name):
+        new = target / file.name
+        if file.name.endswith((".lock", "-part")) or new.exists():
+            continue
+        target.mkdir(mode=0o700, parents=True, exist_ok=True)
+        part = target / f".{file.name}.{os.getpid()}"
+        shutil.copyfile(file, part)
+        part.rename(new)

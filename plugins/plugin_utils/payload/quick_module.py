@@ -1,0 +1,71 @@
+# Copyright (c) 2026, the luma authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs luma's modules with less to do before their own work: see "A module's way to the host" in docs/design.md."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import posixpath
+import zipfile
+from base64 import b64decode
+from contextlib import nullcontext
+from dataclasses import replace
+from io import BytesIO
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+from ansible_collections.luma.deploy.plugins.plugin_utils.payload.kept import kept
+from ansible_collections.luma.deploy.plugins.plugin_utils.payload.unpacked import unpacked
+
+STATE_DIR = "/var/lib/luma"
+#: The line of Ansible's wrapper (`ansible._internal._ansiballz._wrapper`, 2.19 to 2.21) after which the payload's code
+#: is imported, and the line before which there is room for a function.
+IMPORTED_FROM = "        sys.path.insert(0, modlib_path)\n"
+BEGIN = "def _ansiballz_main(\n"
+ARCHIVE = "\nzip_data='"
+
+
+class QuickModule(ActionBase):
+    """An action that runs modules of luma's, and maybe others."""
+
+    def _configure_module(self, module_name: str, module_args: dict[str, Any], task_vars: dict[str, Any]) -> Any:
+        ours = module_name.startswith("luma.deploy.")
+        with kept(module_name) if ours else nullcontext():
+            built, path = super()._configure_module(module_name, module_args, task_vars)
+        if ours and not self._task.check_mode:
+            home = posixpath.join(module_args.get("state_dir") or STATE_DIR, "code")
+            built = replace(built, b_module_data=with_folder(built.b_module_data.decode(), home).encode())
+        return built, path
+
+
+class QuickAction(QuickModule):
+    """An action that does nothing but run the module of its name."""
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        return result | self._execute_module(task_vars=task_vars)
+
+
+def with_folder(wrapper: str, home: str) -> str:
+    """The text of a module as Ansible sends it, which imports its code from a folder in ``home``; as it was where it
+    does not look as expected."""
+    head, _data, rest = wrapper.partition(ARCHIVE)
+    if not (head.count(IMPORTED_FROM) == 1 and head.count(BEGIN) == 1 and rest):
+        return wrapper
+    digest = digest_of(b64decode(rest.partition("'")[0]))
+    function = inspect.getsource(unpacked)
+    head = head.replace(
+        IMPORTED_FROM, f"        modlib_path = unpacked(modlib_path, {digest!r}, {home!r})\n{IMPORTED_FROM}"
+    )
+    return head.replace(BEGIN, f"{function}\n\n{BEGIN}") + ARCHIVE + rest
+
+
+def digest_of(archive: bytes) -> str:
+    """The digest of what is in an archive, whenever it was made."""
+    digest = hashlib.sha256()
+    with zipfile.ZipFile(BytesIO(archive)) as content:
+        for name in sorted(content.namelist()):
+            digest.update(f"{name} ".encode() + content.read(name))
+    return digest.hexdigest()[:32]
