@@ -10,13 +10,8 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible_collections.luma.deploy.plugins.plugin_utils.action.interruption import requested
-from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.ledger import (
-    INTERRUPTED,
-    Fleet,
-    Results,
-    Undo,
-    known_releases,
-)
+from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.ledger import Fleet, known_releases
+from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.parts import INTERRUPTED, Contest, Results, Undo
 from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.removal import still_named
 from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.report import conclusion, outcome
 from ansible_collections.luma.deploy.plugins.plugin_utils.overview.orphans import orphan_lines
@@ -26,8 +21,19 @@ ARGUMENTS = {
         "type": "str",
         "required": True,
         "choices": [
-            *("services", "lock", "lock_again", "prepare", "release", "switch", "bake", "retire", "undo", "end"),
-            "remove",
+            *(
+                "begin",
+                "services",
+                "lock",
+                "lock_again",
+                "prepare",
+                "prepare_again",
+                "release",
+                "switch",
+                "bake",
+                "retire",
+            ),
+            *("undo", "end", "remove"),
         ],
     },
     "app": {"type": "dict", "required": True},
@@ -58,7 +64,7 @@ class ActionModule(ActionBase):
             results.append(registered(hostvars, fleet, "ansible_failed_result"))
         interrupted = arguments["phase"] not in FINAL and requested()
         known = {name: ledger.get(name, nothing) for name, nothing in NOTED.items()}
-        facts = {"changed": False, "contest": {"hosts": []}, **known}
+        facts = {"changed": False, "contest": asdict(Contest()), **known}
         if arguments["phase"] != "services":
             facts["app"] = fleet.app["name"]
         try:
@@ -68,8 +74,8 @@ class ActionModule(ActionBase):
         except Undo as exc:
             marker = INTERRUPTED if interrupted else exc.marker
             facts |= {"failed": True, "msg": str(exc)} | ({marker: True} if marker else {})
-        firsts = {"first": fleet.first, "first_to_switch": fleet.first_to_switch}
-        return result | facts | firsts | {"hosts": fleet.as_dict()}
+        found = {"first": fleet.first, "first_to_switch": fleet.first_to_switch, "locked": fleet.locked}
+        return result | facts | found | {"hosts": fleet.as_dict()}
 
 
 def registered(hostvars: Any, fleet: Fleet, name: str) -> Results:
@@ -84,8 +90,8 @@ def after(phase: str, fleet: Fleet, ledger: dict[str, Any], results: list[Result
         case "lock" | "lock_again":
             known = known_releases(ledger.get("releases", ()), results[0])
             return {"contest": asdict(fleet.lock(results[0], again=phase == "lock_again")), "releases": known}
-        case "prepare":
-            return {"waves": fleet.prepare(*results), "warnings": orphan_lines(results[0])}
+        case "prepare" | "prepare_again":
+            return after_preparation(fleet, ledger, results[0], again=phase == "prepare_again")
         case "switch":
             fleet.switch(*results)
         case "release":
@@ -100,7 +106,17 @@ def after(phase: str, fleet: Fleet, ledger: dict[str, Any], results: list[Result
             fleet.undo(*undone)
             return {"outcome": outcome(fleet, undone_for=[ledger, *failed.values()])}
         case "end":
-            return {"probes": dict(results[0])} | conclusion(fleet, ledger["outcome"], command, *results)
+            probed, hooked = [*results, {}][:2]
+            return {"probes": dict(probed)} | conclusion(fleet, ledger["outcome"], command, probed, hooked)
         case "remove":
             return {"report": [fleet.remove(results[0], command), *still_named(fleet.app)]}
     return {}
+
+
+def after_preparation(fleet: Fleet, ledger: dict[str, Any], results: Results, again: bool) -> dict[str, Any]:
+    known = known_releases(ledger.get("releases", ()), results)
+    contest = fleet.prepare(results, known, again)
+    waves = [] if contest.hosts else fleet.waves()
+    # Without waves this is the last phase.
+    came_to = {} if contest.hosts or waves else {"outcome": outcome(fleet)}
+    return {"contest": asdict(contest), "releases": known, "waves": waves, "warnings": orphan_lines(results), **came_to}

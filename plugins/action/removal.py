@@ -10,7 +10,8 @@ from typing import Any
 from ansible.errors import AnsiblePromptInterrupt, AnsiblePromptNoninteractive
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.ledger import Fleet, Undo
+from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.ledger import Fleet
+from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.parts import Undo
 from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.removal import question
 
 

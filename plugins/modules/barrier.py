@@ -27,18 +27,32 @@ options:
   phase:
     description:
       - The phase that has just ended.
+      - V(begin) is before the first one.
       - V(services) takes the results of M(luma.deploy.service_container); O(app) then only names the hosts.
-      - V(lock) and V(lock_again) take the results of M(luma.deploy.deploy_lock), V(prepare) those of
-        M(luma.deploy.bluegreen_container), V(release) those of M(luma.deploy.release_hook), V(switch)
-        those of M(luma.deploy.network_alias_switch), V(bake) those of M(luma.deploy.bake), and V(retire) those of
-        M(luma.deploy.graceful_shutdown), which never fails the transaction.
+      - V(lock) and V(lock_again) take the results of M(luma.deploy.deploy_lock), V(prepare) and V(prepare_again) those
+        of M(luma.deploy.bluegreen_container), which may have taken the locks itself, V(release) those of
+        M(luma.deploy.release_hook), V(switch) those of M(luma.deploy.network_alias_switch), V(bake) those of
+        M(luma.deploy.bake), and V(retire) those of M(luma.deploy.graceful_shutdown), which never fails the transaction.
       - V(undo) takes those of M(luma.deploy.network_alias_switch), which has gone back, and of
         M(luma.deploy.bluegreen_container), which has removed what was prepared. It reads why the run
         goes back from C(ansible_failed_result).
       - V(end) takes those of M(luma.deploy.probe) and of M(luma.deploy.hook), reports, and fails if the run did.
       - V(remove) takes those of M(luma.deploy.app_remove). Nothing is undone.
     type: str
-    choices: [services, lock, lock_again, prepare, release, switch, bake, retire, undo, end, remove]
+    choices:
+      - begin
+      - services
+      - lock
+      - lock_again
+      - prepare
+      - prepare_again
+      - release
+      - switch
+      - bake
+      - retire
+      - undo
+      - end
+      - remove
     required: true
   app:
     description: The app, as M(luma.deploy.project) returns it.
@@ -113,9 +127,15 @@ hosts:
     color:
       description: The color that is to serve; empty if it is not known yet.
       type: str
+    other:
+      description: The other color.
+      type: str
     release:
       description: Its release.
       type: str
+    image:
+      description: Its image, see RV(luma.deploy.bluegreen_container#module:image).
+      type: dict
     settled:
       description: Whether it served already and nothing was left to do.
       type: bool
@@ -155,8 +175,16 @@ first_to_switch:
     - From V(prepare) on, the first host that switches, in check mode the one that would. Empty if none does.
   type: str
   returned: always
+locked:
+  description: The hosts whose lock this run has, and can give back.
+  type: list
+  elements: str
+  returned: always
 contest:
-  description: The locks to be asked for again.
+  description:
+    - The locks to be asked for again. After V(prepare), the hosts that have to prepare again, for a lock of another
+      run; since they gave theirs back while others have something to do; or since a record of another host gives the
+      release another name.
   type: dict
   returned: always
   contains:
@@ -172,7 +200,7 @@ contest:
       description: How long to wait for a run that is about to give way, in seconds.
       type: int
 releases:
-  description: From V(lock) on, the releases that any host has on record, see M(luma.deploy.deploy_lock).
+  description: From V(lock) or V(prepare) on, the releases that any host has on record, see M(luma.deploy.deploy_lock).
   type: list
   elements: dict
   returned: always
@@ -183,7 +211,7 @@ waves:
   returned: always
   sample: [[web1], [web2, web3]]
 outcome:
-  description: After V(retire) and V(undo), what the run came to.
+  description: After V(retire) and V(undo), and after V(prepare) if no host switches, what the run came to.
   type: str
   returned: always
   sample: deployed

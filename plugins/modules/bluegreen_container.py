@@ -27,6 +27,7 @@ extends_documentation_fragment:
   - luma.deploy.engine
   - luma.deploy.engine.app
   - luma.deploy.engine.run
+  - luma.deploy.lock
   - luma.deploy.engine.record
   - luma.deploy.engine.drain
   - luma.deploy.engine.health
@@ -297,6 +298,32 @@ orphans:
     elsewhere:
       description: Whether luma.yml names the app, for other hosts.
       type: bool
+identity:
+  description: What its containers are, on any host, as in RV(releases).
+  type: list
+  elements: raw
+  returned: success
+lock_taken:
+  description: Whether this run has the app's lock, or had it until it gave it back.
+  type: bool
+  returned: with O(lock)
+lock_released:
+  description: Whether the lock was given back, since nothing is to be done.
+  type: bool
+  returned: with O(lock), success
+locked:
+  description: True if another run holds the lock.
+  type: bool
+  returned: failure
+holder:
+  description: If another run holds the lock, that run, see RV(luma.deploy.deploy_lock#module:holder).
+  type: dict
+  returned: failure
+releases:
+  description: The app's releases that the host has on record, see RV(luma.deploy.deploy_lock#module:releases).
+  type: list
+  elements: dict
+  returned: with O(lock)
 timings:
   description: How long clearing leftovers, starting, and the health checks took, in seconds.
   type: dict
@@ -384,6 +411,7 @@ from ansible_collections.luma.deploy.plugins.module_utils.module.engine_module i
     proxy_of,
     run_held,
 )
+from ansible_collections.luma.deploy.plugins.module_utils.module.lock_option import LOCK_OPTION, known_here
 from ansible_collections.luma.deploy.plugins.module_utils.module.record_option import RECORD_OPTION, record_active
 from ansible_collections.luma.deploy.plugins.module_utils.module.route_options import (
     PROXY_OPTIONS,
@@ -479,7 +507,7 @@ def preparation_of(
         params["deploy_timeout"] or default_deploy_timeout(check),
         DrainTimeouts.of(params),
         held,
-        params["known_releases"],
+        params["known_releases"] + known_here(params),
     )
 
 
@@ -562,6 +590,7 @@ def main() -> None:
             ENGINE_OPTIONS,
             **APP_OPTIONS,
             run=RUN_OPTION,
+            lock=LOCK_OPTION,
             **HEALTH_OPTIONS,
             route=ROUTE_OPTION,
             **PROXY_OPTIONS,

@@ -212,34 +212,21 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.luma.deploy.plugins.module_utils.host.folder import STATE_OPTION
 from ansible_collections.luma.deploy.plugins.module_utils.module.ending import finish
-from ansible_collections.luma.deploy.plugins.module_utils.release.release_names import recorded
-from ansible_collections.luma.deploy.plugins.module_utils.run.audit import AuditLog
+from ansible_collections.luma.deploy.plugins.module_utils.module.lock_option import (
+    RUN_FIELDS,
+    give_back,
+    known_here,
+    lock_of,
+    run_of,
+    take,
+    write_audit,
+)
 from ansible_collections.luma.deploy.plugins.module_utils.run.lock import LEASE_SECONDS, Holder, Lock
-
-RUN_FIELDS: dict[str, t.Any] = {
-    "id": {"type": "str", "required": True},
-    "by": {"type": "str"},
-    "host": {"type": "str"},
-    "pid": {"type": "int"},
-    "pid_started": {"type": "str"},
-    "boot": {"type": "str"},
-    "command": {"type": "str"},
-}
 
 
 def taken(module: AnsibleModule, lock: Lock) -> dict[str, t.Any]:
-    params, run = module.params, module.params["run"]
-    if module.check_mode:
-        before = lock.read()
-        if before and before.id not in (run["id"], *params["take_over"]):
-            raise lock.refusal(before)
-    else:
-        before = lock.take(run, params["take_over"], params["wait"], params["lease"])
-    if not before or before.id == run["id"]:
-        return result(lock)
-    write_audit(module, before.run, {"outcome": "died"})
-    verb = "Would take over" if module.check_mode else "Took over"
-    return result(lock, before, f"{verb} the lock of {lock.app} from a run that died: {before}")
+    before, report = take(module, lock, module.params)
+    return dict(result(lock, before, *report), releases=known_here(module.params))
 
 
 def renewed(module: AnsibleModule, lock: Lock) -> dict[str, t.Any]:
@@ -258,13 +245,7 @@ def released(module: AnsibleModule, lock: Lock) -> dict[str, t.Any]:
     params = module.params
     if params["force"]:
         return released_by_force(module, lock)
-    holder = lock.read()
-    previous = holder if holder and holder.id == params["run"]["id"] else None
-    if params["audit"]:
-        write_audit(module, run_of(params, previous), params["audit"])
-    if not module.check_mode:
-        lock.release(params["run"]["id"])
-    return result(lock, previous)
+    return result(lock, give_back(module, lock, params["run"], params["audit"]))
 
 
 def released_by_force(module: AnsibleModule, lock: Lock) -> dict[str, t.Any]:
@@ -273,41 +254,20 @@ def released_by_force(module: AnsibleModule, lock: Lock) -> dict[str, t.Any]:
     if not previous:
         return result(lock, None, f"{lock.app} is not locked")
     if params["audit"]:
-        write_audit(module, run_of(params, previous), params["audit"])
+        write_audit(module, run_of(params["run"], previous), params["audit"])
     verb = "Would release" if module.check_mode else "Released"
     return dict(result(lock, previous, f"{verb} {lock.app}, locked by {previous}"), changed=True)
-
-
-def run_of(params: t.Mapping[str, t.Any], previous: Holder | None) -> dict[str, t.Any]:
-    """What is known of the run that releases a lock: what it says now, and has said when it took it."""
-    given = {name: value for name, value in (params["run"] or {}).items() if value is not None}
-    return dict(previous.run if previous else {}, **given)
-
-
-def write_audit(module: AnsibleModule, run: t.Mapping[str, t.Any], outcome: t.Mapping[str, t.Any]) -> None:
-    params = module.params
-    if module.check_mode:
-        return
-    try:
-        AuditLog(params["state_dir"]).add(params["project"], params["app"], run, outcome)
-    except OSError as exc:
-        module.warn(f"The audit log has no line about this run: {exc}")
 
 
 def result(lock: Lock, previous: Holder | None = None, *report: str) -> dict[str, t.Any]:
     return {"changed": False, "holder": facts(lock.read()), "previous": facts(previous), "report": list(report)}
 
 
-def with_releases(module: AnsibleModule, lock: Lock) -> dict[str, t.Any]:
-    params = module.params
-    return dict(taken(module, lock), releases=recorded(params["state_dir"], params["project"], params["app"]))
-
-
 def facts(holder: Holder | None) -> dict[str, t.Any] | None:
     return holder.facts() if holder else None
 
 
-STATES = {"taken": with_releases, "renewed": renewed, "interrupted": interrupted, "released": released}
+STATES = {"taken": taken, "renewed": renewed, "interrupted": interrupted, "released": released}
 
 
 def main() -> None:
@@ -330,9 +290,8 @@ def main() -> None:
         ],
         supports_check_mode=True,
     )
-    params = module.params
-    lock = Lock(params["state_dir"], params["project"], params["app"])
-    finish(module, lambda: STATES[params["state"]](module, lock))
+    lock = lock_of(module.params)
+    finish(module, lambda: STATES[module.params["state"]](module, lock))
 
 
 if __name__ == "__main__":

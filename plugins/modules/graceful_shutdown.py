@@ -27,6 +27,7 @@ extends_documentation_fragment:
   - luma.deploy.engine
   - luma.deploy.engine.app
   - luma.deploy.engine.run
+  - luma.deploy.lock.release
   - luma.deploy.engine.record
   - luma.deploy.engine.drain
 options:
@@ -125,6 +126,10 @@ images:
   type: list
   elements: str
   returned: success
+lock_released:
+  description: Whether the app's lock was given back.
+  type: bool
+  returned: with O(release_lock)
 report:
   description: What was done, as the luma command prints it.
   type: list
@@ -143,6 +148,7 @@ from ansible_collections.luma.deploy.plugins.module_utils.module.engine_module i
     proxy_of,
     run_held,
 )
+from ansible_collections.luma.deploy.plugins.module_utils.module.lock_option import RELEASE_LOCK_OPTION
 from ansible_collections.luma.deploy.plugins.module_utils.module.record_option import RECORD_OPTION, record_active
 from ansible_collections.luma.deploy.plugins.module_utils.module.route_options import forget_route
 from ansible_collections.luma.deploy.plugins.module_utils.release.colors import COLORS, View, other
@@ -222,6 +228,7 @@ def main() -> None:
             ENGINE_OPTIONS,
             **APP_OPTIONS,
             run=RUN_OPTION,
+            release_lock=RELEASE_LOCK_OPTION,
             color={"type": "str", "choices": list(COLORS), "required": True},
             slots={"type": "dict", "default": {}},
             **DRAIN_OPTIONS,

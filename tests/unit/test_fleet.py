@@ -8,15 +8,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.luma.deploy.plugins.plugin_utils.fleet import ledger
-from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.ledger import (
+from ansible_collections.luma.deploy.plugins.plugin_utils.fleet import parts
+from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.ledger import Fleet
+from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.parts import (
     INTERRUPTED,
     LOCK_WAIT,
     LOCKED,
     UNREACHABLE,
     Contest,
-    Fleet,
     Undo,
+    has_failed,
 )
 from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.report import (
     DEPLOYED,
@@ -48,7 +49,7 @@ def on_all(fleet: Fleet, result: dict[str, Any] | None = None, **others: dict[st
 def prepared(**facts: Any) -> dict[str, Any]:
     return {
         "active": "blue", "color": "green", "back": "blue", "release": "r2", "previous_release": "r1",
-        "settled": False, "containers": [{"name": "blog-green"}], **facts,
+        "settled": False, "containers": [{"name": "blog-green"}], "other": "blue", **facts,
     }  # fmt: skip
 
 
@@ -63,6 +64,12 @@ SERVES = prepared(active="green")
 def held_by(run: str = "other", **facts: Any) -> dict[str, Any]:
     holder = {"id": run, "host": "laptop", "boot": "", "pid": 1, "pid_started": "", "stale": False, **facts}
     return {"failed": True, "locked": True, "msg": f"blog is being deployed by {run}", "holder": holder}
+
+
+def switching(fleet: Fleet, results: dict[str, dict[str, Any]]) -> list[list[str]]:
+    """The waves after a preparation that none has to do again."""
+    assert fleet.prepare(results) == Contest()
+    return fleet.waves()
 
 
 def reread(fleet: Fleet) -> Fleet:
@@ -83,7 +90,7 @@ def test_all_hosts_deploy() -> None:
     fleet = fleet_of()
     assert fleet.lock(on_all(fleet)) == Contest()
     fleet = reread(fleet)
-    assert fleet.prepare(on_all(fleet, prepared())) == [["web1", "web2", "web3"]]
+    assert switching(fleet, on_all(fleet, prepared())) == [["web1", "web2", "web3"]]
     fleet = reread(fleet)
     fleet.switch(on_all(fleet))
     fleet.require_all(on_all(fleet))
@@ -98,7 +105,7 @@ def test_all_hosts_deploy() -> None:
 
 def test_nothing_to_do_says_nothing_more() -> None:
     fleet = fleet_of()
-    assert fleet.prepare(on_all(fleet, SETTLED)) == []
+    assert switching(fleet, on_all(fleet, SETTLED)) == []
     fleet.retire({})
     assert outcome(fleet) == UNCHANGED
     assert conclusion(fleet, UNCHANGED, COMMAND, {}, {}) == {}
@@ -114,12 +121,12 @@ def test_a_release_hook_that_fails_ends_the_run_also_where_hosts_may_be_down(res
 
 def test_hosts_switch_in_waves_and_those_that_are_level_have_no_part() -> None:
     fleet = fleet_of(canary=1, batch=1)
-    assert fleet.prepare(on_all(fleet, prepared(), web1=SETTLED)) == [["web2"], ["web3"]]
+    assert switching(fleet, on_all(fleet, prepared(), web1=SETTLED)) == [["web2"], ["web3"]]
 
 
 def test_a_plan_switches_nothing() -> None:
     fleet = fleet_of()
-    assert fleet.prepare(on_all(fleet, prepared(containers=[]), web1=SETTLED)) == []
+    assert switching(fleet, on_all(fleet, prepared(containers=[]), web1=SETTLED)) == []
     assert fleet.first_to_switch == "web2"
 
 
@@ -127,8 +134,108 @@ def test_the_first_to_switch_has_something_to_switch_to() -> None:
     fleet = fleet_of(max_unavailable_hosts=1)
     assert fleet.first_to_switch == ""
     fleet.lock(on_all(fleet, web1=GONE))
-    assert fleet.prepare({"web2": SETTLED, "web3": prepared()}) == [["web3"]]
+    assert switching(fleet, {"web2": SETTLED, "web3": prepared()}) == [["web3"]]
     assert fleet.first_to_switch == "web3"
+
+
+# --- preparations that take the locks ---
+
+
+LOCKS = {"lock_taken": True, "lock_released": False}
+DONE = {**SETTLED, "lock_taken": True, "lock_released": True}
+
+
+def made(release: str = "r2", **facts: Any) -> dict[str, Any]:
+    return prepared(**{"created": True, "release": release, "identity": ["i1", "c1", 2], **LOCKS, **facts})
+
+
+def test_a_preparation_takes_the_locks_and_gives_back_those_of_hosts_with_nothing_to_do() -> None:
+    fleet = fleet_of()
+    assert fleet.prepare(on_all(fleet, made())) == Contest()
+    assert fleet.locked == ["web1", "web2", "web3"]
+    fleet = fleet_of()
+    assert fleet.prepare(on_all(fleet, DONE)) == Contest()
+    assert (fleet.waves(), fleet.locked, outcome(fleet)) == ([], [], UNCHANGED)
+
+
+def test_hosts_with_nothing_to_do_lock_again_if_others_have_something_to_do() -> None:
+    fleet = fleet_of()
+    assert fleet.prepare(on_all(fleet, DONE, web2=made())) == Contest(["web1", "web3"])
+    fleet = reread(fleet)
+    again = {**SETTLED, **LOCKS}
+    assert fleet.prepare({"web1": again, "web3": again}, again=True) == Contest()
+    assert (fleet.waves(), fleet.locked) == ([["web2"]], ["web1", "web2", "web3"])
+
+
+def test_a_host_that_is_locked_by_a_dead_run_prepares_again() -> None:
+    fleet = fleet_of()
+    dead = held_by("dead", stale=True)
+    assert fleet.prepare(on_all(fleet, made(), web1=dead)) == Contest(["web1"], ["dead"], 0)
+    fleet = reread(fleet)
+    assert fleet.locked == ["web2", "web3"]
+    assert fleet.prepare({"web1": made()}, again=True) == Contest()
+    assert fleet.waves() == [["web1", "web2", "web3"]]
+
+
+def test_of_two_preparations_at_once_the_one_with_the_first_host_waits_and_the_other_removes_what_it_made() -> None:
+    fleet = fleet_of()
+    assert fleet.prepare(on_all(fleet, made(), web3=held_by())) == Contest(["web3"], [], LOCK_WAIT)
+    fleet = fleet_of()
+    with pytest.raises(Undo, match="being deployed by other") as raised:
+        fleet.prepare(on_all(fleet, made(), web1=held_by()))
+    assert raised.value.marker == LOCKED
+    assert fleet.those(lambda host: host.prepared) == fleet.locked == ["web2", "web3"]
+
+
+def test_a_lock_that_is_not_given_back_ends_the_run() -> None:
+    fleet = fleet_of()
+    fleet.prepare(on_all(fleet, made(), web3=held_by()))
+    with pytest.raises(Undo, match="being deployed by other"):
+        fleet.prepare({"web3": held_by()}, again=True)
+
+
+def test_a_host_that_fails_ends_the_run_though_another_one_is_locked() -> None:
+    fleet = fleet_of()
+    with pytest.raises(Undo, match="did not become healthy"):
+        fleet.prepare(on_all(fleet, made(), web2={**BROKEN, "lock_taken": True}, web3=held_by("dead", stale=True)))
+    assert fleet.locked == ["web1", "web2"]
+
+
+def test_a_step_that_has_lost_its_lock_is_no_contest() -> None:
+    fleet = fleet_of()
+    lost = {**held_by(), "msg": "The preparation of blog was stopped", "lock_taken": True}
+    with pytest.raises(Undo, match="was stopped") as raised:
+        fleet.prepare(on_all(fleet, made(), web2=lost))
+    assert raised.value.marker == LOCKED
+
+
+def test_a_host_that_an_earlier_task_has_lost_is_not_left_out() -> None:
+    fleet = fleet_of()
+    with pytest.raises(Undo, match=r"\[web2\] .* took no part"):
+        fleet.prepare({"web1": made(), "web3": made()})
+
+
+def test_a_host_that_cannot_be_reached_may_have_its_lock() -> None:
+    fleet = fleet_of(max_unavailable_hosts=1)
+    fleet.prepare(on_all(fleet, made(), web2=GONE))
+    assert (fleet.hosts["web2"].locked, fleet.locked) == (True, ["web1", "web3"])
+
+
+def test_all_hosts_give_a_release_the_name_that_the_records_of_all_give_it() -> None:
+    """web3 is new: it has no record of the release that has the name already."""
+    other = {"release": "r2", "identity": ["i0", "c0", 2]}
+    fleet = fleet_of()
+    results = on_all(fleet, made("r2~2"), web3=made("r2"))
+    assert fleet.prepare(results, [other]) == Contest(["web3"])
+    assert fleet.prepare({"web3": made("r2~2")}, [other], again=True) == Contest()
+
+
+def test_the_lock_is_given_back_by_the_step_that_retires() -> None:
+    fleet = fleet_of()
+    fleet.prepare(on_all(fleet, made()))
+    fleet.switch(on_all(fleet))
+    fleet.retire(on_all(fleet, {**OK, "lock_released": True}, web2=BROKEN))
+    assert fleet.locked == ["web2"]
 
 
 # --- one image for all ---
@@ -153,7 +260,7 @@ ONE, ANOTHER = image("sha256:1", "i1"), image("sha256:2", "i2")
 )
 def test_the_same_image_on_all_hosts_is_switched_to(other: dict[str, Any]) -> None:
     fleet = fleet_of()
-    assert fleet.prepare(on_all(fleet, ONE, web2=other))
+    assert switching(fleet, on_all(fleet, ONE, web2=other))
 
 
 @pytest.mark.parametrize(
@@ -180,12 +287,12 @@ def test_images_that_no_registry_was_asked_for_are_not_compared(app: dict[str, A
     fleet = fleet_of()
     fleet.app = {**fleet.app, **app}
     own = image("sha256:1", "i1", confirmed=bool(app))
-    assert fleet.prepare(on_all(fleet, own, web2=image("sha256:2", "i2", confirmed=False)))
+    assert switching(fleet, on_all(fleet, own, web2=image("sha256:2", "i2", confirmed=False)))
 
 
 def test_a_host_that_is_left_out_may_have_any_image() -> None:
     fleet = fleet_of(max_unavailable_hosts=1)
-    assert fleet.prepare(on_all(fleet, ONE, web2=GONE)) == [["web1", "web3"]]
+    assert switching(fleet, on_all(fleet, ONE, web2=GONE)) == [["web1", "web3"]]
 
 
 # --- a phase that fails ----------------------------------------------------------------------------------------------
@@ -316,7 +423,7 @@ def test_hosts_that_were_switched_go_back_where_that_makes_all_level(
 ) -> None:
     fleet = fleet_of()
     results = {"web1": first, "web2": second, "web3": SERVES}
-    if any(map(ledger.has_failed, results.values())):
+    if any(map(has_failed, results.values())):
         with pytest.raises(Undo):
             fleet.prepare(results)
     else:
@@ -326,7 +433,7 @@ def test_hosts_that_were_switched_go_back_where_that_makes_all_level(
 
 def test_a_fleet_that_is_to_be_cleaned_up_stays_level_where_that_fails() -> None:
     fleet = fleet_of()
-    assert fleet.prepare(on_all(fleet, SETTLED, web2=SERVES)) == [["web2"]]
+    assert switching(fleet, on_all(fleet, SETTLED, web2=SERVES)) == [["web2"]]
     fleet.switch({"web2": OK})
     with pytest.raises(Undo):
         fleet.require_all({"web2": BROKEN})
@@ -379,7 +486,7 @@ def test_a_host_that_may_be_down_is_left_out_and_named(result: dict[str, Any]) -
     fleet.lock(on_all(fleet, web2=result))
     assert fleet.up == ["web1", "web3"]
     fleet = reread(fleet)
-    assert fleet.prepare({"web1": prepared(), "web3": prepared()}) == [["web1", "web3"]]
+    assert switching(fleet, {"web1": prepared(), "web3": prepared()}) == [["web1", "web3"]]
     fleet.switch({"web1": OK, "web3": OK})
     fleet.retire({"web1": OK, "web3": OK})
     assert outcome(fleet) == DEPLOYED
@@ -478,7 +585,7 @@ def test_a_run_that_is_silent_on_one_host_alone_is_alive() -> None:
 
 
 def test_a_run_whose_process_is_gone_is_taken_over_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ledger, "has_ended", lambda holder: holder["id"] == "other")
+    monkeypatch.setattr(parts, "has_ended", lambda holder: holder["id"] == "other")
     fleet = fleet_of()
     assert fleet.lock(on_all(fleet, held_by())).take_over == ["other"]
 

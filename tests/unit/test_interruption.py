@@ -72,6 +72,8 @@ def test_a_process_that_is_just_forked_does_nothing(ansible: list[int]) -> None:
         ({"luma.deploy.deploy_lock": {"state": "taken"}}, True),
         ({"luma.deploy.deploy_lock": {}}, True),
         ({"luma.deploy.deploy_lock": {"state": "released"}}, False),
+        ({"luma.deploy.bluegreen_container": {"lock": {}}}, True),
+        ({"luma.deploy.bluegreen_container": {"state": "absent"}}, False),
         ({"luma.deploy.container_logs": {"follow": True}}, False),
     ],
 )

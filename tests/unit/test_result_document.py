@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.luma.deploy.plugins.callback.result import command_of
-from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.ledger import NEW, OLD, Host
+from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.parts import NEW, OLD, Host
 from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.report import host_outcome
 from ansible_collections.luma.deploy.plugins.plugin_utils.output.document import ResultDocument
 from ansible_collections.luma.deploy.plugins.plugin_utils.output.document_shapes import SHAPES, Shape, shaped

@@ -16,10 +16,11 @@ from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Eng
 from ansible_collections.luma.deploy.plugins.module_utils.host.folder import STATE_OPTION
 from ansible_collections.luma.deploy.plugins.module_utils.host.mounts import Mounts, files_of
 from ansible_collections.luma.deploy.plugins.module_utils.module.ending import finish
+from ansible_collections.luma.deploy.plugins.module_utils.module.lock_option import between_locks, lock_of
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.runtime_api import Haproxy
 from ansible_collections.luma.deploy.plugins.module_utils.release.colors import App
 from ansible_collections.luma.deploy.plugins.module_utils.release.health import HealthCheck
-from ansible_collections.luma.deploy.plugins.module_utils.run.lock import Held, Lock
+from ansible_collections.luma.deploy.plugins.module_utils.run.lock import Held
 
 #: The options of the documentation fragment ``luma.deploy.engine``.
 ENGINE_OPTIONS: dict[str, t.Any] = {
@@ -74,16 +75,17 @@ def run(module: AnsibleModule, main: t.Callable[[AnsibleModule, Engine], dict[st
 
 
 def run_held(module: AnsibleModule, main: t.Callable[[AnsibleModule, Engine, Held], dict[str, t.Any]]) -> None:
-    """As `run`, under the app's lock where the option ``run`` says which run of luma holds it."""
+    """As `run`, under the app's lock where the option ``run`` says which run of luma holds it. With the option ``lock``
+    it is taken first, with ``release_lock`` it is given back at the end."""
 
     def work(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:
         params = module.params
         if not params["run"] or module.check_mode:
             return main(module, engine, Held())
-        with Lock(params["state_dir"], params["project"], params["app"]).held(params["run"]) as held:
+        with lock_of(params).held(params["run"]) as held:
             return main(module, engine, held)
 
-    run(module, work)
+    run(module, lambda module, engine: between_locks(module, lambda: work(module, engine)))
 
 
 def app_of(params: t.Mapping[str, t.Any]) -> App:

@@ -96,13 +96,18 @@ class Preparation:
         release = self._release()
         if check_mode:
             back = view.active
-            return Prepared(back, color, (), True, False, release, _summary(view), back, release_of(view, back))
+            before = _summary(view), back, release_of(view, back)
+            return Prepared(back, color, (), True, False, release, *before, self._identity)
         return self._make(view, color, release)
 
     def _release(self) -> str:
         """The name of what is made; empty where that is the image's, and it is missing."""
-        wanted, base = self.wanted, self.wanted.release or short_id(self.image_id)
-        return name_of(base, identity(self.image_id, wanted.config_hash, wanted.replicas), self.known)
+        base = self.wanted.release or short_id(self.image_id)
+        return name_of(base, self._identity, self.known)
+
+    @property
+    def _identity(self) -> list[t.Any]:
+        return identity(self.image_id, self.wanted.config_hash, self.wanted.replicas)
 
     @staticmethod
     def _color_to_make(view: View) -> str:
@@ -116,7 +121,9 @@ class Preparation:
         colors = [view.active, other(view.active)] if view.active else list(COLORS)
         for color in colors:
             containers = view.of(color)
-            if self._as_wanted(containers) and self._healthy(containers):
+            # One that does not serve yet may have been made by a run that did not know all records.
+            named = color == view.active or {c.release for c in containers} == {self._release()}
+            if named and self._as_wanted(containers) and self._healthy(containers):
                 return color
         return None
 
@@ -150,6 +157,7 @@ class Preparation:
             before=_summary(view),
             back=back,
             previous_release=release_of(view, back or view.active),
+            identity=self._identity,
             timings={name: round(seconds, 3) for name, seconds in timings.items()},
         )
 

@@ -55,7 +55,8 @@ class Wanted:
 class Prepared:
     """What `prepare` found or did. ``color`` is the color that is to serve; ``created`` whether its containers are
     new; ``settled`` whether nothing is left to do, neither a switch nor a retirement; ``back`` is the color to return
-    to where this one is not to serve after all, None where there is none; ``previous_release`` what served before."""
+    to where this one is not to serve after all, None where there is none; ``previous_release`` what served before;
+    ``identity`` what tells the release from others, see `release.release_names`."""
 
     active: str | None
     color: str
@@ -66,12 +67,13 @@ class Prepared:
     before: t.Mapping[str, t.Any] = field(default_factory=dict)
     back: str | None = None
     previous_release: str | None = None
+    identity: t.Sequence[t.Any] = ()
     timings: t.Mapping[str, float] = field(default_factory=dict)
 
 
 def facts(prepared: Prepared) -> dict[str, t.Any]:
     """The result as a module returns it."""
-    names = ("active", "color", "created", "settled", "release", "previous_release", "back", "timings")
+    names = ("active", "color", "created", "settled", "release", "previous_release", "back", "identity", "timings")
     result = {name: getattr(prepared, name) for name in names}
     result["other"] = other(prepared.color)
     result["containers"] = [

@@ -10,94 +10,33 @@ where the transaction cannot go on: then every host goes back to the color that 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, replace
 from typing import Any
 
-from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.run import has_ended
+from ansible_collections.luma.deploy.plugins.module_utils.release.release_names import name_of
+from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.parts import (
+    INTERRUPTED,
+    LOCKED,
+    NEW,
+    OLD,
+    TOOK_NO_PART,
+    UNKNOWN,
+    UNREACHABLE,
+    Contest,
+    Host,
+    Result,
+    Results,
+    Undo,
+    any_has,
+    has_failed,
+    is_lost,
+    is_refused,
+    joined,
+    line,
+    message,
+)
 from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.waves import waves
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.values import ALWAYS
-
-Result = Mapping[str, Any]
-Results = Mapping[str, Result]
-
-# What a failed task returns beside its message, by which luma's exit code is told.
-UNREACHABLE = "unreachable_engine"
-LOCKED = "locked"
-INTERRUPTED = "interrupted"
-
-# What a host's users are served: the release that served before the run, or the one that is deployed.
-OLD = "old"
-NEW = "new"
-UNKNOWN = "unknown"
-
-TOOK_NO_PART: Result = {"failed": True, "msg": "took no part, since an earlier task failed"}
-
-#: How long the run that has the first host's lock waits for one that is about to give back the others', in seconds.
-LOCK_WAIT = 20
-
-
-class Undo(Exception):
-    """Why the transaction cannot go on, a line for each host. ``marker`` is one of the above, or empty."""
-
-    def __init__(self, lines: Iterable[str], marker: str = "") -> None:
-        super().__init__("\n".join(lines))
-        self.marker = marker
-
-
-@dataclass
-class Host:
-    """One host's part in the transaction.
-
-    ``skipped``: it cannot be reached, and goes without. ``locked``: this run has its lock. ``back`` and ``before``:
-    the color that served before, where one did, and its release. ``color`` and ``release``: what is to serve.
-    ``settled``: that was so already. ``prepared``: that color is complete and healthy. ``asked``: it was told to
-    switch. ``retired``: the other color is gone. ``serves``: `OLD`, `NEW` or `UNKNOWN`. ``problem``: why its part
-    failed. ``lost``: at the last attempt it did not answer, or its engine did not; ``unreachable``: it did not itself.
-    """
-
-    skipped: bool = False
-    locked: bool = False
-    back: str | None = None
-    before: str | None = None
-    color: str = ""
-    release: str = ""
-    settled: bool = False
-    prepared: bool = False
-    asked: bool = False
-    retired: bool = False
-    serves: str = UNKNOWN
-    problem: str = ""
-    lost: bool = False
-    unreachable: bool = False
-    slots: dict[str, str] = field(default_factory=dict)
-    slot_colors: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Contest:
-    """Some hosts' locks are to be asked for again: those of runs that died are taken over (``take_over``, their ids);
-    ``wait`` seconds for a run that came at the same time and will give them back."""
-
-    hosts: list[str] = field(default_factory=list)
-    take_over: list[str] = field(default_factory=list)
-    wait: int = 0
-
-    @classmethod
-    def of(cls, holders: Mapping[str, Mapping[str, Any]], first: str) -> Contest | None:
-        """Who has the lock of each host that refused; None where there is nothing but to give way.
-
-        A run is dead where its process is known to have ended, or where it has given no sign of life on any of the
-        hosts. Of two that came at once the one goes on that has the ``first`` host's lock.
-        """
-        dead = {
-            holder["id"]
-            for holder in holders.values()
-            if has_ended(holder) or all(other["stale"] for other in holders.values() if other["id"] == holder["id"])
-        }
-        alive = [name for name, holder in holders.items() if holder["id"] not in dead]
-        if first in alive:
-            return None
-        return cls(list(holders), sorted(dead), LOCK_WAIT if alive else 0)
 
 
 class Fleet:
@@ -125,6 +64,12 @@ class Fleet:
         return self.those(lambda host: not host.skipped)
 
     @property
+    def locked(self) -> list[str]:
+        """The hosts whose lock this run has, and can give back. Not those where it would cost a timeout of ssh; one
+        whose engine alone does not answer is no such host."""
+        return self.those(lambda host: host.locked and not host.unreachable)
+
+    @property
     def first(self) -> str:
         """The first host that takes part and, at the last attempt, answered."""
         return next(iter(self.those(lambda host: not host.skipped and not host.lost)), self.up[0])
@@ -145,6 +90,10 @@ class Fleet:
         for name, result in results.items():
             self.hosts[name].locked = not has_failed(result)
         self.require_all({name: result for name, result in results.items() if name not in refusals})
+        return self._contest(refusals, again)
+
+    def _contest(self, refusals: Results, again: bool) -> Contest:
+        """What becomes of locks that other runs have."""
         if not refusals:
             return Contest()
         holders = {name: result["holder"] for name, result in refusals.items() if result.get("holder")}
@@ -154,24 +103,58 @@ class Fleet:
             raise Undo((line(name, result) for name, result in refusals.items()), LOCKED)
         return contest
 
-    def prepare(self, results: Results) -> list[list[str]]:
-        """Every host has to be ready. Returns the hosts that switch together, in their order."""
+    def prepare(self, results: Results, known: Iterable[Result] = (), again: bool = False) -> Contest:
+        """Every host has to be ready. Each has taken its lock, and begun, without knowing of the others: the hosts that
+        are returned have to do it ``again``, once. ``known``: the releases that any host has on record."""
+        # A host that an earlier task has lost has no result.
+        results = {name: TOOK_NO_PART for name in self.up if not again} | dict(results)
         for name, result in results.items():
-            host = self.hosts[name]
-            if "previous_release" in result:
-                host.before, host.serves = result["previous_release"], OLD
-            if not has_failed(result):
-                host.back = result["back"]
-                host.color, host.release, host.settled = result["color"], result["release"], result["settled"]
-                # In check mode there is nothing yet to switch to.
-                host.prepared = bool(result["containers"]) and not host.settled
-                # An earlier run may have died after its switch.
-                host.serves = NEW if result["active"] == host.color else OLD
+            self._note_prepared(self.hosts[name], result)
+        refusals = {name: result for name, result in results.items() if is_refused(result)}
         try:
-            self.require_all(results)
-        finally:
+            self.require_all({name: result for name, result in results.items() if name not in refusals})
+            contest = self._contest(refusals, again)
+        except Undo:
             self._stay_where_one_cannot_go_back()
-        require_one_image(self.app, {name: results[name]["image"] for name in self.up if "image" in results[name]})
+            raise
+        hosts = [] if again else [*contest.hosts, *self._to_name_anew(results, known), *self._to_lock_again(results)]
+        if not hosts:
+            self._stay_where_one_cannot_go_back()
+            require_one_image(self.app, {name: self.hosts[name].image for name in self.up if self.hosts[name].image})
+        return replace(contest, hosts=hosts)
+
+    @staticmethod
+    def _note_prepared(host: Host, result: Result) -> None:
+        # A host that is lost may have its lock.
+        host.locked = bool(result.get("lock_taken") or result.get("unreachable")) and not result.get("lock_released")
+        if "previous_release" in result:
+            host.before, host.serves = result["previous_release"], OLD
+        if not has_failed(result):
+            host.back, host.color, host.other = result["back"], result["color"], result["other"]
+            host.release, host.settled = result["release"], result["settled"]
+            host.image = dict(result.get("image", {}))
+            # In check mode there is nothing yet to switch to.
+            host.prepared = bool(result["containers"]) and not host.settled
+            # An earlier run may have died after its switch.
+            host.serves = NEW if result["active"] == host.color else OLD
+
+    def _to_name_anew(self, results: Results, known: Iterable[Result]) -> list[str]:
+        """The hosts whose new containers have another name than the records of all hosts together give the release."""
+        made = {name: result for name, result in results.items() if result.get("created") and name in self.up}
+        releases = list(known)
+        return [
+            name
+            for name, result in made.items()
+            if name_of(result["release"], result["identity"], releases) != result["release"]
+        ]
+
+    def _to_lock_again(self, results: Results) -> list[str]:
+        """The hosts that found nothing to do and gave their lock back, while others have something to do."""
+        back = [name for name in self.up if results[name].get("lock_released")]
+        return back if len(back) < len(self.up) else []
+
+    def waves(self) -> list[list[str]]:
+        """The hosts that switch together, in their order."""
         return waves(self.those(lambda host: host.prepared and not host.skipped), self.app["deploy"])
 
     def _stay_where_one_cannot_go_back(self) -> None:
@@ -205,6 +188,7 @@ class Fleet:
         """What is left of the old color undoes nothing: everybody is served by the new one."""
         for name, result in results.items():
             self.hosts[name].retired = not has_failed(result)
+            self.hosts[name].locked &= not result.get("lock_released")
         self._note(results)
 
     def undo(self, returned: Results, removed: Results) -> None:
@@ -282,30 +266,3 @@ def require_one_image(app: Mapping[str, Any], images: Results) -> None:
             f"run there: docker pull {app['image']}"
         )
     raise Undo([f"❌ The hosts do not have the same image {app['image']}: {each}. {reason}"])
-
-
-def joined(names: Iterable[str]) -> str:
-    *most, last = names
-    return f"{', '.join(most)} and {last}" if most else last
-
-
-def has_failed(result: Result) -> bool:
-    return bool(result.get("failed") or result.get("unreachable"))
-
-
-def is_lost(result: Result) -> bool:
-    """Whether the host, or its engine, could not be reached."""
-    return bool(result.get("unreachable") or result.get(UNREACHABLE))
-
-
-def any_has(results: Results, marker: str) -> bool:
-    return any(result.get(marker) for result in results.values())
-
-
-def message(result: Result) -> str:
-    text = str(result.get("msg", "failed without a message"))
-    return f"cannot be reached: {text.removeprefix('Task failed: ')}" if result.get("unreachable") else text
-
-
-def line(host: str, result: Result) -> str:
-    return f"[{host}] ❌ {message(result)}"

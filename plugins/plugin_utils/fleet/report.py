@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.ledger import (
+from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.ledger import Fleet
+from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.parts import (
     INTERRUPTED,
     LOCKED,
     NEW,
     OLD,
     UNKNOWN,
     UNREACHABLE,
-    Fleet,
     Host,
     Result,
     Results,

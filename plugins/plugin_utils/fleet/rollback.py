@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.ledger import is_lost
+from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.parts import is_lost
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.values import MISSING
 from ansible_collections.luma.deploy.plugins.plugin_utils.text import minute
 

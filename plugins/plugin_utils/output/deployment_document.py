@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.ledger import Host
+from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.parts import Host
 from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.report import (
     UNCHANGED,
     host_outcome,

@@ -54,7 +54,10 @@ class OutcomeCallback(CallbackBase):
 
 
 def begins_transaction(task: Task) -> bool:
-    return bool(task.action == "luma.deploy.deploy_lock" and task.args.get("state", "taken") == "taken")
+    """Whether the task takes the lock of an app."""
+    if task.action == "luma.deploy.deploy_lock":
+        return bool(task.args.get("state", "taken") == "taken")
+    return bool(task.action == "luma.deploy.bluegreen_container" and "lock" in task.args)
 
 
 def outcome_of(result: CallbackTaskResult, state: State) -> Outcome:
