@@ -74,7 +74,7 @@ class ActionModule(ActionBase):
         except Undo as exc:
             marker = INTERRUPTED if interrupted else exc.marker
             facts |= {"failed": True, "msg": str(exc)} | ({marker: True} if marker else {})
-        found = {"first": fleet.first, "first_to_switch": fleet.first_to_switch, "locked": fleet.locked}
+        found = {"first": fleet.first, "first_to_switch": fleet.first_to_switch, "locked_hosts": fleet.locked}
         return result | facts | found | {"hosts": fleet.as_dict()}
 
 

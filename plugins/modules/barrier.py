@@ -175,7 +175,7 @@ first_to_switch:
     - From V(prepare) on, the first host that switches, in check mode the one that would. Empty if none does.
   type: str
   returned: always
-locked:
+locked_hosts:
   description: The hosts whose lock this run has, and can give back.
   type: list
   elements: str

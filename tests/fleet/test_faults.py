@@ -199,7 +199,7 @@ def test_two_runs_begin_at_once(attempt: Attempt) -> None:
     attempt.fleet.write(attempt.new)
     runs = [attempt.fleet.start("deploy") for _unused in range(2)]
     for run in runs:
-        run.hold_at("deploy_lock")
+        run.hold_at("bluegreen_container")
     with ThreadPoolExecutor() as pool:
         first, second = sorted(pool.map(Run.outcome, runs))
     assert first.code == 0, first.output

@@ -30,7 +30,7 @@ STEPS = int(os.environ.get("LUMA_TEST_STEPS", "10"))
 
 FAILED = 1
 REPLICAS = (1, 2, 3)
-KILLED_AT = ("deploy_lock", "bluegreen_container", "barrier", "network_alias_switch", "graceful_shutdown")
+KILLED_AT = ("bluegreen_container", "barrier", "network_alias_switch", "graceful_shutdown")
 """The tasks that the controller is killed at."""
 
 FIND_MODULES = "pgrep --full --exact /usr/bin/python3 || true"

@@ -256,16 +256,16 @@ FORWARD_OWN = """\
     http-request set-header X-Request-ID %[uuid] unless { req.hdr(x-request-id) -m found }
 """
 
-FORWARD_TRUSTED = """\
+FORWARD_TRUSTED = f"""\
     http-request set-header X-Forwarded-For "%[req.fhdr(x-forwarded-for)], %[src]" \
-if { req.hdr(x-forwarded-for) -m found } !{ fc_pp_tlv(0xE0) -m found }
-    http-request set-header X-Forwarded-For %[src] unless { req.hdr(x-forwarded-for) -m found }
-    http-request set-header X-Forwarded-Proto http unless { req.hdr(x-forwarded-proto) -m found }
-    http-request set-header X-Forwarded-Host %[req.hdr(host)] unless { req.hdr(x-forwarded-host) -m found }
-    http-request set-header X-Forwarded-Port "${LUMA_HTTP_PORT}" unless { req.hdr(x-forwarded-port) -m found }
-    http-request set-header X-Real-IP %[src] unless { req.hdr(x-real-ip) -m found }
-    http-request set-header X-Request-Start t=%[date(0,ms)] unless { req.hdr(x-request-start) -m found }
-    http-request set-header X-Request-ID %[uuid] unless { req.hdr(x-request-id) -m found }
+if {{ req.hdr(x-forwarded-for) -m found }} !{{ fc_pp_tlv({BACKEND_TLV}) -m found }}
+    http-request set-header X-Forwarded-For %[src] unless {{ req.hdr(x-forwarded-for) -m found }}
+    http-request set-header X-Forwarded-Proto http unless {{ req.hdr(x-forwarded-proto) -m found }}
+    http-request set-header X-Forwarded-Host %[req.hdr(host)] unless {{ req.hdr(x-forwarded-host) -m found }}
+    http-request set-header X-Forwarded-Port "${{LUMA_HTTP_PORT}}" unless {{ req.hdr(x-forwarded-port) -m found }}
+    http-request set-header X-Real-IP %[src] unless {{ req.hdr(x-real-ip) -m found }}
+    http-request set-header X-Request-Start t=%[date(0,ms)] unless {{ req.hdr(x-request-start) -m found }}
+    http-request set-header X-Request-ID %[uuid] unless {{ req.hdr(x-request-id) -m found }}
 """
 
 
