@@ -2,6 +2,8 @@
 
 SHELL := /bin/sh
 STAGE := tests/tools/stage
+# What takes long is seen by whoever makes it longer.
+PYTEST := pytest --durations=10
 # The tools of the test environment come first; bin/luma uses its own, as for a user.
 export PATH := $(CURDIR)/.venv-dev/bin:$(PATH)
 # For tools that do not read ansible.cfg here, such as molecule.
@@ -48,7 +50,7 @@ style: venv ## ruff, mypy and shellcheck (seconds)
 	@$(STAGE) shell tests/tools/shell
 
 unit: venv ## The logic, without an engine (seconds)
-	@$(STAGE) unit pytest tests/unit
+	@$(STAGE) unit $(PYTEST) tests/unit
 
 lint: venv ## ansible-lint, production profile
 	@$(STAGE) ansible-lint ansible-lint
@@ -72,22 +74,22 @@ images: engine ## Make the images of servers and apps that are not there yet
 	@$(STAGE) images python -m tests.testbed images
 
 integration: engine ## The modules and roles on a real engine
-	@$(STAGE) integration pytest tests/integration
+	@$(STAGE) integration $(PYTEST) tests/integration
 
 molecule: engine ## Stories of one server and of three, as Molecule scenarios
 	@$(STAGE) molecule molecule test --all
 
 zero-loss: engine ## Continuous traffic through deployments and failures
-	@$(STAGE) zero-loss pytest tests/zero_loss
+	@$(STAGE) zero-loss $(PYTEST) tests/zero_loss
 
 engines: engine ## The switch on Docker 20.10, 26.1 and 28.5
-	@$(STAGE) engines pytest tests/engines
+	@$(STAGE) engines $(PYTEST) tests/engines
 
 fleet: engine ## Faults of every kind in a deployment to three servers
-	@$(STAGE) fleet pytest tests/fleet
+	@$(STAGE) fleet $(PYTEST) tests/fleet
 
 soak: engine ## 50 deployments under 1,000,000 requests (about 20 minutes, no part of test)
-	@$(STAGE) soak pytest tests/soak
+	@$(STAGE) soak $(PYTEST) tests/soak
 
 bench: engine ## Measure latency, throughput and the seconds of a deployment
 	@$(STAGE) bench tests/bench/run
