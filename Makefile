@@ -85,11 +85,11 @@ zero-loss: engine ## Continuous traffic through deployments and failures
 engines: engine ## The switch on Docker 20.10, 26.1 and 28.5
 	@$(STAGE) engines $(PYTEST) tests/engines
 
-fleet: engine ## Faults of every kind in a deployment to three servers
+fleet: engine ## Faults in a deployment to three servers: a third of their table in each run
 	@$(STAGE) fleet $(PYTEST) tests/fleet
 
-soak: engine ## 50 deployments under 1,000,000 requests (about 20 minutes, no part of test)
-	@$(STAGE) soak $(PYTEST) tests/soak
+soak: engine ## 50 deployments under 1,000,000 requests, and all faults (no part of test)
+	@$(STAGE) soak env LUMA_TEST_FAULTS=all $(PYTEST) tests/soak tests/fleet
 
 bench: engine ## Measure latency, throughput and the seconds of a deployment
 	@$(STAGE) bench tests/bench/run
