@@ -2,37 +2,39 @@
 
 SHELL := /bin/sh
 STAGE := tests/tools/stage
+# What takes long is seen by whoever makes it longer.
+PYTEST := pytest --durations=10
 # The tools of the test environment come first; bin/luma uses its own, as for a user.
 export PATH := $(CURDIR)/.venv-dev/bin:$(PATH)
 # For tools that do not read ansible.cfg here, such as molecule.
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.collections
 
-.PHONY: help test on-servers on-this-machine package venv style unit lint docs artifact \
-	sanity sanity-2.19 sanity-2.21 engine images integration molecule zero-loss engines fleet soak bench requirements
+.PHONY: help test on-servers on-this-machine beside venv style unit lint docs artifact \
+	sanity sanity-2.19 sanity-2.21 engine images integration molecule zero-loss engines remote fleet soak bench requirements
 
 help: ## Show this
 	@grep -hE '^[a-z].*:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
 
-# Two at a time, since what needs an engine waits a lot, and the longest first. What uses this machine's proxy follows
-# each other, and so does what uses servers of its own.
-test: ## Everything that CI runs, about 40 minutes on 2 cores
-	@$(MAKE) --no-print-directory style unit images
-	@$(MAKE) --no-print-directory --jobs=2 on-servers on-this-machine sanity-2.19 sanity-2.21 package
-
-on-servers:
-	$(call in-turn,fleet molecule engines)
+# Three rows at a time. Two wait a lot: what uses this machine's proxy, of which there is one, and what uses servers of
+# its own. The third waits for nothing, and takes the processors only while nobody whose seconds count wants them.
+test: ## Everything that CI runs, about 20 minutes on 2 cores
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync style unit images
+	@$(MAKE) --no-print-directory --jobs=3 on-this-machine on-servers beside
 
 on-this-machine:
 	$(call in-turn,integration zero-loss)
 
-package:
-	$(call in-turn,lint docs artifact)
+on-servers:
+	$(call in-turn,fleet molecule engines remote)
+
+beside:
+	$(call in-turn,sanity lint docs artifact,nice)
 
 # Each says what it has to say at its end, in one piece.
 define in-turn
 	@+failed=; for part in $(1); do \
 		echo "... $$part"; \
-		output=$$($(MAKE) --no-print-directory $$part 2>&1) || failed=true; \
+		output=$$($(2) $(MAKE) --no-print-directory $$part 2>&1) || failed=true; \
 		echo "$$output"; test -z "$$failed" || exit 1; \
 	done
 endef
@@ -48,7 +50,7 @@ style: venv ## ruff, mypy and shellcheck (seconds)
 	@$(STAGE) shell tests/tools/shell
 
 unit: venv ## The logic, without an engine (seconds)
-	@$(STAGE) unit pytest tests/unit
+	@$(STAGE) unit $(PYTEST) tests/unit
 
 lint: venv ## ansible-lint, production profile
 	@$(STAGE) ansible-lint ansible-lint
@@ -66,28 +68,31 @@ sanity-2.19 sanity-2.21: sanity-%:
 	@$(STAGE) $@ tests/tools/sanity $*
 
 engine: venv ## Install and start a Docker engine if none answers
-	@$(STAGE) engine ansible-playbook playbooks/setup.yml
+	@docker version >/dev/null 2>&1 || $(STAGE) engine ansible-playbook playbooks/setup.yml
 
 images: engine ## Make the images of servers and apps that are not there yet
 	@$(STAGE) images python -m tests.testbed images
 
 integration: engine ## The modules and roles on a real engine
-	@$(STAGE) integration pytest tests/integration
+	@$(STAGE) integration $(PYTEST) tests/integration
 
 molecule: engine ## Stories of one server and of three, as Molecule scenarios
 	@$(STAGE) molecule molecule test --all
 
 zero-loss: engine ## Continuous traffic through deployments and failures
-	@$(STAGE) zero-loss pytest tests/zero_loss
+	@$(STAGE) zero-loss $(PYTEST) tests/zero_loss
 
 engines: engine ## The switch on Docker 20.10, 26.1 and 28.5
-	@$(STAGE) engines pytest tests/engines
+	@$(STAGE) engines $(PYTEST) tests/engines
 
-fleet: engine ## Faults of every kind in a deployment to three servers
-	@$(STAGE) fleet pytest tests/fleet
+remote: engine ## Images, secrets and an engine that dies, on a server over ssh
+	@$(STAGE) remote $(PYTEST) tests/remote
 
-soak: engine ## 50 deployments under 1,000,000 requests (about 20 minutes, no part of test)
-	@$(STAGE) soak pytest tests/soak
+fleet: engine ## Faults in a deployment to three servers: a third of their table in each run
+	@$(STAGE) fleet $(PYTEST) tests/fleet
+
+soak: engine ## 50 deployments under 1,000,000 requests, and all faults (no part of test)
+	@$(STAGE) soak env LUMA_TEST_FAULTS=all $(PYTEST) tests/soak tests/fleet
 
 bench: engine ## Measure latency, throughput and the seconds of a deployment
 	@$(STAGE) bench tests/bench/run

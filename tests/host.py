@@ -98,8 +98,8 @@ def remove_project(project: str) -> None:
 
 def remove_containers(filter_: str) -> None:
     """Remove the containers that a filter of `docker ps` finds."""
-    for container in docker("ps", "--all", "--quiet", "--filter", filter_).split():
-        docker("rm", "--force", container)
+    if containers := docker("ps", "--all", "--quiet", "--filter", filter_).split():
+        docker("rm", "--force", *containers)
 
 
 def remove_network(name: str) -> None:

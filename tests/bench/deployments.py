@@ -26,6 +26,7 @@ from tests.zero_loss.project import Deployment, Project, Traffic
 
 DEPLOYMENTS = 6
 STEADY_SECONDS = 8
+RATE = "600"
 
 Window = tuple[float, float]
 
@@ -52,7 +53,7 @@ def measure_deployments(project: Project) -> Costs:
     steady: list[Window] = []
     busy: list[Window] = []
     seconds: list[float] = []
-    with Traffic(project.url, project.host, project.folder) as traffic:
+    with Traffic(project.url, project.host, project.folder, "--rate", RATE) as traffic:
         for number in range(1, DEPLOYMENTS + 1):
             began = time.monotonic()
             time.sleep(STEADY_SECONDS)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the luma authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""On each supported engine, on a server that is reached over ssh: two releases, and not one request lost."""
+"""On each supported engine, on a server that is reached over ssh: two releases, and not one request lost; an image."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from ansible_collections.luma.deploy.plugins.plugin_utils.traffic.report import 
     handovers,
 )
 
-from tests.host import APP_IMAGE, PROXY_IMAGE
+from tests.host import APP_IMAGE, PROXY_IMAGE, docker
+from tests.remote import project as remote
 from tests.testbed.servers import REPOSITORY, Server
 from tests.zero_loss.project import Traffic, wait_for
 
@@ -143,3 +144,19 @@ def test_after_a_restart_of_the_engine_the_same_release_serves(switch: Switch) -
     wait_for(lambda: project.answering_release() is not None, "the app has not come back")
     assert {project.answering_release() for _again in range(20)} == {"r2"}
     assert project.containers() == switch.after
+
+
+def test_it_takes_an_archive_without_what_it_has(server: Server, tmp_path: Path) -> None:
+    """What engines write into an archive of an image, and what they take, differs from version to version."""
+    project = remote.Project(server, tmp_path, "archive", {})
+    project.remove()  # of a run that was killed
+    project.write("echo one")
+    label = f"luma.project={project.name}"
+    docker("build", "--quiet", "--tag", "archive-remote:1", "--label", label, str(project.folder))
+    try:
+        done = project.task("bluegreen_container", image="archive-remote:1", pull="never")
+        assert "1 of 3 layers" in done.result["report"][0]
+        assert done.received < remote.FEW_BYTES
+        assert project.image_id() in project.built()
+    finally:
+        project.remove()

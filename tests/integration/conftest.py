@@ -7,9 +7,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.host import APP_IMAGE, PREFIX, PROXY_IMAGE, docker, free_port, proxy_exists, remove_project
+from tests.integration import module_process
 
 ROOT = Path(__file__).parents[2]
 NUMBERS = itertools.count(1)
@@ -34,16 +32,8 @@ class Failed(Exception):
 def run_module(name: str, *, check: bool = False, **options: Any) -> dict[str, Any]:
     """Run a module of the collection; returns its result, or raises `Failed`."""
     arguments = {"ANSIBLE_MODULE_ARGS": {**options, "_ansible_check_mode": check, "_ansible_diff": True}}
-    done = subprocess.run(
-        [sys.executable, "-m", f"ansible_collections.luma.deploy.plugins.modules.{name}"],
-        input=json.dumps(arguments),
-        env={**os.environ, "PYTHONPATH": str(ROOT / ".collections")},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-    result: dict[str, Any] = json.loads(done.stdout or '{"failed": true, "msg": ' + json.dumps(done.stderr) + "}")
+    printed = module_process.run(name, json.dumps(arguments))
+    result: dict[str, Any] = json.loads(printed.output or json.dumps({"failed": True, "msg": printed.errors}))
     if result.get("failed"):
         raise Failed(result)
     return result

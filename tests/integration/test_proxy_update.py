@@ -13,7 +13,6 @@ import shutil
 import socket
 import tarfile
 import tempfile
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -27,6 +26,7 @@ from ansible_collections.luma.deploy.plugins.module_utils.proxy.configuration im
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.detour import COMMENT, Detour
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.ipv6 import listens_on_ipv6
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.proxy import Proxy
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.runtime_api import Haproxy
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.settings import ProxySettings
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.update import update_proxy
 
@@ -47,6 +47,10 @@ class OwnProxy:
 
     def of(self, image: str = PROXY_IMAGE, **settings: Any) -> Proxy:
         return Proxy(self.engine, ProxySettings(image, **settings), self.folder)
+
+    def in_flight(self, site: Site) -> int:
+        slots = Haproxy(self.folder / "run").slots(f"{site.project}:{site.app}")
+        return sum(slot.sessions for slot in slots)
 
     def get(self, host: str, path: str = "/", port: int = 0) -> int:
         connection = http.client.HTTPConnection("127.0.0.1", port or self.port, timeout=10)
@@ -101,7 +105,7 @@ def test_the_proxy_is_replaced(
     assert update_proxy(own_proxy.of(http_port=port), check_mode=True).changed
     with ThreadPoolExecutor() as pool:
         slow = pool.submit(own_proxy.get, site.host, "/slow?seconds=3")
-        time.sleep(0.5)
+        wait_for(lambda: own_proxy.in_flight(site) == 1, "the request does not arrive")
         done = update_proxy(own_proxy.of(http_port=port))
         assert slow.result() == 200
     assert (done.changed, done.cut, done.before["http_port"]) == (True, 0, own_proxy.port)

@@ -105,6 +105,11 @@ class Server:
         _call("docker", "exec", "--detach", self.name, "sh", "-c", "exec dockerd >/proc/1/fd/1 2>&1")
         self.wait_until_ready()
 
+    def clear(self) -> None:
+        """Remove what its engine has, and what luma and Ansible have left on it: quicker than another server."""
+        self.run("docker ps --all --quiet | xargs --no-run-if-empty docker rm --force --volumes")
+        self.run("docker system prune --all --force --volumes && rm -rf /var/lib/luma /root/.ansible")
+
     def remove(self) -> None:
         """Remove it, and all that is on it. It may be gone already."""
         if _call("docker", "ps", "--all", "--quiet", "--filter", f"name=^{self.name}$"):

@@ -34,6 +34,8 @@ from tests.host import (
 )
 
 DYING = Path(__file__).parent / "dying"
+RATE = "150"
+"""Requests a second, unless a test wants others: the deployment that they watch needs this machine, too."""
 
 
 def wait_for(condition: Callable[[], bool], complaint: str, seconds: float = 60) -> None:
@@ -128,7 +130,7 @@ class Traffic:
         self.command = [
             # It ends with the tests, where they are killed, too.
             *(sys.executable, "-m", "plugin_utils.traffic.client", "--parent", str(os.getpid())),
-            *("--url", url, "--host", host, *options),
+            *("--url", url, "--host", host, "--rate", RATE, *options),
         ]
 
     def __enter__(self) -> Traffic:

@@ -26,7 +26,7 @@ DEPLOYMENTS = 10
 ON_SIGTERM = ("graceful", "ignore", "die")
 # Above the five seconds of the slow requests.
 DRAIN_SECONDS = 7
-ALL_KINDS = ("--rate", "150", "--slow", "6", "--stream", "3", "--upload", "2", "--websocket", "2", "--idle", "12")
+ALL_KINDS = ("--slow", "6", "--stream", "3", "--upload", "2", "--websocket", "2", "--idle", "12")
 # When the app closes an idle connection, which is when the idle clients send.
 IDLE_SECONDS = "0.5"
 

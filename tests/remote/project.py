@@ -17,9 +17,11 @@ from typing import Any
 import yaml
 from docker import APIClient
 
-from tests.host import APP_IMAGE, PROXY_IMAGE, docker
-from tests.integration.conftest import ROOT
+from tests.host import APP_IMAGE, PROXY_IMAGE, ROOT, docker
 from tests.testbed.servers import Server
+
+FEW_BYTES = 3_000_000
+"""More than Ansible itself sends for a deployment, and less than the base layer of an image has."""
 
 REGISTRY_IMAGE = "luma-test/registry"
 USER = "luma"

@@ -7,27 +7,22 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 from ansible_collections.luma.deploy.plugins.plugin_utils.traffic.report import failures_in_words
 
-from tests.host import APP_IMAGE, PROXY_IMAGE, ROOT, build_images
-from tests.testbed.servers import Server, build_server_image, temporary_server
+from tests.host import APP_IMAGE, PROXY_IMAGE, ROOT
+from tests.testbed.servers import Server
 from tests.zero_loss.project import Traffic, wait_for
 
 HOST = "shop.localhost"
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    build_images()
-    build_server_image("26.1")
-    with temporary_server("26.1") as server:
-        server.load_images(APP_IMAGE, PROXY_IMAGE)
-        yield server
+@pytest.fixture(scope="module", autouse=True)
+def _images(server: Server) -> None:
+    server.load_images(APP_IMAGE, PROXY_IMAGE)
 
 
 def deployment(server: Server, folder: Path, **environment: str) -> subprocess.Popen[str]:

@@ -15,10 +15,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.host import APP_IMAGE
-from tests.integration.conftest import ROOT
-from tests.integration.remote import Project
-from tests.testbed.servers import Server, remove_leftovers, temporary_server
+from tests.host import APP_IMAGE, ROOT
+from tests.remote.project import Project
+from tests.testbed.servers import Server
 
 TOKEN = "postgres://blog:Sup3rS3cret@db/blog"
 API_KEY = "k-93f1a7c5e2-from-the-environment"
@@ -28,12 +27,9 @@ IN_A_FILE = "password=an0ther-s3cret-in-a-file"
 PIN, NAME = "7", "remote"
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    remove_leftovers()
-    with temporary_server("26.1") as made:
-        made.load_images(APP_IMAGE)
-        yield made
+@pytest.fixture(scope="module", autouse=True)
+def _image(server: Server) -> None:
+    server.load_images(APP_IMAGE)
 
 
 @pytest.fixture

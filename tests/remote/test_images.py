@@ -9,21 +9,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.host import APP_IMAGE, docker
-from tests.integration.remote import PASSWORD, USER, Project, build_registry_image, push, registry
-from tests.testbed.servers import Server, remove_leftovers, temporary_server
+from tests.host import docker
+from tests.remote.project import FEW_BYTES, PASSWORD, USER, Project, build_registry_image, push, registry
+from tests.testbed.servers import Server
 
-# What Ansible itself sends for a deployment is less, and the image's base layer is more.
-FEW_BYTES = 3_000_000
+# Less than the image's base layer has.
 BASE_BYTES = 20_000_000
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    """A server that has no image yet."""
-    remove_leftovers()
-    with temporary_server("26.1") as made:
-        yield made
 
 
 @pytest.fixture(scope="module")
@@ -139,17 +130,3 @@ def test_a_pull_that_fails_says_what_to_do(
     failed = project.task("bluegreen_container", image=image.format(address=address), registry=given).result
     assert meaning in failed["msg"]
     assert "Nothing was changed" in failed["msg"]
-
-
-@pytest.mark.parametrize("engine", ["20.10", "28.5"])
-def test_other_engines_take_an_archive_without_what_they_have(engine: str, project: Project) -> None:
-    project.write("echo five")
-    docker("build", "--quiet", "--tag", "images-remote:5", "--label", "luma.project=images", str(project.folder))
-    with temporary_server(engine) as server:
-        server.load_images(APP_IMAGE)
-        other = Project(server, project.folder, project.name, {})
-        other.write("echo five")
-        done = other.task("bluegreen_container", image="images-remote:5", pull="never")
-        assert "1 of 3 layers" in done.result["report"][0]
-        assert done.received < FEW_BYTES
-        assert other.image_id() in other.built()

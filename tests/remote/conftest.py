@@ -1,0 +1,28 @@
+# Copyright (c) 2026, the luma authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One server for all of these tests, which Ansible reaches over ssh. Nothing here uses this machine's proxy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.host import build_images
+from tests.testbed.servers import Server, remove_leftovers, temporary_server
+
+
+@pytest.fixture(scope="session")
+def _server() -> Iterator[Server]:
+    remove_leftovers()
+    build_images()
+    with temporary_server("26.1") as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def server(_server: Server) -> Server:
+    """A server that has no container and no image."""
+    _server.clear()
+    return _server
