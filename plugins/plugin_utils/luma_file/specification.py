@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.luma.deploy.plugins.module_utils.host.wanted_image import NEVER
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.configuration import example_of
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.image_names import home_of
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.mounts import Content, path_beside
@@ -96,11 +97,14 @@ class Project:
         default = f"{self.name}-{name}"
         hooks = _overridden(self.read["hooks"], app["hooks"])
         streams = app["stream_drain_timeout"]
+        common = self._common(path, name, app | {"image": app["image"] or default}, built=bool(app["build"]))
         return (
             app
-            | self._common(path, name, app | {"image": app["image"] or default}, built=bool(app["build"]))
+            | common
             | {
                 "release": None,
+                # What is built and belongs to no registry is on the controller only.
+                "pull": NEVER if app["build"] and not common["registry"] else app["pull"],
                 "build": app["build"] and self._build(path, app["build"]),
                 "proxied": proxied is not None,
                 "route": proxied and self._route(proxied),
