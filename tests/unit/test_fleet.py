@@ -8,11 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.luma.deploy.plugins.plugin_utils.fleet import parts
-from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.ledger import Fleet
 from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.parts import (
     INTERRUPTED,
-    LOCK_WAIT,
     LOCKED,
     UNREACHABLE,
     Contest,
@@ -29,59 +26,22 @@ from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.report import (
     outcome,
 )
 
-COMMAND = "luma deploy blog"
-OK: dict[str, Any] = {"changed": True}
-GONE = {"unreachable": True, "msg": "Task failed: connection refused"}
-NO_ENGINE = {"failed": True, "unreachable_engine": True, "msg": "No Docker engine answers"}
-BROKEN = {"failed": True, "msg": "blog-green did not become healthy."}
-
-
-def fleet_of(*hosts: str, **deploy: Any) -> Fleet:
-    settings = {"batch": None, "canary": 0, "bake": 0.0, "max_unavailable_hosts": 0, **deploy}
-    app = {"name": "blog", "image": "me/blog", "build": None, "pull": "always", "deploy": settings}
-    return Fleet.read({**app, "hosts": list(hosts or ("web1", "web2", "web3"))}, {})
-
-
-def on_all(fleet: Fleet, result: dict[str, Any] | None = None, **others: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    return {host: others.get(host, result or OK) for host in fleet.hosts}
-
-
-def prepared(**facts: Any) -> dict[str, Any]:
-    return {
-        "active": "blue", "color": "green", "back": "blue", "release": "r2", "previous_release": "r1",
-        "settled": False, "containers": [{"name": "blog-green"}], "other": "blue", **facts,
-    }  # fmt: skip
-
-
-SETTLED = prepared(active="green", back=None, previous_release="r2", settled=True)
-FIRST = prepared(active=None, back=None, previous_release=None)
-
-
-SERVES = prepared(active="green")
-"""What a run has left that died between its switch and its retirement, or whose retirement failed."""
-
-
-def held_by(run: str = "other", **facts: Any) -> dict[str, Any]:
-    holder = {"id": run, "host": "laptop", "boot": "", "pid": 1, "pid_started": "", "stale": False, **facts}
-    return {"failed": True, "locked": True, "msg": f"blog is being deployed by {run}", "holder": holder}
-
-
-def switching(fleet: Fleet, results: dict[str, dict[str, Any]]) -> list[list[str]]:
-    """The waves after a preparation that none has to do again."""
-    assert fleet.prepare(results) == Contest()
-    return fleet.waves()
-
-
-def reread(fleet: Fleet) -> Fleet:
-    """As it is between two barriers."""
-    return Fleet.read(fleet.app, fleet.as_dict())
-
-
-def end(fleet: Fleet, came_to: str) -> str:
-    """What the user reads at the end."""
-    result = conclusion(fleet, came_to, COMMAND, {}, {})
-    return "\n".join([*result.get("report", ()), result.get("msg", "")])
-
+from tests.unit.fleet import (
+    BROKEN,
+    COMMAND,
+    FIRST,
+    GONE,
+    NO_ENGINE,
+    OK,
+    SERVES,
+    SETTLED,
+    end,
+    fleet_of,
+    on_all,
+    prepared,
+    reread,
+    switching,
+)
 
 # --- the whole way ---------------------------------------------------------------------------------------------------
 
@@ -136,163 +96,6 @@ def test_the_first_to_switch_has_something_to_switch_to() -> None:
     fleet.lock(on_all(fleet, web1=GONE))
     assert switching(fleet, {"web2": SETTLED, "web3": prepared()}) == [["web3"]]
     assert fleet.first_to_switch == "web3"
-
-
-# --- preparations that take the locks ---
-
-
-LOCKS = {"lock_taken": True, "lock_released": False}
-DONE = {**SETTLED, "lock_taken": True, "lock_released": True}
-
-
-def made(release: str = "r2", **facts: Any) -> dict[str, Any]:
-    return prepared(**{"created": True, "release": release, "identity": ["i1", "c1", 2], **LOCKS, **facts})
-
-
-def test_a_preparation_takes_the_locks_and_gives_back_those_of_hosts_with_nothing_to_do() -> None:
-    fleet = fleet_of()
-    assert fleet.prepare(on_all(fleet, made())) == Contest()
-    assert fleet.locked == ["web1", "web2", "web3"]
-    fleet = fleet_of()
-    assert fleet.prepare(on_all(fleet, DONE)) == Contest()
-    assert (fleet.waves(), fleet.locked, outcome(fleet)) == ([], [], UNCHANGED)
-
-
-def test_hosts_with_nothing_to_do_lock_again_if_others_have_something_to_do() -> None:
-    fleet = fleet_of()
-    assert fleet.prepare(on_all(fleet, DONE, web2=made())) == Contest(["web1", "web3"])
-    fleet = reread(fleet)
-    again = {**SETTLED, **LOCKS}
-    assert fleet.prepare({"web1": again, "web3": again}, again=True) == Contest()
-    assert (fleet.waves(), fleet.locked) == ([["web2"]], ["web1", "web2", "web3"])
-
-
-def test_a_host_that_is_locked_by_a_dead_run_prepares_again() -> None:
-    fleet = fleet_of()
-    dead = held_by("dead", stale=True)
-    assert fleet.prepare(on_all(fleet, made(), web1=dead)) == Contest(["web1"], ["dead"], 0)
-    fleet = reread(fleet)
-    assert fleet.locked == ["web2", "web3"]
-    assert fleet.prepare({"web1": made()}, again=True) == Contest()
-    assert fleet.waves() == [["web1", "web2", "web3"]]
-
-
-def test_of_two_preparations_at_once_the_one_with_the_first_host_waits_and_the_other_removes_what_it_made() -> None:
-    fleet = fleet_of()
-    assert fleet.prepare(on_all(fleet, made(), web3=held_by())) == Contest(["web3"], [], LOCK_WAIT)
-    fleet = fleet_of()
-    with pytest.raises(Undo, match="being deployed by other") as raised:
-        fleet.prepare(on_all(fleet, made(), web1=held_by()))
-    assert raised.value.marker == LOCKED
-    assert fleet.those(lambda host: host.prepared) == fleet.locked == ["web2", "web3"]
-
-
-def test_a_lock_that_is_not_given_back_ends_the_run() -> None:
-    fleet = fleet_of()
-    fleet.prepare(on_all(fleet, made(), web3=held_by()))
-    with pytest.raises(Undo, match="being deployed by other"):
-        fleet.prepare({"web3": held_by()}, again=True)
-
-
-def test_a_host_that_fails_ends_the_run_though_another_one_is_locked() -> None:
-    fleet = fleet_of()
-    with pytest.raises(Undo, match="did not become healthy"):
-        fleet.prepare(on_all(fleet, made(), web2={**BROKEN, "lock_taken": True}, web3=held_by("dead", stale=True)))
-    assert fleet.locked == ["web1", "web2"]
-
-
-def test_a_step_that_has_lost_its_lock_is_no_contest() -> None:
-    fleet = fleet_of()
-    lost = {**held_by(), "msg": "The preparation of blog was stopped", "lock_taken": True}
-    with pytest.raises(Undo, match="was stopped") as raised:
-        fleet.prepare(on_all(fleet, made(), web2=lost))
-    assert raised.value.marker == LOCKED
-
-
-def test_a_host_that_an_earlier_task_has_lost_is_not_left_out() -> None:
-    fleet = fleet_of()
-    with pytest.raises(Undo, match=r"\[web2\] .* took no part"):
-        fleet.prepare({"web1": made(), "web3": made()})
-
-
-def test_a_host_that_cannot_be_reached_may_have_its_lock() -> None:
-    fleet = fleet_of(max_unavailable_hosts=1)
-    fleet.prepare(on_all(fleet, made(), web2=GONE))
-    assert (fleet.hosts["web2"].locked, fleet.locked) == (True, ["web1", "web3"])
-
-
-def test_all_hosts_give_a_release_the_name_that_the_records_of_all_give_it() -> None:
-    """web3 is new: it has no record of the release that has the name already."""
-    other = {"release": "r2", "identity": ["i0", "c0", 2]}
-    fleet = fleet_of()
-    results = on_all(fleet, made("r2~2"), web3=made("r2"))
-    assert fleet.prepare(results, [other]) == Contest(["web3"])
-    assert fleet.prepare({"web3": made("r2~2")}, [other], again=True) == Contest()
-
-
-def test_the_lock_is_given_back_by_the_step_that_retires() -> None:
-    fleet = fleet_of()
-    fleet.prepare(on_all(fleet, made()))
-    fleet.switch(on_all(fleet))
-    fleet.retire(on_all(fleet, {**OK, "lock_released": True}, web2=BROKEN))
-    assert fleet.locked == ["web2"]
-
-
-# --- one image for all ---
-
-
-def image(digest: str | None, image_id: str, confirmed: bool = True) -> dict[str, Any]:
-    return prepared(image={"digest": digest, "id": image_id, "confirmed": confirmed})
-
-
-ONE, ANOTHER = image("sha256:1", "i1"), image("sha256:2", "i2")
-
-
-@pytest.mark.parametrize(
-    "other",
-    [
-        ONE,
-        # An engine that stores images in another way; one to which the image was loaded; one that is to pull it.
-        image("sha256:1", "j1"),
-        image(None, "i1", confirmed=False),
-        image("sha256:1", "i1", confirmed=False),
-    ],
-)
-def test_the_same_image_on_all_hosts_is_switched_to(other: dict[str, Any]) -> None:
-    fleet = fleet_of()
-    assert switching(fleet, on_all(fleet, ONE, web2=other))
-
-
-@pytest.mark.parametrize(
-    ("other", "text"),
-    [
-        (ANOTHER, "sha256:1 on web1, sha256:2 on web2, sha256:1 on web3. The tag was moved while luma asked."),
-        (image("sha256:0", "i0", confirmed=False), "web2 could not ask the registry"),
-        (image(None, "i0", confirmed=False), "sha256:1 on web1, i0 on web2"),
-        (dict(ANOTHER, containers=[]), "The tag was moved"),
-    ],
-)
-def test_different_images_are_not_switched_to(other: dict[str, Any], text: str) -> None:
-    fleet = fleet_of()
-    with pytest.raises(Undo) as raised:
-        fleet.prepare(on_all(fleet, ONE, web2=other))
-    assert text in str(raised.value)
-    assert fleet.hosts["web1"].prepared
-    fleet.undo({}, on_all(fleet))
-    assert "Users of blog are served r1 on all 3 hosts." in end(fleet, FAILED)
-
-
-@pytest.mark.parametrize("app", [{"pull": "missing"}, {"build": {"context": "."}}, {}])
-def test_images_that_no_registry_was_asked_for_are_not_compared(app: dict[str, Any]) -> None:
-    fleet = fleet_of()
-    fleet.app = {**fleet.app, **app}
-    own = image("sha256:1", "i1", confirmed=bool(app))
-    assert switching(fleet, on_all(fleet, own, web2=image("sha256:2", "i2", confirmed=False)))
-
-
-def test_a_host_that_is_left_out_may_have_any_image() -> None:
-    fleet = fleet_of(max_unavailable_hosts=1)
-    assert switching(fleet, on_all(fleet, ONE, web2=GONE)) == [["web1", "web3"]]
 
 
 # --- a phase that fails ----------------------------------------------------------------------------------------------
@@ -536,66 +339,3 @@ def test_all_hosts_are_never_left_out() -> None:
     fleet = fleet_of("web1", max_unavailable_hosts=1)
     with pytest.raises(Undo):
         fleet.lock({"web1": GONE})
-
-
-# --- locks -----------------------------------------------------------------------------------------------------------
-
-
-def test_a_run_that_holds_the_first_lock_is_given_way() -> None:
-    fleet = fleet_of()
-    with pytest.raises(Undo) as raised:
-        fleet.lock(on_all(fleet, held_by()))
-    assert raised.value.marker == LOCKED
-    assert "blog is being deployed by other" in str(raised.value)
-    assert not any(host.locked for host in fleet.hosts.values())
-
-
-def test_of_two_that_came_at_once_the_one_with_the_first_lock_waits() -> None:
-    fleet = fleet_of()
-    assert fleet.lock(on_all(fleet, held_by(), web1=OK)) == Contest(["web2", "web3"], [], LOCK_WAIT)
-    assert fleet.lock({"web2": OK, "web3": OK}, again=True) == Contest()
-    assert all(host.locked for host in fleet.hosts.values())
-
-
-def test_who_waited_in_vain_gives_way() -> None:
-    fleet = fleet_of()
-    fleet.lock(on_all(fleet, held_by(), web1=OK))
-    with pytest.raises(Undo) as raised:
-        fleet.lock({"web2": OK, "web3": held_by()}, again=True)
-    assert raised.value.marker == LOCKED
-    assert [host.locked for host in fleet.hosts.values()] == [True, True, False]
-
-
-def test_a_step_that_a_dead_run_has_left_at_work_is_given_way() -> None:
-    fleet = fleet_of()
-    with pytest.raises(Undo) as raised:
-        fleet.lock(on_all(fleet, OK, web2={"failed": True, "locked": True, "msg": "A step is still at work"}))
-    assert raised.value.marker == LOCKED
-
-
-def test_a_run_that_is_silent_everywhere_is_taken_over() -> None:
-    fleet = fleet_of()
-    assert fleet.lock(on_all(fleet, held_by(stale=True))) == Contest(["web1", "web2", "web3"], ["other"], 0)
-
-
-def test_a_run_that_is_silent_on_one_host_alone_is_alive() -> None:
-    fleet = fleet_of()
-    with pytest.raises(Undo):
-        fleet.lock(on_all(fleet, held_by(stale=True), web3=held_by()))
-
-
-def test_a_run_whose_process_is_gone_is_taken_over_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parts, "has_ended", lambda holder: holder["id"] == "other")
-    fleet = fleet_of()
-    assert fleet.lock(on_all(fleet, held_by())).take_over == ["other"]
-
-
-def test_a_removal_names_the_hosts_that_are_left() -> None:
-    fleet = fleet_of("web1", "web2")
-    assert fleet.remove(on_all(fleet), "luma remove blog") == "blog is removed from web1, web2 ✅"
-    with pytest.raises(Undo) as caught:
-        fleet.remove(on_all(fleet, web2=GONE), "luma remove blog")
-    assert str(caught.value).splitlines()[-1] == (
-        "❌ blog is removed from web1, but not from web2. Fix the error above, then run: luma remove blog"
-    )
-    assert caught.value.marker == UNREACHABLE
