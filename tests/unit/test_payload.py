@@ -85,11 +85,17 @@ def test_a_payload_is_kept_for_the_code_that_it_was_made_of(tmp_path: Path, monk
         assert [file.name for file in (tmp_path / "second" / OF_ONE_RUN).iterdir()] == [built.name]
 
     earlier = kept_folder()
+    then = time.time() - WEEK - 60
+    os.utime(earlier, (then, then))
     monkeypatch.setattr(kept_module, "__version__", "2.99")
     monkeypatch.setattr(constants, "DEFAULT_LOCAL_TMP", str(tmp_path / "third"))
     with kept("luma.deploy.bake"):
         assert not (tmp_path / "third").exists()
+        built = tmp_path / "third" / OF_ONE_RUN / built.name
+        built.parent.mkdir(parents=True)
+        built.write_text("another payload")
     assert not earlier.exists()
+    assert (kept_folder() / built.name).read_text() == "another payload"
 
 
 def test_without_a_place_for_it_nothing_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

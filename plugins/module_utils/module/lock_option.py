@@ -34,7 +34,6 @@ LOCK_OPTION: dict[str, t.Any] = {
     },
 }
 
-
 #: The option of a module that gives the lock back, see the documentation fragment ``luma.deploy.lock.release``.
 RELEASE_LOCK_OPTION: dict[str, t.Any] = {
     "type": "dict",

@@ -9,6 +9,7 @@ import hashlib
 import os
 import shutil
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,6 +17,8 @@ from pathlib import Path
 from ansible import constants
 from ansible.release import __version__
 
+#: How long payloads are kept that no run has used, in seconds.
+UNUSED_SECONDS = 7 * 24 * 3600
 PLUGINS = Path(__file__).resolve().parents[2]
 #: Where Ansible keeps the payloads of one run, in its temporary folder (`executor/module_common.py`, 2.19 to 2.21).
 OF_ONE_RUN = "ansiballz_cache"
@@ -36,15 +39,28 @@ def kept(module: str) -> Iterator[None]:
     """Meanwhile Ansible may build the payload of a module (`luma.deploy.NAME`): it finds one that an earlier run has
     built, and what it builds is kept. What cannot be kept is built as ever."""
     name = f"ansible_collections.luma.deploy.plugins.modules.{module.rpartition('.')[2]}-*"
-    of_one_run, folder = Path(constants.DEFAULT_LOCAL_TMP, OF_ONE_RUN), kept_folder()
+    of_one_run = Path(constants.DEFAULT_LOCAL_TMP, OF_ONE_RUN)
+    try:
+        folder = kept_folder()
+    except (OSError, RuntimeError):
+        # A user without a home.
+        yield
+        return
     with suppress(OSError):
         _copy(folder, of_one_run, name)
     yield
     with suppress(OSError):
         if not folder.exists():
-            # Those of earlier code are of no more use.
-            shutil.rmtree(folder.parent, ignore_errors=True)
+            _remove_unused(folder.parent)
         _copy(of_one_run, folder, name)
+        os.utime(folder)
+
+
+def _remove_unused(folders: Path) -> None:
+    """Removes payloads of earlier code."""
+    for folder in folders.glob("*"):
+        if time.time() - folder.stat().st_mtime > UNUSED_SECONDS:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _copy(source: Path, target: Path, name: str) -> None:

@@ -34,6 +34,8 @@ def unpacked(archive: str, digest: str, home: str) -> str:
             for other in folder.parent.iterdir():
                 if time.time() - other.stat().st_mtime > 7 * 24 * 3600:
                     shutil.rmtree(other, ignore_errors=True)
+            # A host that loses its power right now must not be left with empty files.
+            os.sync()
             # Another run may be quicker.
             if not folder.is_dir():
                 made.rename(folder)
