@@ -95,3 +95,38 @@ def test_only_the_run_that_holds_the_lock_changes_an_app(site: LockedSite) -> No
         assert result_of(step.result)["holder"]["id"] == "three"
     (died,) = site.on_host("audit_info", project=site.project)["lines"]
     assert (died["id"], died["outcome"]) == ("two", "died")
+
+
+def test_a_preparation_takes_the_lock_and_the_retirement_gives_it_back(site: LockedSite) -> None:
+    def prepare(run: str, *, check: bool = False, keep: bool = False, **options: Any) -> dict[str, Any]:
+        lock = {"run": {"id": run, "by": run}, "keep": keep}
+        return site.prepare(lock=lock, check=check, **site.of(run), **options)
+
+    def holder() -> str:
+        (app,) = site.on_host("deploy_lock_info", project=site.project, apps=[site.app])["apps"]
+        return str(app["holder"]["id"]) if app["holder"] else ""
+
+    assert not prepare("one", check=True)["lock_taken"]
+    assert holder() == ""
+    prepared = prepare("one")
+    assert (prepared["lock_taken"], prepared["lock_released"], holder()) == (True, False, "one")
+    refused = result_of(lambda: prepare("two", environment={"A": "2"}))
+    assert (refused["holder"]["id"], "lock_taken" in refused) == ("one", False)
+    assert site.containers() == ["lockapp-blue"]
+
+    site.switch("blue", **site.of("one"))
+    outcome = {"outcome": "deployed", "release": prepared["release"]}
+    retired = site.retire("green", release_lock={"run": {"id": "one"}, "audit": outcome}, **site.of("one"))
+    assert (retired["lock_released"], holder()) == (True, "")
+
+    # Where nothing is to be done, it is given back at once, unless later tasks of the run need it.
+    settled = prepare("three")
+    assert (settled["settled"], settled["lock_released"], holder()) == (True, True, "")
+    kept = prepare("four", keep=True)
+    assert (kept["settled"], kept["lock_released"], holder()) == (True, False, "four")
+    lines = site.on_host("audit_info", project=site.project)["lines"]
+    assert [(line["id"], line["outcome"]) for line in lines] == [("one", "deployed"), ("three", "unchanged")]
+
+    # One that fails keeps it: the run has still to undo the others.
+    failed = result_of(lambda: prepare("four", image="luma-test/none", pull="never"))
+    assert (failed["lock_taken"], holder()) == (True, "four")
