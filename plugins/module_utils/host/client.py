@@ -13,10 +13,11 @@ import typing as t
 from concurrent.futures import ThreadPoolExecutor
 
 try:
-    import docker as docker
+    # By these names other modules here get them.
+    import docker as docker  # pylint: disable=useless-import-alias
     import docker.errors
     import docker.types
-    import requests as requests
+    import requests as requests  # pylint: disable=useless-import-alias
     import requests.exceptions
 
     #: What a request to the engine raises.
