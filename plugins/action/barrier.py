@@ -16,25 +16,26 @@ from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.removal import s
 from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.report import conclusion, outcome
 from ansible_collections.luma.deploy.plugins.plugin_utils.overview.orphans import orphan_lines
 
+PHASES = [
+    "begin",
+    "services",
+    "lock",
+    "lock_again",
+    "prepare",
+    "prepare_again",
+    "release",
+    "switch",
+    "bake",
+    "retire",
+    "undo",
+    "end",
+    "remove",
+]
 ARGUMENTS = {
     "phase": {
         "type": "str",
         "required": True,
-        "choices": [
-            *(
-                "begin",
-                "services",
-                "lock",
-                "lock_again",
-                "prepare",
-                "prepare_again",
-                "release",
-                "switch",
-                "bake",
-                "retire",
-            ),
-            *("undo", "end", "remove"),
-        ],
+        "choices": PHASES,
     },
     "app": {"type": "dict", "required": True},
     "ledger": {"type": "dict", "default": {}},

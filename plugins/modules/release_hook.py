@@ -138,10 +138,9 @@ from dataclasses import asdict
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
-from ansible_collections.luma.deploy.plugins.module_utils.host.container_options import short_id
 from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
 from ansible_collections.luma.deploy.plugins.module_utils.host.mounts import MOUNT_OPTIONS, REMOTE_USER_OPTION
-from ansible_collections.luma.deploy.plugins.module_utils.host.registries import REGISTRY_OPTIONS
+from ansible_collections.luma.deploy.plugins.module_utils.host.registries import REGISTRY_OPTIONS, short_id
 from ansible_collections.luma.deploy.plugins.module_utils.module.engine_module import (
     ENGINE_OPTIONS,
     app_of,

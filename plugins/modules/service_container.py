@@ -241,7 +241,6 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
-from ansible_collections.luma.deploy.plugins.module_utils.host.container_options import short_id
 from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
 from ansible_collections.luma.deploy.plugins.module_utils.host.folder import exclusive
 from ansible_collections.luma.deploy.plugins.module_utils.host.mounts import (
@@ -250,7 +249,7 @@ from ansible_collections.luma.deploy.plugins.module_utils.host.mounts import (
     Mounts,
     files_of,
 )
-from ansible_collections.luma.deploy.plugins.module_utils.host.registries import REGISTRY_OPTIONS
+from ansible_collections.luma.deploy.plugins.module_utils.host.registries import REGISTRY_OPTIONS, short_id
 from ansible_collections.luma.deploy.plugins.module_utils.host.wanted_image import ALWAYS, MISSING
 from ansible_collections.luma.deploy.plugins.module_utils.module.engine_module import ENGINE_OPTIONS, run
 from ansible_collections.luma.deploy.plugins.module_utils.module.secrets import (

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the luma authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Pieces of what people read: tables, times, ids."""
+"""Pieces of what people read: tables, times."""
 
 from __future__ import annotations
 
@@ -21,7 +21,3 @@ def minute(time: str) -> str:
     # Docker writes nanoseconds, and more digits than six are too many here.
     head, _point, _fraction = time.removesuffix("Z").partition(".")
     return datetime.fromisoformat(head).strftime("%Y-%m-%d %H:%M UTC")
-
-
-def short_id(image_id: str) -> str:
-    return image_id.rpartition(":")[2][:12]

@@ -6,12 +6,9 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.luma.deploy.plugins.module_utils.host.container_options import (
-    fixed_host_port,
-    port_bindings,
-    short_id,
-)
+from ansible_collections.luma.deploy.plugins.module_utils.host.container_options import fixed_host_port, port_bindings
 from ansible_collections.luma.deploy.plugins.module_utils.host.listeners import Listener, parse_listeners
+from ansible_collections.luma.deploy.plugins.module_utils.host.registries import short_id
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.answers import Session, addresses_first, parse_sessions
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.configuration import (
     Route,

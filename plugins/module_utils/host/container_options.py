@@ -26,11 +26,6 @@ def hash_of(config: t.Mapping[str, t.Any]) -> str:
     return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def short_id(image_id: str) -> str:
-    """An image id as `docker images` shows it: twelve digits."""
-    return image_id.rpartition(":")[2][:12]
-
-
 def refuse_foreign(found: Container | None, owner: t.Mapping[str, str]) -> None:
     """A container under a name that luma is about to use must be luma's own: it has all of the ``owner``'s labels."""
     if found is not None and not owner.items() <= found.labels.items():

@@ -204,3 +204,8 @@ def _meaning(image: str, words: str, registry: Registry | None) -> tuple[str, st
         if any(sign in words.lower() for sign in signs):
             return meaning.format(**names), advice.format(**names)
     return "", ""
+
+
+def short_id(image_id: str) -> str:
+    """An image id as `docker images` shows it: twelve digits."""
+    return image_id.rpartition(":")[2][:12]

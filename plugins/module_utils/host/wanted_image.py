@@ -12,9 +12,8 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.luma.deploy.plugins.module_utils.host.container_options import short_id
 from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
-from ansible_collections.luma.deploy.plugins.module_utils.host.registries import digests_of, is_official
+from ansible_collections.luma.deploy.plugins.module_utils.host.registries import digests_of, is_official, short_id
 
 #: Whether an image is pulled: where the registry has another one; where the host has none; never.
 ALWAYS, MISSING, NEVER = "always", "missing", "never"

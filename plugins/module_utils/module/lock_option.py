@@ -11,7 +11,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
 from ansible_collections.luma.deploy.plugins.module_utils.release.release_names import recorded
 from ansible_collections.luma.deploy.plugins.module_utils.run.audit import AuditLog
-from ansible_collections.luma.deploy.plugins.module_utils.run.lock import Holder, Lock
+from ansible_collections.luma.deploy.plugins.module_utils.run.lock import LEASE_SECONDS, Holder, Lock
 
 RUN_FIELDS: dict[str, t.Any] = {
     "id": {"type": "str", "required": True},
@@ -54,8 +54,7 @@ def take(module: AnsibleModule, lock: Lock, asked: t.Mapping[str, t.Any]) -> tup
         if before and before.id not in (run["id"], *asked["take_over"]):
             raise lock.refusal(before)
     else:
-        lease = {"lease": asked["lease"]} if "lease" in asked else {}
-        before = lock.take(run, asked["take_over"], asked["wait"], **lease)
+        before = lock.take(run, asked["take_over"], asked["wait"], asked.get("lease", LEASE_SECONDS))
     if not before or before.id == run["id"]:
         return None, []
     write_audit(module, before.run, {"outcome": "died"})

@@ -11,11 +11,7 @@ import typing as t
 
 from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
 from ansible_collections.luma.deploy.plugins.module_utils.host.client import in_parallel
-from ansible_collections.luma.deploy.plugins.module_utils.host.container_options import (
-    fixed_host_port,
-    port_bindings,
-    short_id,
-)
+from ansible_collections.luma.deploy.plugins.module_utils.host.container_options import fixed_host_port, port_bindings
 from ansible_collections.luma.deploy.plugins.module_utils.host.containers import Container
 from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
 from ansible_collections.luma.deploy.plugins.module_utils.host.labels import (
@@ -26,6 +22,7 @@ from ansible_collections.luma.deploy.plugins.module_utils.host.labels import (
     LABEL_RELEASE,
     LABEL_REPLICA,
 )
+from ansible_collections.luma.deploy.plugins.module_utils.host.registries import short_id
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.runtime_api import Haproxy
 from ansible_collections.luma.deploy.plugins.module_utils.release.colors import COLORS, App, View, other
 from ansible_collections.luma.deploy.plugins.module_utils.release.container_names import names_of_colors

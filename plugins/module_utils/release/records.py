@@ -15,10 +15,10 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
-from ansible_collections.luma.deploy.plugins.module_utils.host.container_options import short_id
 from ansible_collections.luma.deploy.plugins.module_utils.host.containers import Container
 from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
 from ansible_collections.luma.deploy.plugins.module_utils.host.folder import now, write_file
+from ansible_collections.luma.deploy.plugins.module_utils.host.registries import short_id
 from ansible_collections.luma.deploy.plugins.module_utils.release.colors import App
 from ansible_collections.luma.deploy.plugins.module_utils.release.release_names import identity, record_file
 

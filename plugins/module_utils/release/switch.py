@@ -141,6 +141,9 @@ class Switch:
     def _view(self) -> View:
         return View.take(self.engine, self.proxy, self.app)
 
+    def _slot_check(self, proxy: Haproxy) -> SlotCheck:
+        return SlotCheck(proxy, self.app, self.check, self.rerouting)
+
     # --- what there is to do ------------------------------------------------------------------------------------
 
     def _left_to_do(self, view: View) -> bool:
@@ -193,7 +196,7 @@ class Switch:
             return
         deadline = time.monotonic() + SEE_SECONDS
         view = self._view()
-        slot_check = SlotCheck(self.proxy, self.app, self.check, self.rerouting)
+        slot_check = self._slot_check(self.proxy)
         unseen = view.of(self.color)
         while True:
             view = replace(view, slots=tuple(self.proxy.slots(self.app.backend)))
@@ -224,7 +227,7 @@ class Switch:
             if self._view().active != self.color:
                 raise
         result.commit_milliseconds = _milliseconds(began)
-        SlotCheck(self.proxy, self.app, self.check, self.rerouting).answer_waiting(ready)
+        self._slot_check(self.proxy).answer_waiting(ready)
         serving = {c.address: c for c in view.containers if c.address}
         known = [slot for slot in ready + drain if slot.address in serving]
         result.slots = {slot.name: serving[slot.address].name for slot in known}

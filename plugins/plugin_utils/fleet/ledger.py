@@ -84,16 +84,19 @@ class Fleet:
     def lock(self, results: Results, again: bool = False) -> Contest:
         """Every host has to give its lock to this run. Where others have some of them, those hosts are asked
         ``again``, once, as the `Contest` says."""
-        # A host that an earlier task has lost has no result.
-        results = {name: TOOK_NO_PART for name in self.hosts if not again} | dict(results)
-        refusals = {name: result for name, result in results.items() if result.get(LOCKED)}
+        results = self._with_absent(results, again)
         for name, result in results.items():
             self.hosts[name].locked = not has_failed(result)
-        self.require_all({name: result for name, result in results.items() if name not in refusals})
-        return self._contest(refusals, again)
+        return self._require_locks(results, again)
 
-    def _contest(self, refusals: Results, again: bool) -> Contest:
-        """What becomes of locks that other runs have."""
+    def _with_absent(self, results: Results, again: bool) -> dict[str, Result]:
+        """A host that an earlier task has lost has no result."""
+        return {name: TOOK_NO_PART for name in self.up if not again} | dict(results)
+
+    def _require_locks(self, results: Results, again: bool) -> Contest:
+        """Every host has to have succeeded, but for those whose lock another run has. What becomes of these."""
+        refusals = {name: result for name, result in results.items() if is_refused(result)}
+        self.require_all({name: result for name, result in results.items() if name not in refusals})
         if not refusals:
             return Contest()
         holders = {name: result["holder"] for name, result in refusals.items() if result.get("holder")}
@@ -106,14 +109,11 @@ class Fleet:
     def prepare(self, results: Results, known: Iterable[Result] = (), again: bool = False) -> Contest:
         """Every host has to be ready. Each has taken its lock, and begun, without knowing of the others: the hosts that
         are returned have to do it ``again``, once. ``known``: the releases that any host has on record."""
-        # A host that an earlier task has lost has no result.
-        results = {name: TOOK_NO_PART for name in self.up if not again} | dict(results)
+        results = self._with_absent(results, again)
         for name, result in results.items():
             self._note_prepared(self.hosts[name], result)
-        refusals = {name: result for name, result in results.items() if is_refused(result)}
         try:
-            self.require_all({name: result for name, result in results.items() if name not in refusals})
-            contest = self._contest(refusals, again)
+            contest = self._require_locks(results, again)
         except Undo:
             self._stay_where_one_cannot_go_back()
             raise

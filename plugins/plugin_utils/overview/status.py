@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.luma.deploy.plugins.module_utils.host.registries import short_id
 from ansible_collections.luma.deploy.plugins.plugin_utils.overview.answers import (
     Found,
     answered,
@@ -19,7 +20,7 @@ from ansible_collections.luma.deploy.plugins.plugin_utils.overview.answers impor
 )
 from ansible_collections.luma.deploy.plugins.plugin_utils.overview.lookups import backend_in_words
 from ansible_collections.luma.deploy.plugins.plugin_utils.overview.orphans import orphan_lines
-from ansible_collections.luma.deploy.plugins.plugin_utils.text import minute, short_id, table
+from ansible_collections.luma.deploy.plugins.plugin_utils.text import minute, table
 
 RUNNING, MIXED, STOPPED, UNKNOWN = "RUNNING", "MIXED", "STOPPED", "UNKNOWN"
 SIGNS = {RUNNING: "✅", MIXED: "⚠️", STOPPED: "❌", UNKNOWN: "❓"}
