@@ -14,12 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from statistics import median
 
-from ansible_collections.luma.deploy.plugins.plugin_utils.traffic.report import (
-    Handover,
-    Numbers,
-    Record,
-    handovers,
-)
+from ansible_collections.luma.deploy.plugins.plugin_utils.traffic.report import Handover, Numbers, Record, handovers
 
 from tests.host import ROOT, docker
 from tests.zero_loss.project import Deployment, Project, Traffic

@@ -13,11 +13,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 import yaml
-from ansible_collections.luma.deploy.plugins.plugin_utils.traffic.report import (
-    Record,
-    failures_in_words,
-    handovers,
-)
+from ansible_collections.luma.deploy.plugins.plugin_utils.traffic.report import Record, failures_in_words, handovers
 
 from tests.host import APP_IMAGE, PROXY_IMAGE, docker
 from tests.remote import project as remote

@@ -19,17 +19,7 @@ from typing import Any
 import pytest
 from ansible_collections.luma.deploy.plugins.plugin_utils.traffic.report import Record, failures_in_words
 
-from tests.fleet.faults import (
-    LOST,
-    MOMENTS,
-    ONE_HAS_SWITCHED,
-    SWITCH,
-    SWITCHING,
-    Fault,
-    Moment,
-    full_disk,
-    kill_proxy,
-)
+from tests.fleet.faults import LOST, MOMENTS, ONE_HAS_SWITCHED, SWITCH, SWITCHING, Fault, Moment, full_disk, kill_proxy
 from tests.fleet.fleet import Fleet, Run
 from tests.host import APP_IMAGE
 from tests.zero_loss.project import Deployment, Traffic, wait_for

@@ -8,12 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.ledger import Fleet
-from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.parts import (
-    Contest,
-)
-from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.report import (
-    conclusion,
-)
+from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.parts import Contest
+from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.report import conclusion
 
 COMMAND = "luma deploy blog"
 OK: dict[str, Any] = {"changed": True}

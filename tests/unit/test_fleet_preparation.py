@@ -16,11 +16,7 @@ from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.parts import (
     Contest,
     Undo,
 )
-from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.report import (
-    FAILED,
-    UNCHANGED,
-    outcome,
-)
+from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.report import FAILED, UNCHANGED, outcome
 
 from tests.unit.fleet import BROKEN, GONE, OK, SETTLED, end, fleet_of, held_by, on_all, prepared, reread, switching
 

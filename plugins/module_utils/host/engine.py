@@ -9,11 +9,7 @@ import copy
 from pathlib import Path
 
 from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
-from ansible_collections.luma.deploy.plugins.module_utils.host.client import (
-    REQUEST_ERRORS,
-    docker,
-    explanation,
-)
+from ansible_collections.luma.deploy.plugins.module_utils.host.client import REQUEST_ERRORS, docker, explanation
 from ansible_collections.luma.deploy.plugins.module_utils.host.detached import DetachedAddresses
 from ansible_collections.luma.deploy.plugins.module_utils.host.images import Images
 from ansible_collections.luma.deploy.plugins.module_utils.host.networks import Networks

@@ -12,10 +12,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
-from ansible_collections.luma.deploy.plugins.module_utils.host.client import (
-    docker,
-    explanation,
-)
+from ansible_collections.luma.deploy.plugins.module_utils.host.client import docker, explanation
 from ansible_collections.luma.deploy.plugins.module_utils.host.containers import Container, Containers
 from ansible_collections.luma.deploy.plugins.module_utils.host.folder import exclusive
 from ansible_collections.luma.deploy.plugins.module_utils.host.labels import LABEL_PROJECT, LABEL_ROLE

@@ -8,15 +8,11 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.luma.deploy.plugins.module_utils.host.container_options import (
-    hash_of,
-)
+from ansible_collections.luma.deploy.plugins.module_utils.host.container_options import hash_of
 from ansible_collections.luma.deploy.plugins.module_utils.host.containers import Container
 from ansible_collections.luma.deploy.plugins.module_utils.host.mounts import Mounts
 from ansible_collections.luma.deploy.plugins.module_utils.release.colors import other
-from ansible_collections.luma.deploy.plugins.module_utils.release.health import (
-    HealthCheck,
-)
+from ansible_collections.luma.deploy.plugins.module_utils.release.health import HealthCheck
 
 STAYS_RUNNING = HealthCheck("running")
 WITHOUT_MOUNTS = Mounts()

@@ -9,20 +9,11 @@ import typing as t
 
 from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
 from ansible_collections.luma.deploy.plugins.module_utils.host.client import in_parallel
-from ansible_collections.luma.deploy.plugins.module_utils.host.container_options import (
-    refuse_foreign,
-)
+from ansible_collections.luma.deploy.plugins.module_utils.host.container_options import refuse_foreign
 from ansible_collections.luma.deploy.plugins.module_utils.host.earlier import find
 from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
-from ansible_collections.luma.deploy.plugins.module_utils.host.labels import (
-    LABEL_PROJECT,
-    LABEL_SERVICE,
-)
-from ansible_collections.luma.deploy.plugins.module_utils.host.wanted_image import (
-    MISSING,
-    WantedImage,
-    wanted_image,
-)
+from ansible_collections.luma.deploy.plugins.module_utils.host.labels import LABEL_PROJECT, LABEL_SERVICE
+from ansible_collections.luma.deploy.plugins.module_utils.host.wanted_image import MISSING, WantedImage, wanted_image
 from ansible_collections.luma.deploy.plugins.module_utils.services.specification import NEW, Service
 from ansible_collections.luma.deploy.plugins.module_utils.services.upkeep import Outcome, Upkeep
 

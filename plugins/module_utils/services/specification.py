@@ -10,19 +10,11 @@ import re
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.luma.deploy.plugins.module_utils.host.container_options import (
-    hash_of,
-    port_bindings,
-)
-from ansible_collections.luma.deploy.plugins.module_utils.host.labels import (
-    LABEL_PROJECT,
-    LABEL_SERVICE,
-)
+from ansible_collections.luma.deploy.plugins.module_utils.host.container_options import hash_of, port_bindings
+from ansible_collections.luma.deploy.plugins.module_utils.host.labels import LABEL_PROJECT, LABEL_SERVICE
 from ansible_collections.luma.deploy.plugins.module_utils.host.mounts import Mounts
 from ansible_collections.luma.deploy.plugins.module_utils.host.registries import Registry
-from ansible_collections.luma.deploy.plugins.module_utils.host.wanted_image import (
-    ALWAYS,
-)
+from ansible_collections.luma.deploy.plugins.module_utils.host.wanted_image import ALWAYS
 
 #: How Docker calls a volume that nobody has named.
 ANONYMOUS = re.compile(r"[0-9a-f]{64}")

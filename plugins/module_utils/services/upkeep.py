@@ -22,17 +22,11 @@ import typing as t
 from dataclasses import dataclass, field, replace
 
 from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
-from ansible_collections.luma.deploy.plugins.module_utils.host.container_options import (
-    port_bindings,
-)
+from ansible_collections.luma.deploy.plugins.module_utils.host.container_options import port_bindings
 from ansible_collections.luma.deploy.plugins.module_utils.host.containers import Container
 from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
-from ansible_collections.luma.deploy.plugins.module_utils.host.labels import (
-    LABEL_CONFIG_HASH,
-)
-from ansible_collections.luma.deploy.plugins.module_utils.host.wanted_image import (
-    WantedImage,
-)
+from ansible_collections.luma.deploy.plugins.module_utils.host.labels import LABEL_CONFIG_HASH
+from ansible_collections.luma.deploy.plugins.module_utils.host.wanted_image import WantedImage
 from ansible_collections.luma.deploy.plugins.module_utils.release.drain import stop
 from ansible_collections.luma.deploy.plugins.module_utils.release.health import (
     HealthCheck,

@@ -28,12 +28,7 @@ from dataclasses import dataclass, field, replace
 
 from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
 from ansible_collections.luma.deploy.plugins.module_utils.host.client import in_parallel
-from ansible_collections.luma.deploy.plugins.module_utils.host.earlier import (
-    EARLIER,
-    PROXY,
-    Found,
-    Replica,
-)
+from ansible_collections.luma.deploy.plugins.module_utils.host.earlier import EARLIER, PROXY, Found, Replica
 from ansible_collections.luma.deploy.plugins.module_utils.host.labels import LABEL_APP, LABEL_PROJECT
 from ansible_collections.luma.deploy.plugins.module_utils.host.listeners import connections
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.configuration import Route

@@ -11,11 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.parts import Host
-from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.report import (
-    UNCHANGED,
-    host_outcome,
-    serves,
-)
+from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.report import UNCHANGED, host_outcome, serves
 from ansible_collections.luma.deploy.plugins.plugin_utils.output.outcome import BARRIER, HOOK, Outcome
 
 PREPARE = "luma.deploy.bluegreen_container"

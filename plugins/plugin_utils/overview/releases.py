@@ -9,11 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.luma.deploy.plugins.plugin_utils.overview.answers import (
-    Found,
-    answered,
-    by_host,
-)
+from ansible_collections.luma.deploy.plugins.plugin_utils.overview.answers import Found, answered, by_host
 from ansible_collections.luma.deploy.plugins.plugin_utils.text import minute, table
 
 

@@ -29,18 +29,7 @@ from urllib.parse import urlsplit
 
 from ..processes import is_alive
 from .http import Connection, Lost, Response, Target, request
-from .report import (
-    ASKED_TO,
-    IDLE,
-    KEEP_ALIVE,
-    NEW_CONNECTION,
-    SLOW,
-    STREAM,
-    UPLOAD,
-    WEBSOCKET,
-    Record,
-    ReportFile,
-)
+from .report import ASKED_TO, IDLE, KEEP_ALIVE, NEW_CONNECTION, SLOW, STREAM, UPLOAD, WEBSOCKET, Record, ReportFile
 from .websocket import Ended, WebSocket
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
