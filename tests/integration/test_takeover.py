@@ -9,6 +9,7 @@ is nowhere to be had, is a HAProxy that does the same: it goes where Docker's DN
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
@@ -90,11 +91,13 @@ class Visitors:
         self.port = port
         self.host = host
         self.answers: list[Record] = []
-        self.failures: list[tuple[float, str]] = []
+        self.failures: list[str] = []
         self._ended = threading.Event()
         self._pool = ThreadPoolExecutor(10)
 
     def __enter__(self) -> Visitors:
+        # The earlier proxy says 503 until its DNS has answered.
+        wait_for(self._served, "the earlier proxy does not answer")
         for _number in range(4):
             self._pool.submit(self._visit)
         return self
@@ -107,12 +110,13 @@ class Visitors:
         return self._pool.submit(self.ask, f"/slow?seconds={seconds}")
 
     def ask(self, path: str = "/") -> tuple[int, str]:
+        """The status and the release that answered; of a failure what the answer says, which tells whose it is."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
         try:
             connection.request("GET", path, headers={"Host": self.host, "Connection": "close"})
             answer = connection.getresponse()
-            answer.read()
-            return answer.status, str(answer.getheader("X-Release"))
+            content = answer.read().decode(errors="replace")
+            return answer.status, str(answer.getheader("X-Release") if answer.status == 200 else content)
         finally:
             connection.close()
 
@@ -120,15 +124,25 @@ class Visitors:
         while not self._ended.is_set():
             began = time.monotonic()
             try:
-                status, version = self.ask()
+                status, said = self.ask()
             except OSError as exc:
-                self.failures.append((began, repr(exc)))
+                self._fail(began, repr(exc))
             else:
                 if status == 200:
-                    self.answers.append(Record(NEW_CONNECTION, began, began, time.monotonic(), status, version))
+                    self.answers.append(Record(NEW_CONNECTION, began, began, time.monotonic(), status, said))
                 else:
-                    self.failures.append((began, str(status)))
+                    self._fail(began, f"{status} {said}")
             time.sleep(0.005)
+
+    def _served(self) -> bool:
+        with contextlib.suppress(OSError):
+            return self.ask()[0] == 200
+        return False
+
+    def _fail(self, began: float, what: str) -> None:
+        release = self.answers[-1].release if self.answers else "nothing"
+        took = time.monotonic() - began
+        self.failures.append(f"{what} after {took:.2f} s at {began:.2f}, while {release} answers")
 
 
 class EarlierHost:
@@ -305,11 +319,6 @@ def host(name_of_the_proxy: None, tmp_path: Path) -> Iterator[EarlierHost]:
 def test_a_host_is_taken_over(host: EarlierHost) -> None:
     before = host.containers()
     with Visitors(host.port, "blog.localhost") as visitors, Visitors(host.port, "docs.localhost") as others:
-        wait_for(lambda: bool(visitors.answers and others.answers), "the earlier proxy does not answer")
-        # Its DNS may have been slower than its start.
-        visitors.failures.clear()
-        others.failures.clear()
-
         # What only looks, what is refused, and what fails leave all as it was.
         for words in (("deploy",), ("takeover",)):
             code, output = host.luma(*words)
@@ -376,8 +385,6 @@ def test_a_takeover_that_dies_again_and_again_loses_nothing(host: EarlierHost) -
         health_check={"path": "/up", "port": 3000, "interval": 0.2},
     )
     with Visitors(host.port, "blog.localhost") as visitors:
-        wait_for(lambda: bool(visitors.answers), "the earlier proxy does not answer")
-        visitors.failures.clear()
         for method, argument in (
             ("start", f"{PROXY}-detour"),
             ("rename", PROXY),

@@ -24,9 +24,11 @@ from ansible_collections.luma.deploy.plugins.module_utils.proxy.answers import (
     parse_sessions,
     parse_slots,
     parse_stat,
+    parse_states,
     with_ports,
     workers_in,
 )
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.configuration import HOLD_SERVER
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.sockets import Sockets
 
 
@@ -54,10 +56,21 @@ class Haproxy(Sockets):
         states = self.run_on(worker, "show servers state " + backend)
         return parse_slots(states, self.run_on(worker, f"show stat {backend} 4 -1"))
 
-    def set_states(self, backend: str, ready: t.Iterable[str], drain: t.Iterable[str]) -> None:
-        """Makes slots ready and others drain, in one batch: ready first, so that no request finds none."""
-        commands = [f"set server {backend}/{name} state ready" for name in ready]
-        commands += [f"set server {backend}/{name} state drain" for name in drain]
+    def set_states(self, backend: str, ready: t.Iterable[str] = (), drain: t.Iterable[str] = ()) -> None:
+        """Makes slots ready, then others drain, in one batch."""
+        self._set_each(backend, [*((name, "ready") for name in ready), *((name, "drain") for name in drain)])
+
+    def commit(self, backend: str, ready: t.Collection[str], drain: t.Collection[str]) -> None:
+        """Moves the traffic of a backend from some slots to others, in one batch, which HAProxy carries out command by
+        command. Where requests wait for a replica, it drains first: what comes in between waits, and once a new slot
+        has answered no request goes to an old one. Elsewhere a request has to find a slot: both serve in between."""
+        states = parse_states(self.run("show servers state " + backend))
+        requests_wait = any(row["srv_name"] == HOLD_SERVER for row in states)
+        changes = [[(name, "ready") for name in ready], [(name, "drain") for name in drain]]
+        self._set_each(backend, [each for part in (changes[::-1] if requests_wait else changes) for each in part])
+
+    def _set_each(self, backend: str, changes: t.Iterable[tuple[str, str]]) -> None:
+        commands = [f"set server {backend}/{name} state {state}" for name, state in changes]
         if not commands:
             return
         answer = self.run("; ".join(commands)).strip()

@@ -186,7 +186,7 @@ class Switch:
             )
         if view.active:
             self.rerouting.keep(view.active)
-        self.proxy.set_states(self.app.backend, ready=(), drain=[slot.name for slot in free if not slot.held])
+        self.proxy.set_states(self.app.backend, drain=[slot.name for slot in free if not slot.held])
 
     def make(self, result: Switched) -> None:
         self._move(result, "make", self._to_make(self._view()), [self.app.alias])
@@ -221,7 +221,7 @@ class Switch:
             self.proxy.set_up(self.app.backend, [slot.name for slot in ready])
         began = time.monotonic()
         try:
-            self.proxy.set_states(self.app.backend, [slot.name for slot in ready], [slot.name for slot in drain])
+            self.proxy.commit(self.app.backend, [slot.name for slot in ready], [slot.name for slot in drain])
         except LumaError:
             # An answer that came too late is no reason to go back: what counts is what the proxy does.
             if self._view().active != self.color:
