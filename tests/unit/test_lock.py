@@ -310,6 +310,22 @@ def test_a_step_is_told_why_it_has_to_end(lock: Lock) -> None:
     assert Held().lost() == ""
 
 
+def test_a_run_is_interrupted_before_it_has_the_lock(lock: Lock) -> None:
+    """Ctrl-C is quicker than the step that is on its way to the host."""
+    lock.interrupt("mine")
+    lock.take(YOURS)
+    assert not found(lock).interrupted
+    lock.interrupt("mine")
+    assert "is being deployed by" in str(refused(lambda: lock.take(MINE, wait=600)))
+    lock.release("yours")
+    lock.take(MINE)
+    with lock.held("mine") as held:
+        assert held.lost() == "the run was interrupted"
+    lock.release("mine")
+    lock.take(MINE)
+    assert not found(lock).interrupted
+
+
 def test_what_undoes_an_interrupted_step_works_under_the_lock_as_well(lock: Lock) -> None:
     lock.take(MINE)
     lock.interrupt("mine")

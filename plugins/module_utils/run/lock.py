@@ -6,7 +6,8 @@
 ``locks/PROJECT/APP.json`` in luma's folder says which run of luma holds it, and has its last sign of life: the host's
 boot id and its seconds since then, so that neither a clock that is set nor the clock of another machine counts. Each
 step of the run works under `Lock.held`, which gives signs of life and keeps a shared lock (flock) on ``APP.work``: who
-takes the lock waits for that, since a step may outlive the run that began it.
+takes the lock waits for that, since a step may outlive the run that began it. ``APP.interrupted`` names a run that was
+interrupted before it held the lock.
 """
 
 from __future__ import annotations
@@ -111,18 +112,20 @@ class Lock:
     ) -> Holder | None:
         """Takes the lock for a run, once no step of another one is at work, and returns who held it before: nobody,
         this run already, or one of the runs whose ids are in ``take_over``. Raises `LumaError` where another one holds
-        it still after ``wait`` seconds."""
+        it still after ``wait`` seconds, or when this run is interrupted meanwhile."""
         deadline = time.monotonic() + wait
         while True:
             with self._changing():
                 before = self.read()
+                interrupted = self._interrupted_before() == run["id"]
                 if before is None or before.id in take_over:
-                    self._write(dict(run, at=now()), lease)
+                    self._write(dict(run, at=now()), lease, interrupted)
+                    self._note.unlink(missing_ok=True)
                     break
                 if before.id == run["id"]:
                     self._write(before.run, lease, before.interrupted)
                     return before
-            if time.monotonic() >= deadline:
+            if interrupted or time.monotonic() >= deadline:
                 raise self.refusal(before)
             time.sleep(POLL_SECONDS)
         self._await_steps(str(run["id"]))
@@ -141,10 +144,14 @@ class Lock:
                 self._write(holder.run, lease, holder.interrupted)
 
     def interrupt(self, run_id: str) -> bool:
-        """Tells the steps of a run to end. Returns whether they had not been told."""
+        """Tells the steps of a run to end: those that are at work, and the one that has still to take the lock. Returns
+        whether it holds the lock and had not been told."""
         with self._changing():
             holder = self.read()
-            if holder is None or holder.id != run_id or holder.interrupted:
+            if holder is None or holder.id != run_id:
+                write_file(self._note, run_id)
+                return False
+            if holder.interrupted:
                 return False
             self._write(holder.run, holder.lease, interrupted=True)
             return True
@@ -161,6 +168,17 @@ class Lock:
             with contextlib.suppress(FileNotFoundError):
                 self.file.unlink()
             return holder
+
+    @property
+    def _note(self) -> Path:
+        return self.folder / f"{self.app}.interrupted"
+
+    def _interrupted_before(self) -> str:
+        """The run that was interrupted before it held the lock."""
+        try:
+            return self._note.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return ""
 
     @contextlib.contextmanager
     def held(self, run_id: str) -> t.Iterator[Held]:
