@@ -91,7 +91,8 @@ remote: engine ## Images, secrets and an engine that dies, on a server over ssh
 fleet: engine ## Faults in a deployment to three servers: a third of their table in each run
 	@$(STAGE) fleet $(PYTEST) tests/fleet
 
-soak: engine ## 50 deployments under 1,000,000 requests, and all faults (no part of test)
+soak: engine ## 50 deployments under 1,000,000 requests, all faults, all of sanity (no part of test)
+	@$(STAGE) sanity-2.19 tests/tools/sanity 2.19 all
 	@$(STAGE) soak env LUMA_TEST_FAULTS=all $(PYTEST) tests/soak tests/fleet
 
 bench: engine ## Measure latency, throughput and the seconds of a deployment
