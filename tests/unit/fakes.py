@@ -23,6 +23,7 @@ from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Eng
 from ansible_collections.luma.deploy.plugins.module_utils.host.labels import LABEL_COLOR, LABEL_PROJECT
 from ansible_collections.luma.deploy.plugins.module_utils.host.networks import Network
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.answers import FORCED_DRAIN, UNRESOLVED
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.configuration import HOLD_SERVER
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.runtime_api import Haproxy
 from ansible_collections.luma.deploy.plugins.module_utils.release.colors import App
 
@@ -150,10 +151,13 @@ class FakeHaproxy(Haproxy):
     def __init__(self, host: Host) -> None:
         self.host = host
         self.answers: Callable[[str], int] = lambda slot: 200
+        #: Whether requests wait for a replica: then there is one more server.
+        self.requests_wait = True
 
     def run(self, command: str) -> str:
         if command.startswith("show servers state"):
             rows = [self._state(name, address) for name, address in self.host.slots.items()]
+            rows += [self._state(HOLD_SERVER, "")] if self.requests_wait else []
             return "\n".join(["1", "# be_name srv_name srv_addr srv_op_state srv_admin_state srv_port", *rows, ""])
         if command == "show sess":
             return "\n"

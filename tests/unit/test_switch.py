@@ -337,6 +337,23 @@ def test_killed_anywhere_no_color_is_left_with_the_route_of_the_other(
     assert_settled(host, "blue")
 
 
+@pytest.mark.parametrize(("requests_wait", "first"), [(True, "drain"), (False, "ready")])
+def test_a_commit_drains_first_where_requests_wait(host: Host, requests_wait: bool, first: str) -> None:
+    """HAProxy carries out a batch command by command."""
+    batches: list[str] = []
+
+    class Proxy(FakeHaproxy):
+        def run(self, command: str) -> str:
+            batches.append(command)
+            return super().run(command)
+
+    proxy = Proxy(host)
+    proxy.requests_wait = requests_wait
+    proxy.commit(APP.backend, ready=["blog3", "blog4"], drain=["blog1"])
+    states = [command.rpartition(" ")[2] for command in batches[-1].split("; ")]
+    assert (states[0], sorted(states)) == (first, ["drain", "ready", "ready"])
+
+
 class LateProxy(FakeHaproxy):
     """Answers the commit too late, having carried it out or not."""
 
@@ -345,7 +362,7 @@ class LateProxy(FakeHaproxy):
         self.carries_out = carries_out
 
     def run(self, command: str) -> str:
-        is_commit = "state ready; " in command and "state drain" in command
+        is_commit = "state ready" in command and "state drain" in command
         if not is_commit:
             return super().run(command)
         if self.carries_out:
