@@ -17,13 +17,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.bench.deployments import measure_deployments
+from tests.bench.deployments import REPLICAS, measure_deployments
 from tests.bench.fleet import SIZES, Costs, measure_fleet, measure_simulated, slope
 from tests.bench.throughput import measure_throughput
 from tests.host import PREFIX, reserved
 from tests.zero_loss.project import Project
 
-Row = tuple[str, str, str]
+#: What was measured, the value, the aim, and what others come to.
+Row = tuple[str, str, str, str]
+
+# Measured once, with other traffic, on a machine of the same kind: what this one would make of them is open.
+PEERS_SECONDS = "kamal 2.1, rollout 3.5, Swarm 7.1"
 
 
 @contextmanager
@@ -38,20 +42,21 @@ def project(name: str, **app: Any) -> Iterator[Project]:
 
 
 def deployments() -> list[Row]:
-    with project("bench-deployments", replicas=2) as deployed:
+    with project("bench-deployments", replicas=REPLICAS) as deployed:
         costs = measure_deployments(deployed)
     return [
-        ("p50 latency, during deployments / steady", f"{costs.p50_ratio:.2f}", ""),
-        ("p99 latency, during deployments / steady", f"{costs.p99_ratio:.2f}", "< 1.5"),
-        ("version overlap of a switch, longest of all", f"{costs.overlap_ms:.2f} ms", "< 1 ms"),
-        ("    requests that prove an overlap", f"{costs.stale}", "0"),
-        ("    last old → first new request, median", f"{costs.gap_ms:.2f} ms", ""),
-        ("requests lost, of " + f"{costs.requests:,}", f"{costs.lost}", "0"),
-        ("deployment, without the app's own start", f"{costs.deployment_seconds:.1f} s", "<= 3 s"),
-        ("    / ansible-playbook without a task", f"{costs.deployment_seconds / costs.empty_seconds:.1f}", "<= 5.5"),
-        ("run that changes nothing", f"{costs.nothing_seconds:.1f} s", "<= 2 s"),
-        ("    / ansible-playbook without a task", f"{costs.nothing_seconds / costs.empty_seconds:.1f}", "<= 3.6"),
-        ("    ansible-playbook without a task", f"{costs.empty_seconds:.2f} s", "0.55 s"),
+        ("p50 latency, during deployments / steady", f"{costs.p50_ratio:.2f}", "", ""),
+        ("p99 latency, during deployments / steady", f"{costs.p99_ratio:.2f}", "< 1.5", ""),
+        ("    while the engine starts and stops alone", f"{costs.engine_p99_ratio:.2f}", "", ""),
+        ("version overlap of a switch, longest of all", f"{costs.overlap_ms:.2f} ms", "< 1 ms", "kamal-proxy 0"),
+        ("    requests that prove an overlap", f"{costs.stale}", "0", "Swarm: 2.0 s long"),
+        ("    last old → first new request, median", f"{costs.gap_ms:.2f} ms", "", ""),
+        ("requests lost, of " + f"{costs.requests:,}", f"{costs.lost}", "0", "kamal-proxy 0, docker-rollout 54"),
+        ("deployment, without the app's own start", f"{costs.deployment_seconds:.1f} s", "", PEERS_SECONDS),
+        ("    / ansible-playbook without a task", f"{costs.deployment_ratio:.1f}", "<= 5", ""),
+        ("run that changes nothing", f"{costs.nothing_seconds:.1f} s", "", ""),
+        ("    / ansible-playbook without a task", f"{costs.nothing_ratio:.1f}", "<= 2.2", ""),
+        ("    ansible-playbook without a task", f"{costs.empty_seconds:.2f} s", "", ""),
     ]
 
 
@@ -59,9 +64,9 @@ def throughput() -> list[Row]:
     with project("bench-throughput") as deployed:
         rates = measure_throughput(deployed)
     return [
-        ("requests/s, luma-proxy / plain HAProxy", f"{rates.to_plain:.2f}", ">= 0.95"),
-        ("requests/s, luma-proxy / the backend alone", f"{rates.to_backend:.2f}", ""),
-        ("    luma-proxy", f"{rates.luma:,.0f}", ""),
+        ("requests/s, luma-proxy / plain HAProxy", f"{rates.to_plain:.2f}", ">= 0.97", "kamal-proxy 0.40, Caddy 0.30"),
+        ("requests/s, luma-proxy / the backend alone", f"{rates.to_backend:.2f}", "", ""),
+        ("    luma-proxy", f"{rates.luma:,.0f}", "", ""),
     ]
 
 
@@ -69,12 +74,12 @@ def fleet() -> list[Row]:
     costs = measure_fleet()
     return [
         *runs(f"deployment to {SIZES[-1]} servers", costs.deployments, "", of="servers"),
-        *runs(f"deployment to {SIZES[-1]} simulated hosts", costs.simulated_deployments, "<= 2.5", of="simulation"),
+        *runs(f"deployment to {SIZES[-1]} simulated hosts", costs.simulated_deployments, "<= 1.7", of="simulation"),
         *runs(f"nothing changed on {SIZES[-1]} servers", costs.nothing, "", of="servers"),
         *runs(f"nothing changed on {SIZES[-1]} simulated hosts", costs.simulated_nothing, "", of="simulation"),
-        ("ssh connections to a host, for a deployment", f"{costs.connections}", "1"),
-        ("    steps over it", f"{costs.steps}", "3"),
-        ("    steps where nothing changed", f"{costs.steps_of_nothing}", "1"),
+        ("ssh connections to a host, for a deployment", f"{costs.connections}", "1", ""),
+        ("    steps over it", f"{costs.steps}", "3", ""),
+        ("    steps where nothing changed", f"{costs.steps_of_nothing}", "1", ""),
     ]
 
 
@@ -84,12 +89,12 @@ def runs(what: str, costs: Costs, aim: str, of: str) -> list[Row]:
 
     sizes = ", ".join(str(size) for size in SIZES)
     return [
-        (f"{what} / to one", f"{costs.ratio:.1f}", aim),
-        (f"    seconds for {sizes}", listed(costs.seconds), ""),
-        ("    CPU seconds of the controller", listed(costs.cpu), ""),
-        (f"    CPU seconds of the {of}", listed(costs.servers_cpu), ""),
-        ("    seconds for a further host", f"{slope(costs.seconds):.2f}", ""),
-        ("    CPU seconds for a further host", f"{slope(costs.cpu):.2f}", ""),
+        (f"{what} / to one", f"{costs.ratio:.1f}", aim, ""),
+        (f"    seconds for {sizes}", listed(costs.seconds), "", ""),
+        ("    CPU seconds of the controller", listed(costs.cpu), "", ""),
+        (f"    CPU seconds of the {of}", listed(costs.servers_cpu), "", ""),
+        ("    seconds for a further host", f"{slope(costs.seconds):.2f}", "", ""),
+        ("    CPU seconds for a further host", f"{slope(costs.cpu):.2f}", "", ""),
     ]
 
 
@@ -102,9 +107,9 @@ def main(arguments: list[str]) -> None:
         print_simulated(hosts, forks)
         return
     rows = [row for part in arguments or PARTS for row in PARTS[part]()]
-    print(f"{'':46} {'measured':>20}  aim")
-    for what, measured, aim in rows:
-        print(f"{what:46} {measured:>20}  {aim}")
+    print(f"{'':46} {'measured':>20}  {'aim':7} others")
+    for what, measured, aim, others in rows:
+        print(f"{what:46} {measured:>20}  {aim:7} {others}".rstrip())
 
 
 def print_simulated(hosts: int, forks: list[int]) -> None:

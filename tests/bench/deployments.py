@@ -1,7 +1,11 @@
 # Copyright (c) 2026, the luma authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What clients notice of a deployment, and the seconds that it takes."""
+"""What clients notice of a deployment, and the seconds that it takes.
+
+Client, controller, engine, proxy and app share this machine's processors. What clients notice of a deployment is partly
+what they would notice of an engine that starts and stops as many containers without luma: that is measured beside it.
+"""
 
 from __future__ import annotations
 
@@ -9,18 +13,26 @@ import json
 import os
 import subprocess
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from statistics import median
+from typing import NamedTuple
 
 from ansible_collections.luma.deploy.plugins.plugin_utils.traffic.report import Handover, Numbers, Record, handovers
 
-from tests.host import ROOT, docker
+from tests.host import APP_IMAGE, ROOT, docker
 from tests.zero_loss.project import Deployment, Project, Traffic
 
 DEPLOYMENTS = 6
 STEADY_SECONDS = 8
+# How long after a start containers are stopped, where the engine works alone: about as in a deployment.
+ENGINE_SECONDS = 3
+TURNS = 5
+REPLICAS = 2
 RATE = "600"
 
 Window = tuple[float, float]
@@ -34,32 +46,72 @@ class Costs:
     lost: int
     p50_ratio: float
     p99_ratio: float
+    engine_p99_ratio: float
     overlap_ms: float
     stale: int
     gap_ms: float
     deployment_seconds: float
+    deployment_ratio: float
     nothing_seconds: float
+    nothing_ratio: float
     empty_seconds: float
+
+
+@dataclass
+class Windows:
+    """From when to when there was nothing but traffic, a deployment, or the engine's part of one."""
+
+    steady: list[Window] = field(default_factory=list)
+    deploying: list[Window] = field(default_factory=list)
+    engine: list[Window] = field(default_factory=list)
+
+
+class Turn(NamedTuple):
+    """Seconds of runs that followed each other; the deployment without the app's own start."""
+
+    deployment: float
+    nothing: float
+    empty: float
 
 
 def measure_deployments(project: Project) -> Costs:
     """Alternate between steady traffic and deployments under the same traffic."""
     deploy(project, 0)
-    steady: list[Window] = []
-    busy: list[Window] = []
-    seconds: list[float] = []
+    windows = Windows()
     with Traffic(project.url, project.host, project.folder, "--rate", RATE) as traffic:
         for number in range(1, DEPLOYMENTS + 1):
-            began = time.monotonic()
-            time.sleep(STEADY_SECONDS)
-            middle = time.monotonic()
-            deployment = deploy(project, number)
-            steady.append((began, middle))
-            busy.append((middle, time.monotonic()))
-            seconds.append(deployment.seconds - start_seconds(project))
+            with within(windows.steady):
+                time.sleep(STEADY_SECONDS)
+            with within(windows.deploying):
+                deploy(project, number)
+            with within(windows.engine):
+                start_and_stop(project.name)
         records = traffic.stop().records
-    pairs = [(deploy(project, DEPLOYMENTS).seconds, empty_seconds(project.folder)) for _run in range(5)]
-    return costs(records, steady, busy, seconds, pairs)
+    return costs(records, windows, [measure_turn(project, number) for number in range(1, TURNS + 1)])
+
+
+@contextmanager
+def within(windows: list[Window]) -> Iterator[None]:
+    """Notes from when to when something was done."""
+    began = time.monotonic()
+    yield
+    windows.append((began, time.monotonic()))
+
+
+def start_and_stop(name: str) -> None:
+    """What the engine does in a deployment, without luma."""
+    names = [f"{name}-alone-{number}" for number in range(REPLICAS)]
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda each: docker("run", "--detach", "--name", each, APP_IMAGE), names))
+        time.sleep(ENGINE_SECONDS)
+        list(pool.map(lambda each: docker("stop", "--time", "1", each), names))
+        list(pool.map(lambda each: docker("rm", each), names))
+
+
+def measure_turn(project: Project, number: int) -> Turn:
+    """A deployment, a run that changes nothing, and a play without tasks, one after the other and without traffic."""
+    deployment = deploy(project, DEPLOYMENTS + number).seconds - start_seconds(project)
+    return Turn(deployment, deploy(project, DEPLOYMENTS + number).seconds, empty_seconds(project.folder))
 
 
 def empty_seconds(folder: Path) -> float:
@@ -92,29 +144,25 @@ def _start_seconds(container: str) -> float:
     return (datetime.fromisoformat(listening) - datetime.fromisoformat(started)).total_seconds()
 
 
-def costs(
-    records: list[Record],
-    steady: list[Window],
-    busy: list[Window],
-    seconds: list[float],
-    pairs: list[tuple[float, float]],
-) -> Costs:
-    calm, deploying = Numbers.of(within(records, steady)), Numbers.of(within(records, busy))
+def costs(records: list[Record], windows: Windows, turns: list[Turn]) -> Costs:
+    steady, deploying, engine = (
+        Numbers.of([record for record in records if any(begin <= record.started < end for begin, end in each)])
+        for each in (windows.steady, windows.deploying, windows.engine)
+    )
     switches: list[Handover] = handovers(records, lambda record: record.release)
     assert len(switches) == DEPLOYMENTS
     return Costs(
         requests=len(records),
         lost=sum(bool(record.failure) for record in records),
-        p50_ratio=deploying.p50_ms / calm.p50_ms,
-        p99_ratio=deploying.p99_ms / calm.p99_ms,
+        p50_ratio=deploying.p50_ms / steady.p50_ms,
+        p99_ratio=deploying.p99_ms / steady.p99_ms,
+        engine_p99_ratio=engine.p99_ms / steady.p99_ms,
         overlap_ms=max(switch.overlap_ms for switch in switches),
         stale=sum(switch.stale for switch in switches),
         gap_ms=median(switch.gap_ms for switch in switches),
-        deployment_seconds=median(seconds),
-        nothing_seconds=median(nothing for nothing, _empty in pairs),
-        empty_seconds=median(empty for _nothing, empty in pairs),
+        deployment_seconds=median(turn.deployment for turn in turns),
+        deployment_ratio=median(turn.deployment / turn.empty for turn in turns),
+        nothing_seconds=median(turn.nothing for turn in turns),
+        nothing_ratio=median(turn.nothing / turn.empty for turn in turns),
+        empty_seconds=median(turn.empty for turn in turns),
     )
-
-
-def within(records: list[Record], windows: list[Window]) -> list[Record]:
-    return [record for record in records if any(begin <= record.started < end for begin, end in windows)]
