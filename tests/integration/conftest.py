@@ -91,7 +91,7 @@ class Site:
     def deploy(self, **options: Any) -> str:
         """All the phases; returns the color that serves."""
         prepared = self.prepare(**options)
-        self.switch(prepared["color"])
+        self.switch(prepared["color"], health_check=options.get("health_check", self.check))
         self.retire(prepared["other"])
         return str(prepared["color"])
 
