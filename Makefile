@@ -17,7 +17,7 @@ help: ## Show this
 
 # Three rows at a time. Two wait a lot: what uses this machine's proxy, of which there is one, and what uses servers of
 # its own. The third waits for nothing, and takes the processors only while nobody whose seconds count wants them.
-test: ## Everything that CI runs, about 35 minutes on 2 cores
+test: ## Everything that CI runs, about 25 minutes on 2 cores
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync style unit images
 	@$(MAKE) --no-print-directory --jobs=3 on-this-machine on-servers beside
 
