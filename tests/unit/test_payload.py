@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 from ansible import constants
 from ansible_collections.luma.deploy.plugins.plugin_utils.payload import kept as kept_module
-from ansible_collections.luma.deploy.plugins.plugin_utils.payload.kept import OF_ONE_RUN, kept, kept_folder
-from ansible_collections.luma.deploy.plugins.plugin_utils.payload.quick_module import digest_of, with_folder
+from ansible_collections.luma.deploy.plugins.plugin_utils.payload.kept import OF_ONE_RUN, digest_of, kept, kept_folder
+from ansible_collections.luma.deploy.plugins.plugin_utils.payload.quick_module import with_folder
 from ansible_collections.luma.deploy.plugins.plugin_utils.payload.unpacked import unpacked
 
 ROOT = Path(__file__).parents[2]
@@ -57,12 +57,15 @@ def test_a_module_runs_from_a_folder_that_later_runs_use(tmp_path: Path) -> None
     assert not state_dir.exists()
     (payload,) = (cache / "luma" / "payloads").glob("*/*")
     assert "SUCCESS" in lock(state_dir, cache)
+    kept_files = {file.name for file in (cache / "luma" / "payloads").glob("*/*")}
+    assert sum("-content-" in name for name in kept_files) == 1
+    assert len(kept_files) == 2
     (folder,) = (state_dir / "code").iterdir()
     (code,) = (folder / LOCK / "__pycache__").glob("lock.*.pyc")
     made = folder.stat().st_ctime_ns, payload.stat().st_ino
     assert "SUCCESS" in lock(state_dir, cache)
     assert list((state_dir / "code").iterdir()) == [folder]
-    assert list((cache / "luma" / "payloads").glob("*/*")) == [payload]
+    assert {file.name for file in (cache / "luma" / "payloads").glob("*/*")} == kept_files
     assert made[1] == payload.stat().st_ino
 
     # It is this code that runs.
@@ -149,4 +152,4 @@ def test_the_time_of_an_archive_is_not_in_its_digest(archive: Path, tmp_path: Pa
 
 def test_a_wrapper_that_looks_otherwise_stays_as_it_is() -> None:
     for text in ("", "def _ansiballz_main(\n", "        sys.path.insert(0, modlib_path)\n\nzip_data='UEs='"):
-        assert with_folder(text, "/var/lib/luma/code") == text
+        assert with_folder(text, "/var/lib/luma/code", str) == text

@@ -5,18 +5,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import inspect
 import posixpath
-import zipfile
-from base64 import b64decode
-from contextlib import nullcontext
+from collections.abc import Callable
 from dataclasses import replace
-from io import BytesIO
+from functools import partial
 from typing import Any
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.luma.deploy.plugins.plugin_utils.payload.kept import kept
+from ansible_collections.luma.deploy.plugins.plugin_utils.payload.kept import content_digest, kept
 from ansible_collections.luma.deploy.plugins.plugin_utils.payload.unpacked import unpacked
 
 STATE_DIR = "/var/lib/luma"
@@ -31,12 +28,14 @@ class QuickModule(ActionBase):
     """An action that runs modules of luma's, and maybe others."""
 
     def _configure_module(self, module_name: str, module_args: dict[str, Any], task_vars: dict[str, Any]) -> Any:
-        ours = module_name.startswith("luma.deploy.")
-        with kept(module_name) if ours else nullcontext():
+        if not module_name.startswith("luma.deploy."):
+            return super()._configure_module(module_name, module_args, task_vars)
+        with kept(module_name):
             built, path = super()._configure_module(module_name, module_args, task_vars)
-        if ours and not self._task.check_mode:
-            home = posixpath.join(module_args.get("state_dir") or STATE_DIR, "code")
-            built = replace(built, b_module_data=with_folder(built.b_module_data.decode(), home).encode())
+            if not self._task.check_mode:
+                home = posixpath.join(module_args.get("state_dir") or STATE_DIR, "code")
+                sent = with_folder(built.b_module_data.decode(), home, partial(content_digest, module_name))
+                built = replace(built, b_module_data=sent.encode())
         return built, path
 
 
@@ -48,24 +47,15 @@ class QuickAction(QuickModule):
         return result | self._execute_module(task_vars=task_vars)
 
 
-def with_folder(wrapper: str, home: str) -> str:
+def with_folder(wrapper: str, home: str, digest_of: Callable[[str], str]) -> str:
     """The text of a module as Ansible sends it, which imports its code from a folder in ``home``; as it was where it
     does not look as expected."""
     head, _data, rest = wrapper.partition(ARCHIVE)
     if not (head.count(IMPORTED_FROM) == 1 and head.count(BEGIN) == 1 and rest):
         return wrapper
-    digest = digest_of(b64decode(rest.partition("'")[0]))
+    digest = digest_of(rest.partition("'")[0])
     function = inspect.getsource(unpacked)
     head = head.replace(
         IMPORTED_FROM, f"        modlib_path = unpacked(modlib_path, {digest!r}, {home!r})\n{IMPORTED_FROM}"
     )
     return head.replace(BEGIN, f"{function}\n\n{BEGIN}") + ARCHIVE + rest
-
-
-def digest_of(archive: bytes) -> str:
-    """The digest of what is in an archive, whenever it was made."""
-    digest = hashlib.sha256()
-    with zipfile.ZipFile(BytesIO(archive)) as content:
-        for name in sorted(content.namelist()):
-            digest.update(f"{name} ".encode() + content.read(name))
-    return digest.hexdigest()[:32]
