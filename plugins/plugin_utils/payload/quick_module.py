@@ -22,6 +22,8 @@ STATE_DIR = "/var/lib/luma"
 IMPORTED_FROM = "        sys.path.insert(0, modlib_path)\n"
 BEGIN = "def _ansiballz_main(\n"
 ARCHIVE = "\nzip_data='"
+#: The function that goes with a module, as text: read once, by Ansible's main process, and not by that of each host.
+FUNCTION = inspect.getsource(unpacked)
 
 
 class QuickModule(ActionBase):
@@ -54,8 +56,7 @@ def with_folder(wrapper: str, home: str, digest_of: Callable[[str], str]) -> str
     if not (head.count(IMPORTED_FROM) == 1 and head.count(BEGIN) == 1 and rest):
         return wrapper
     digest = digest_of(rest.partition("'")[0])
-    function = inspect.getsource(unpacked)
     head = head.replace(
         IMPORTED_FROM, f"        modlib_path = unpacked(modlib_path, {digest!r}, {home!r})\n{IMPORTED_FROM}"
     )
-    return head.replace(BEGIN, f"{function}\n\n{BEGIN}") + ARCHIVE + rest
+    return head.replace(BEGIN, f"{FUNCTION}\n\n{BEGIN}") + ARCHIVE + rest
