@@ -146,13 +146,14 @@ class FakeEngine(Engine):
 
 
 class FakeHaproxy(Haproxy):
-    """Speaks the runtime API's own texts, so that their parsing is tested with the rest."""
+    """Speaks the runtime API's own texts, so that their parsing is tested with the rest. ``requests_wait``: where no
+    replica is up, for which there is one more server."""
+
+    requests_wait = True
 
     def __init__(self, host: Host) -> None:
         self.host = host
         self.answers: Callable[[str], int] = lambda slot: 200
-        #: Whether requests wait for a replica: then there is one more server.
-        self.requests_wait = True
 
     def run(self, command: str) -> str:
         if command.startswith("show servers state"):
