@@ -316,7 +316,7 @@ def test_a_run_is_interrupted_before_it_has_the_lock(lock: Lock) -> None:
     lock.take(YOURS)
     assert not found(lock).interrupted
     lock.interrupt("mine")
-    assert "is being deployed by" in str(refused(lambda: lock.take(MINE, wait=600)))
+    assert "is being deployed by" in str(refused(lambda: lock.take(MINE, wait=20)))
     lock.release("yours")
     lock.take(MINE)
     with lock.held("mine") as held:
