@@ -115,7 +115,7 @@ def test_slots_that_a_run_has_left_held_are_freed(proxied: Site) -> None:
     """It died when the containers were gone. Until this is done the app counts as not settled."""
     proxied.deploy()
     backend, proxy = f"{proxied.project}:{proxied.app}", Haproxy(PROXY_FOLDER / "run")
-    proxy.set_states(backend, drain=["testapp8"])
+    proxy.set_states(backend, "drain", ["testapp8"])
     assert not proxied.prepare()["settled"]
     assert proxied.retire("green")["changed"]
     assert proxied.prepare()["settled"]

@@ -56,18 +56,18 @@ class Haproxy(Sockets):
         states = self.run_on(worker, "show servers state " + backend)
         return parse_slots(states, self.run_on(worker, f"show stat {backend} 4 -1"))
 
-    def set_states(self, backend: str, ready: t.Iterable[str] = (), drain: t.Iterable[str] = ()) -> None:
-        """Makes slots ready, then others drain, in one batch."""
-        self._set_each(backend, [*((name, "ready") for name in ready), *((name, "drain") for name in drain)])
+    def set_states(self, backend: str, state: str, slots: t.Iterable[str]) -> None:
+        """Makes slots ``ready`` or ``drain``, in one batch."""
+        self._set_each(backend, [(name, state) for name in slots])
 
-    def commit(self, backend: str, ready: t.Collection[str], drain: t.Collection[str]) -> None:
+    def commit(self, backend: str, ready: t.Iterable[str], drain: t.Iterable[str]) -> None:
         """Moves the traffic of a backend from some slots to others, in one batch, which HAProxy carries out command by
         command. Where requests wait for a replica, it drains first: what comes in between waits, and once a new slot
         has answered no request goes to an old one. Elsewhere a request has to find a slot: both serve in between."""
         states = parse_states(self.run("show servers state " + backend))
         requests_wait = any(row["srv_name"] == HOLD_SERVER for row in states)
-        changes = [[(name, "ready") for name in ready], [(name, "drain") for name in drain]]
-        self._set_each(backend, [each for part in (changes[::-1] if requests_wait else changes) for each in part])
+        new, old = [(name, "ready") for name in ready], [(name, "drain") for name in drain]
+        self._set_each(backend, old + new if requests_wait else new + old)
 
     def _set_each(self, backend: str, changes: t.Iterable[tuple[str, str]]) -> None:
         commands = [f"set server {backend}/{name} state {state}" for name, state in changes]

@@ -190,7 +190,7 @@ def heal(proxy: Haproxy, view: View) -> None:
     """Lets every slot of the active color serve: a replica that was started again while slots were held may have got
     one of them."""
     held = [slot.name for slot in view.slots_of(view.active) if slot.held] if view.active else []
-    proxy.set_states(view.app.backend, ready=held)
+    proxy.set_states(view.app.backend, "ready", held)
 
 
 def free_slots(proxy: Haproxy, app: App, wait: float = 0.0) -> list[str]:
@@ -202,6 +202,6 @@ def free_slots(proxy: Haproxy, app: App, wait: float = 0.0) -> list[str]:
         held = [slot for slot in slots if slot.held]
         free = [slot.name for slot in held if not slot.address and not slot.sessions]
         if len(free) == len(held) or time.monotonic() >= deadline:
-            proxy.set_states(app.backend, ready=free)
+            proxy.set_states(app.backend, "ready", free)
             return free
         time.sleep(POLL_SECONDS)

@@ -186,7 +186,7 @@ class Switch:
             )
         if view.active:
             self.rerouting.keep(view.active)
-        self.proxy.set_states(self.app.backend, drain=[slot.name for slot in free if not slot.held])
+        self.proxy.set_states(self.app.backend, "drain", [slot.name for slot in free if not slot.held])
 
     def make(self, result: Switched) -> None:
         self._move(result, "make", self._to_make(self._view()), [self.app.alias])
