@@ -28,12 +28,17 @@ def exclusive(folder: Path) -> t.Iterator[None]:
         os.close(descriptor)
 
 
-def write_file(file: Path, text: str, mode: int = 0o600) -> None:
-    """Replaces a file at once, so that a run that dies leaves a whole one. Raises `OSError`."""
+def write_file(file: Path, text: str, mode: int = 0o600, owner: int | None = None) -> None:
+    """Replaces a file at once, so that a run that dies leaves a whole one. ``owner``: the user that it then belongs to,
+    where root writes it. Raises `OSError`."""
     new = file.with_name(file.name + ".tmp")
+    # A run that died may have left one, of another user.
+    new.unlink(missing_ok=True)
     new.touch(mode=0o600)
     new.write_text(text, encoding="utf-8")
     new.chmod(mode)
+    if owner is not None and os.geteuid() == 0:
+        os.chown(new, owner, owner)
     new.replace(file)
 
 
