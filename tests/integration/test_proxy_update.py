@@ -22,10 +22,10 @@ import pytest
 from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
 from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
 from ansible_collections.luma.deploy.plugins.module_utils.proxy import names
-from ansible_collections.luma.deploy.plugins.module_utils.proxy.configuration import Route
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.detour import COMMENT, Detour
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.ipv6 import listens_on_ipv6
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.proxy import Proxy
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.route import Route
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.runtime_api import Haproxy
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.settings import ProxySettings
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.update import update_proxy

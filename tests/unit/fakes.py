@@ -23,7 +23,7 @@ from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Eng
 from ansible_collections.luma.deploy.plugins.module_utils.host.labels import LABEL_COLOR, LABEL_PROJECT
 from ansible_collections.luma.deploy.plugins.module_utils.host.networks import Network
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.answers import FORCED_DRAIN, UNRESOLVED
-from ansible_collections.luma.deploy.plugins.module_utils.proxy.configuration import HOLD_SERVER
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.names import HOLD_SERVER
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.runtime_api import Haproxy
 from ansible_collections.luma.deploy.plugins.module_utils.release.colors import App
 

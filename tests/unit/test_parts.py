@@ -10,13 +10,8 @@ from ansible_collections.luma.deploy.plugins.module_utils.host.container_options
 from ansible_collections.luma.deploy.plugins.module_utils.host.listeners import Listener, parse_listeners
 from ansible_collections.luma.deploy.plugins.module_utils.host.registries import short_id
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.answers import Session, addresses_first, parse_sessions
-from ansible_collections.luma.deploy.plugins.module_utils.proxy.configuration import (
-    Route,
-    example_of,
-    render_config,
-    render_map,
-    slots_for,
-)
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.configuration import render_config, render_map
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.route import Route, example_of, slots_for
 from ansible_collections.luma.deploy.plugins.module_utils.release.health import HealthCheck, Probe, advice, failure_text
 from ansible_collections.luma.deploy.plugins.module_utils.release.wanted import Wanted
 

@@ -14,7 +14,7 @@ from ansible.errors import AnsibleError, AnsiblePromptInterrupt, AnsiblePromptNo
 from ansible.utils.display import Display
 from ansible_collections.luma.deploy.plugins.action.removal import ActionModule
 from ansible_collections.luma.deploy.plugins.module_utils.host.containers import Container
-from ansible_collections.luma.deploy.plugins.module_utils.proxy.configuration import Route
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.route import Route
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.routes import Routes
 from ansible_collections.luma.deploy.plugins.module_utils.release import removal as removal_module
 from ansible_collections.luma.deploy.plugins.module_utils.release.drain import DrainTimeouts, Retired, Stopped

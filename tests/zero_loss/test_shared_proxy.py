@@ -12,8 +12,8 @@ from pathlib import Path
 from threading import Event, Thread
 
 from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
-from ansible_collections.luma.deploy.plugins.module_utils.proxy.configuration import Route
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.proxy import Proxy
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.route import Route
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.settings import ProxySettings
 from ansible_collections.luma.deploy.plugins.plugin_utils.traffic.report import failures_in_words, handovers
 

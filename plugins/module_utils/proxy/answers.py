@@ -14,7 +14,7 @@ import re
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.luma.deploy.plugins.module_utils.proxy.configuration import HOLD_SERVER
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.names import HOLD_SERVER
 
 # Bits of srv_admin_state (Management Guide, "show servers state"): forced maintenance, forced drain, and maintenance
 # because the name does not resolve, which is how a slot without an address looks.

@@ -5,6 +5,7 @@
 
     BACKEND.pem     an app's private key and certificate chain, 0600
     trusted.map     the names that have a certificate which browsers accept, and their backends
+    challenges.map  the names that a CA may be asked for, and the thumbprint of the ACME account that asks
 
 Until an app has a certificate of a CA its file has a self-signed one, so that HAProxy always finds a file to load. What
 the map lacks is served by HTTP without a redirect. Both the modules and the ACME agent write here, each under
@@ -23,6 +24,7 @@ from ansible_collections.luma.deploy.plugins.module_utils.proxy import names
 #: In the proxy's folder.
 FOLDER = "etc/certs"
 TRUSTED_MAP = "trusted.map"
+CHALLENGES_MAP = "challenges.map"
 
 
 class Certificates:
@@ -54,9 +56,17 @@ class Certificates:
 
     def trust(self, backend: str, trusted: t.Iterable[str]) -> None:
         """Makes these the names of an app for which browsers accept its certificate."""
+        self._write(self.folder / TRUSTED_MAP, self._trusted_map(backend, trusted))
+
+    def maps(self, backend: str, trusted: t.Iterable[str], challenges: t.Mapping[str, str]) -> dict[Path, str]:
+        """What both maps have to be, with these names of an app and the thumbprints of all."""
+        rows = "".join(f"{name} {thumbprint}\n" for name, thumbprint in sorted(challenges.items()))
+        return {self.folder / TRUSTED_MAP: self._trusted_map(backend, trusted), self.folder / CHALLENGES_MAP: rows}
+
+    def _trusted_map(self, backend: str, trusted: t.Iterable[str]) -> str:
         others = [(name, owner) for name, owner in self._rows() if owner != backend]
         rows = sorted([*others, *((name.lower(), backend) for name in trusted)])
-        self._write(self.folder / TRUSTED_MAP, "".join(f"{name} {owner}\n" for name, owner in rows))
+        return "".join(f"{name} {owner}\n" for name, owner in rows)
 
     def forget(self, backend: str) -> None:
         """Removes what is there of an app."""

@@ -11,95 +11,22 @@ HAProxy's Configuration Manual.
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
 
-#: Where the container sees its configuration and its runtime folder.
-CONFIG_DIR = "/etc/luma"
-RUN_DIR = "/run/luma"
-#: The ports inside the container: above 1024, so that it needs no capability.
-HTTP_PORT = 8080
-HTTPS_PORT = 8443
-#: The socket, in the runtime folder, that connections by IPv6 come to.
-VISITORS_SOCKET = "visitors.sock"
+from ansible_collections.luma.deploy.plugins.module_utils.proxy import tls
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.forwarding import render_forwarding
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.names import HOLD_SERVER
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.paths import (
+    CONFIG_DIR,
+    HTTP_PORT,
+    RUN_DIR,
+    VISITORS_SOCKET,
+)
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.route import ANY_HOST, Route
 
-
-#: A slot of every backend that has no container: see ``HOLD``. No app's slot is called so: those end with a number.
-HOLD_SERVER = "hold"
 #: The type of the PROXY protocol's TLV that names a backend; 0xE0 to 0xEF are for use like this (its section 2.2.8).
 BACKEND_TLV = "0xE0"
-ANY_HOST = "*"
 #: The backend that answers where no app has the name.
 UNKNOWN_HOST = "unknown-host"
-
-
-@dataclass(frozen=True)
-class Route:
-    """How the proxy reaches one app.
-
-    ``hosts``: the names it answers to: ``blog.com``, ``*.blog.com`` for one level below it, ``*`` for every name that
-    nobody else has. ``check_path``: what the health check GETs with ``check_host`` as Host header; empty for a check
-    that only connects. Times in seconds: ``response_timeout`` for an answer that has not begun, ``stream_timeout`` for
-    one that has; ``hold`` is how long a request waits for a replica; ``keep_alive`` how long a client's connection may
-    be idle. ``forward_headers``: whether X-Forwarded-* of the client are trusted and passed on. ``slots``: how many
-    replicas of both colors fit.
-    """
-
-    project: str
-    app: str
-    network: str
-    hosts: tuple[str, ...]
-    app_port: int = 80
-    check_path: str = "/up"
-    check_host: str = "localhost"
-    check_timeout: float = 5.0
-    response_timeout: float = 30.0
-    stream_timeout: float = 3600.0
-    hold: float = 10.0
-    keep_alive: float = 75.0
-    forward_headers: bool = False
-    slots: int = 8
-
-    @property
-    def backend(self) -> str:
-        """Neither a project's nor an app's name has a colon, so that this is unique."""
-        return backend_name(self.project, self.app)
-
-    @property
-    def endpoint(self) -> str:
-        """The alias with its network, so that two projects may have an app of the same name."""
-        return f"{self.app}.{self.network}:{self.app_port}"
-
-    @property
-    def name(self) -> str:
-        """A name that is routed to the app: that of its health check, if it is one, since an app may answer for certain
-        names only."""
-        is_routed = any(stands_for(host, self.check_host) for host in self.hosts)
-        return self.check_host if is_routed else example_of(self.hosts[0])
-
-
-def backend_name(project: str, app: str) -> str:
-    return f"{project}:{app}"
-
-
-def stands_for(host: str, name: str) -> bool:
-    """Whether one of a route's hosts, which may have a wildcard, is or has this name."""
-    return host.lower() in (ANY_HOST, name.lower(), "*." + name.lower().partition(".")[2])
-
-
-def example_of(host: str) -> str:
-    """A name that a route's host stands for: a request needs one in its Host header."""
-    if host == ANY_HOST:
-        return "localhost"
-    return host.replace("*", "www", 1)
-
-
-def slots_for(replicas: int) -> int:
-    """How many slots an app needs: both colors during a switch, and room to grow without a reload. A power of two,
-    at least 8."""
-    slots = 8
-    while slots < 2 * replicas:
-        slots *= 2
-    return slots
 
 
 BASE = """\
@@ -114,7 +41,7 @@ global
     tune.bufsize 81920
     # What a thread keeps at hand of its freed memory: a hundred such buffers. The 512 KB that are the default are six.
     tune.memory.hot-size 8388608
-
+{tls_global}
 # Docker's embedded DNS. An answer is asked for five times a second, which is how soon a moved alias is seen; an
 # address that is no longer answered leaves at once, but a DNS that is silent changes nothing.
 resolvers docker
@@ -156,7 +83,8 @@ frontend http
 .endif
     # Visitors who come by IPv6, with their addresses (`proxy.ipv6`).
     bind unix@{run}/{visitors} mode 600 accept-proxy
-{rules}    # A worker that a reload has replaced knows the old color only. What an idle connection brings it, it hands
+{tls_listen}{rules}{tls_visitor}\
+    # A worker that a reload has replaced knows the old color only. What an idle connection brings it, it hands
     # to the worker that replaced it. Where the whole proxy ends, there is none.
     use_backend successor if {{ stopping }} !{{ var(proc.ending) -m found }}
     use_backend {by_host}
@@ -166,7 +94,8 @@ frontend http
 # What this proxy sends to itself: requests of a replaced worker, and those that are held.
 frontend again
     bind unix@{run}/again.sock mode 600 accept-proxy
-{rules}    use_backend %[fc_pp_tlv({tlv})] if {{ fc_pp_tlv({tlv}) -m found }}
+{rules}{tls_again}\
+    use_backend %[fc_pp_tlv({tlv})] if {{ fc_pp_tlv({tlv}) -m found }}
     use_backend {by_host}
     default_backend {otherwise}
 
@@ -174,7 +103,7 @@ backend successor
     # The worker that answers has the timeouts of the app.
     timeout server 20d
     timeout tunnel 20d
-    server worker unix@{run}/again.sock send-proxy-v2
+    server worker unix@{run}/again.sock send-proxy-v2{send_scheme}
 
 backend unknown-host
     http-request return status 404 content-type text/plain string "No app of that name here.\\n"
@@ -214,7 +143,7 @@ backend {backend}
     http-response set-timeout server {stream_timeout}ms
     timeout tunnel {stream_timeout}ms
     timeout check {check_timeout}ms
-{check}{forward}{hold_rules}    # The slot that answered, for those who measure: `luma deploy --probe`.
+{check}{checked}{forward}{https}{hold_rules}    # The slot that answered, for those who measure: `luma deploy --probe`.
     http-request set-var(txn.probe) req.hdr(x-luma-probe)
     http-response set-header X-Luma-Server %[srv_name] if {{ var(txn.probe) -m found }} !{{ srv_name {hold_server} }}
     use-server %[var(txn.slot)] if {{ var(txn.slot) -m found }}
@@ -237,12 +166,12 @@ string "Too many requests wait for a replica of this app.\\n" if {{ queue ge 100
 """
 HOLD_SLOT = """\
     server {hold_server} unix@{run}/again.sock backup no-check maxconn 1 send-proxy-v2 \
-set-proxy-v2-tlv-fmt({tlv}) %[be_name]
+set-proxy-v2-tlv-fmt({tlv}) %[be_name]{send_scheme}
 """
 
 HTTP_CHECK = """\
     option httpchk
-    http-check send meth GET uri {path} ver HTTP/1.1 hdr Host {host}
+    http-check send meth GET uri {path} ver HTTP/1.1 hdr Host {host}{scheme}
     http-check expect status 200-299
 """
 
@@ -273,12 +202,19 @@ if {{ req.hdr(x-forwarded-for) -m found }} !{{ fc_pp_tlv({BACKEND_TLV}) -m found
 
 def environment_of(settings: t.Mapping[str, t.Any]) -> dict[str, str]:
     """What the configuration takes from its container, since it follows from how that is made."""
-    environment = {"LUMA_HTTP_PORT": str(settings["http_port"])}
+    https_port = str(settings["https_port"])
+    environment = {
+        "LUMA_HTTP_PORT": str(settings["http_port"]),
+        "LUMA_HTTPS_PORT": https_port,
+        # What follows a name in a URL.
+        "LUMA_HTTPS_SUFFIX": "" if https_port == "443" else f":{https_port}",
+    }
     return {**environment, "LUMA_PROXY_PROTOCOL": "1"} if settings["proxy_protocol"] else environment
 
 
 def render_config(routes: t.Sequence[Route]) -> str:
     """The whole haproxy.cfg."""
+    with_https = tls.is_needed(routes)
     base = BASE.format(
         run=RUN_DIR,
         http_port=HTTP_PORT,
@@ -287,8 +223,20 @@ def render_config(routes: t.Sequence[Route]) -> str:
         # All apps of a host share the frontend: nobody's connections end earlier than asked for.
         keep_alive=milliseconds(max((route.keep_alive for route in routes), default=Route.keep_alive)),
         **_render_routing(routes),
+        **_render_tls(with_https),
     )
-    return base + "".join(_render_backend(route) for route in _sorted(routes))
+    return base + "".join(_render_backend(route, with_https) for route in _sorted(routes))
+
+
+def _render_tls(with_https: bool) -> dict[str, str]:
+    parts = {
+        "tls_global": tls.GLOBAL,
+        "tls_listen": tls.LISTEN,
+        "tls_visitor": tls.VISITOR_RULES,
+        "tls_again": tls.AGAIN_RULES,
+        "send_scheme": tls.SEND_SCHEME,
+    }
+    return parts if with_https else dict.fromkeys(parts, "")
 
 
 def _render_routing(routes: t.Sequence[Route]) -> dict[str, str]:
@@ -304,9 +252,16 @@ def _render_routing(routes: t.Sequence[Route]) -> dict[str, str]:
     return {"rules": rules, "by_host": by_host, "otherwise": names["otherwise"]}
 
 
-def _render_backend(route: Route) -> str:
-    check = HTTP_CHECK.format(path=quote(route.check_path), host=route.check_host) if route.check_path else ""
-    hold = {"hold": milliseconds(route.hold), "hold_server": HOLD_SERVER, "run": RUN_DIR, "tlv": BACKEND_TLV}
+def _render_backend(route: Route, with_https: bool) -> str:
+    scheme = " hdr X-Forwarded-Proto https" if route.ssl else ""
+    check = HTTP_CHECK.format(path=quote(route.check_path), host=route.check_host, scheme=scheme)
+    hold = {
+        "hold": milliseconds(route.hold),
+        "hold_server": HOLD_SERVER,
+        "run": RUN_DIR,
+        "tlv": BACKEND_TLV,
+        "send_scheme": tls.SEND_SCHEME if with_https else "",
+    }
     return BACKEND.format(
         backend=route.backend,
         app=route.app,
@@ -315,8 +270,10 @@ def _render_backend(route: Route) -> str:
         response_timeout=milliseconds(route.response_timeout),
         stream_timeout=milliseconds(route.stream_timeout),
         check_timeout=milliseconds(route.check_timeout),
-        check=check,
-        forward=FORWARD_TRUSTED if route.forward_headers else FORWARD_OWN,
+        check=check if route.check_path else "",
+        checked=tls.CHECKED if route.ssl else "",
+        forward=render_forwarding(route, with_https, BACKEND_TLV),
+        https=tls.render_backend(route),
         hold_server=HOLD_SERVER,
         hold_rules=HOLD_RULES.format(**hold) if route.hold else "",
         hold_slot=HOLD_SLOT.format(**hold) if route.hold else "",

@@ -26,15 +26,10 @@ from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Eng
 from ansible_collections.luma.deploy.plugins.module_utils.host.folder import write_file
 from ansible_collections.luma.deploy.plugins.module_utils.host.labels import LABEL_ROLE
 from ansible_collections.luma.deploy.plugins.module_utils.proxy import names
-from ansible_collections.luma.deploy.plugins.module_utils.proxy.configuration import (
-    CONFIG_DIR,
-    HTTP_PORT,
-    HTTPS_PORT,
-    RUN_DIR,
-    Route,
-    environment_of,
-)
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.configuration import environment_of
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.ipv6 import Ipv6Entrance, published_address
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.paths import CONFIG_DIR, HTTP_PORT, HTTPS_PORT, RUN_DIR
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.route import Route
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.routes import Routes
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.runtime_api import Haproxy
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.settings import LABEL_SETTINGS, ProxySettings
@@ -160,6 +155,7 @@ class ProxyContainer:
             {LABEL_ROLE: "check"},
             command=command,
             environment=environment_of(settings),
+            user=f"{names.USER}:{names.USER}",
             host={"binds": binds},
         )
         try:

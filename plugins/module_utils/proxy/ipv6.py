@@ -20,11 +20,12 @@ from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaErro
 from ansible_collections.luma.deploy.plugins.module_utils.host.containers import Container
 from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
 from ansible_collections.luma.deploy.plugins.module_utils.host.labels import LABEL_ROLE
-from ansible_collections.luma.deploy.plugins.module_utils.proxy.configuration import (
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.configuration import environment_of
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.paths import (
     CONFIG_DIR,
     RUN_DIR,
     VISITORS_SOCKET,
-    environment_of,
+    VISITORS_TLS_SOCKET,
 )
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.runtime_api import Haproxy
 
@@ -60,16 +61,27 @@ defaults
     timeout server 20d
     timeout client-fin 10s
 
-frontend ipv6
+frontend http
 .if defined(LUMA_PROXY_PROTOCOL)
     bind "${{LUMA_BIND}}" v6only accept-proxy
 .else
     bind "${{LUMA_BIND}}" v6only
 .endif
-    default_backend proxy
+    default_backend http
 
-backend proxy
+backend http
     server proxy unix@{RUN_DIR}/{VISITORS_SOCKET} send-proxy-v2
+
+frontend https
+.if defined(LUMA_PROXY_PROTOCOL)
+    bind "${{LUMA_BIND_TLS}}" v6only accept-proxy
+.else
+    bind "${{LUMA_BIND_TLS}}" v6only
+.endif
+    default_backend https
+
+backend https
+    server proxy unix@{RUN_DIR}/{VISITORS_TLS_SOCKET} send-proxy-v2
 """
 
 
@@ -134,7 +146,11 @@ class Ipv6Entrance:
             "host",
             labels={LABEL_ROLE: ROLE, LABEL_MADE_OF: _made_of(settings)},
             command=["haproxy", "-db", "-f", f"{CONFIG_DIR}/ipv6.cfg"],
-            environment={**environment_of(settings), "LUMA_BIND": f"{shown(settings['bind'])}:{settings['http_port']}"},
+            environment={
+                **environment_of(settings),
+                "LUMA_BIND": f"{shown(settings['bind'])}:{settings['http_port']}",
+                "LUMA_BIND_TLS": f"{shown(settings['bind'])}:{settings['https_port']}",
+            },
             user="0:0",
             host={
                 "network_mode": "host",
@@ -177,4 +193,4 @@ class Ipv6Entrance:
 
 
 def _made_of(settings: t.Mapping[str, t.Any]) -> str:
-    return " ".join(str(settings[name]) for name in ("image", "bind", "http_port", "proxy_protocol"))
+    return " ".join(str(settings[name]) for name in ("image", "bind", "http_port", "https_port", "proxy_protocol"))

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the luma authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What luma-proxy's containers, its network and its user are called on a host."""
+"""What luma-proxy's containers, its network and its user are called on a host, and what is special in HAProxy."""
 
 from __future__ import annotations
 
@@ -20,3 +20,6 @@ DETOUR_RUN = "run-detour"
 NETWORK = "0-luma-proxy"
 #: The user of HAProxy's official image, by number, so that an image needs no such user.
 USER = 99
+#: A slot of every backend that has no container, see `proxy.configuration`. No slot of an app is called so: those end
+#: with a number.
+HOLD_SERVER = "hold"

@@ -11,26 +11,28 @@ from dataclasses import dataclass, field, replace
 
 from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
 from ansible_collections.luma.deploy.plugins.module_utils.host.labels import LABEL_PROJECT, LABEL_ROLE
-from ansible_collections.luma.deploy.plugins.module_utils.proxy import names
-from ansible_collections.luma.deploy.plugins.module_utils.proxy.configuration import (
-    CONFIG_DIR,
-    Route,
-    render_config,
-    render_map,
-)
+from ansible_collections.luma.deploy.plugins.module_utils.proxy import names, tls
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.configuration import render_config, render_map
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.container import ProxyContainer
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.exchange import Exchange
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.ipv6 import IPV6_CONFIG, IPV6_CONFIG_TEXT
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.orders import Https, Orders
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.paths import CONFIG_DIR
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.route import Route
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.settings import settings_of
 
 CONFIG = "etc/haproxy.cfg"
+CRT_LIST = f"etc/{tls.CRT_LIST}"
 #: Is there while the files may be newer than what HAProxy has loaded: a run that dies in between leaves it.
 PENDING = "etc/pending"
+#: What may have been done, see `Reconciled`.
+DONE = ("created", "started", "reloaded", "attached", "ipv6", "certificates", "agent")
 
 
 @dataclass
 class Reconciled:
-    """What was done. ``before`` and ``after`` are the configuration; ``host`` is a name that is routed to the app;
+    """What was done: to the proxy, to its IPv6 entrance, to files of certificates, and to the ACME agent. ``before``
+    and ``after`` are the configuration; ``host`` is a name that is routed to the app;
     ``notes`` says what was asked for but not done, ``later`` that the route has still to be loaded."""
 
     created: bool = False
@@ -38,8 +40,11 @@ class Reconciled:
     reloaded: bool = False
     attached: bool = False
     ipv6: bool = False
+    certificates: bool = False
+    agent: bool = False
     later: bool = False
     http_port: int = 80
+    https_port: int = 443
     bind: str = ""
     proxy_protocol: bool = False
     host: str = ""
@@ -49,23 +54,27 @@ class Reconciled:
 
     @property
     def changed(self) -> bool:
-        return self.created or self.started or self.reloaded or self.attached or self.ipv6
+        return any(getattr(self, name) for name in DONE)
 
     def take(self, settings: t.Mapping[str, t.Any]) -> None:
         """Tells where the proxy listens."""
-        self.http_port, self.bind = settings["http_port"], settings["bind"]
-        self.proxy_protocol = settings["proxy_protocol"]
+        for name in ("http_port", "https_port", "bind", "proxy_protocol"):
+            setattr(self, name, settings[name])
 
     def then(self, after: Reconciled) -> Reconciled:
         """Both, one after the other."""
-        done = ("created", "started", "reloaded", "attached", "ipv6")
-        either = {name: getattr(self, name) or getattr(after, name) for name in done}
+        either = {name: getattr(self, name) or getattr(after, name) for name in DONE}
         return replace(after, before=self.before, **either)
 
 
 def rendered(routes: t.Sequence[Route]) -> dict[str, str]:
     """The proxy's files, by their names in its folder."""
-    return {CONFIG: render_config(routes), "etc/hosts.map": render_map(routes), IPV6_CONFIG: IPV6_CONFIG_TEXT}
+    return {
+        CONFIG: render_config(routes),
+        "etc/hosts.map": render_map(routes),
+        CRT_LIST: tls.render_crt_list(routes),
+        IPV6_CONFIG: IPV6_CONFIG_TEXT,
+    }
 
 
 class Proxy(ProxyContainer):
@@ -118,6 +127,16 @@ class Proxy(ProxyContainer):
         result.notes += self.entrance().ensure(settings)
         return result
 
+    def place(self, route: Route, https: Https, check_mode: bool) -> bool:
+        """Writes what an app's HTTPS needs before the proxy can load a route with it; returns whether anything
+        differed. What it reads is loaded with the next `ensure`."""
+        if not check_mode:
+            self.make_folders()
+        return Orders(self.folder).place(route.backend, https, check_mode, self._mark)
+
+    def _mark(self) -> None:
+        self.write(PENDING, "The files beside this one are not loaded yet.\n")
+
     def differs(self, route: Route) -> bool:
         """Whether the proxy has another route for the app than this one."""
         return self._differs(rendered(self.routes.all_with(route)))
@@ -139,6 +158,9 @@ class Proxy(ProxyContainer):
                 self.routes.remove(backend)
             if container is not None and container.running:
                 self._load(rendered(self.routes.all()))
+            # What is loaded needs its certificate.
+            for backend in backends:
+                Orders(self.folder).forget(backend)
 
     def _not_applied(self, actual: t.Mapping[str, t.Any]) -> list[str]:
         """Notes of what luma.yml names and the proxy that runs is not: it is shared by the host's projects, and none of
@@ -157,6 +179,7 @@ class Proxy(ProxyContainer):
             self.write(name, text)
         self.create(names.CONTAINER, self.settings.of_a_new_one, routes)
         self.start(names.CONTAINER, self.haproxy)
+        (self.folder / PENDING).unlink(missing_ok=True)
 
     def _update(self, route: Route, result: Reconciled, files: t.Mapping[str, str]) -> None:
         if result.started:
@@ -172,7 +195,7 @@ class Proxy(ProxyContainer):
         ``changed``: the route whose port the app's slots may not have yet."""
         self._refuse_invalid(files)
         earlier = {name: self.read(name) for name in files}
-        self.write(PENDING, "The files beside this one are not loaded yet.\n")
+        self._mark()
         for name, text in files.items():
             self.write(name, text)
         try:
@@ -184,12 +207,15 @@ class Proxy(ProxyContainer):
         (self.folder / PENDING).unlink()
 
     def _refuse_invalid(self, files: t.Mapping[str, str]) -> None:
-        self.write(CONFIG + ".new", files[CONFIG])
+        new = {CONFIG: files[CONFIG].replace(f"/{tls.CRT_LIST} ", f"/{tls.CRT_LIST}.new "), CRT_LIST: files[CRT_LIST]}
+        for name, text in new.items():
+            self.write(name + ".new", text)
         try:
             code, output = self.engine.execute(
                 names.CONTAINER, ["haproxy", "-c", "-q", "-f", CONFIG_DIR + "/haproxy.cfg.new"]
             )
         finally:
-            (self.folder / (CONFIG + ".new")).unlink()
+            for name in new:
+                (self.folder / (name + ".new")).unlink()
         if code != 0:
             raise LumaError("luma-proxy refuses the new configuration, it keeps the one it has: " + output.strip())

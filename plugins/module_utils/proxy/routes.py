@@ -20,7 +20,7 @@ from pathlib import Path
 
 from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
 from ansible_collections.luma.deploy.plugins.module_utils.host.folder import write_file
-from ansible_collections.luma.deploy.plugins.module_utils.proxy.configuration import Route
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.route import Route
 
 
 class Routes:

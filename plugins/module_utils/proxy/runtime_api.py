@@ -28,7 +28,7 @@ from ansible_collections.luma.deploy.plugins.module_utils.proxy.answers import (
     with_ports,
     workers_in,
 )
-from ansible_collections.luma.deploy.plugins.module_utils.proxy.configuration import HOLD_SERVER
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.names import HOLD_SERVER
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.sockets import Sockets
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from ansible_collections.luma.deploy.plugins.module_utils.host.containers import Container
 from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.answers import Slot
-from ansible_collections.luma.deploy.plugins.module_utils.proxy.configuration import backend_name
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.route import backend_name
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.runtime_api import Haproxy
 
 COLORS = ("blue", "green")

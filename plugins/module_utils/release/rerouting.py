@@ -6,8 +6,8 @@ one's port, or for the other one's health check."""
 
 from __future__ import annotations
 
-from ansible_collections.luma.deploy.plugins.module_utils.proxy.configuration import Route
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.proxy import Proxy
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.route import Route
 
 
 class Rerouting:

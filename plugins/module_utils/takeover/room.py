@@ -25,10 +25,10 @@ from ansible_collections.luma.deploy.plugins.module_utils.host.earlier import (
 )
 from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
 from ansible_collections.luma.deploy.plugins.module_utils.host.labels import LABEL_APP, LABEL_PROJECT
-from ansible_collections.luma.deploy.plugins.module_utils.proxy.configuration import Route
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.detour import EVERY_ADDRESS
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.exchange import Exchange
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.proxy import Proxy
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.route import Route
 
 
 @dataclass(frozen=True)

@@ -31,9 +31,9 @@ from ansible_collections.luma.deploy.plugins.module_utils.host.client import in_
 from ansible_collections.luma.deploy.plugins.module_utils.host.earlier import EARLIER, PROXY, Found, Replica
 from ansible_collections.luma.deploy.plugins.module_utils.host.labels import LABEL_APP, LABEL_PROJECT
 from ansible_collections.luma.deploy.plugins.module_utils.host.listeners import connections
-from ansible_collections.luma.deploy.plugins.module_utils.proxy.configuration import Route
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.exchange import Exchange
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.names import CONTAINER
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.route import Route
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.update import succeed
 from ansible_collections.luma.deploy.plugins.module_utils.release.drain import stop
 from ansible_collections.luma.deploy.plugins.module_utils.takeover.room import Room, bindings

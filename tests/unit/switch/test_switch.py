@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
-from ansible_collections.luma.deploy.plugins.module_utils.proxy.configuration import Route
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.route import Route
 from ansible_collections.luma.deploy.plugins.module_utils.release.colors import View
 from ansible_collections.luma.deploy.plugins.module_utils.release.drain import (
     retire,
