@@ -29,10 +29,13 @@ LINKS = [
 ]
 
 
+SECRETS = ("POSTGRES_PASSWORD", "DOCKER_REGISTRY_PASSWORD", "EAB_KID", "EAB_HMAC", "CF_DNS_API_TOKEN")
+
+
 @pytest.mark.parametrize(("_page", "example"), EXAMPLES)
 def test_an_example_is_valid(_page: str, example: str, tmp_path: Path) -> None:
     (tmp_path / "Dockerfile").touch()
-    write_secrets(tmp_path, "POSTGRES_PASSWORD=secret\nDOCKER_REGISTRY_PASSWORD=secret\n")
+    write_secrets(tmp_path, "".join(f"{name}=secret\n" for name in SECRETS))
     assert read(tmp_path, example)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ansible_collections.luma.deploy.plugins.plugin_utils.certificates.keys import app_key, pem_of, self_signed
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.kinds import Named, Scalar, Schema, Section, Value
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.schema import LUMA_YML
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.specification import load
@@ -57,10 +58,19 @@ for each in EXAMPLES:
         DOCUMENTED.setdefault(documented, []).append(where)
 
 
+def own_certificate(file: Path) -> str:
+    """Writes a certificate of a user's own; returns its key."""
+    key = app_key(bytes(32), "shop", "blog", "ec256")
+    file.write_text(self_signed(key, ["blog.com"]))
+    return pem_of(key)
+
+
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_every_example_is_valid(example: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / ".luma").mkdir()
-    (tmp_path / ".luma" / "secrets").write_text(SECRETS[0])
+    key = own_certificate(tmp_path / "blog.com.pem")
+    (tmp_path / "ca.pem").touch()
+    (tmp_path / ".luma" / "secrets").write_text(f'{SECRETS[0]}\nBLOG_TLS_KEY="{key}"\n')
     for name in re.findall(r"\./([\w.]+):/etc|\./([\w.]+):/var", example):
         (tmp_path / "".join(name)).touch()
     for name in re.findall(r"(?<!\$)\$\{(\w+)\}", example):
@@ -84,6 +94,8 @@ def test_every_key_that_a_message_names_exists() -> None:
     docstrings = [node.value for node in nodes if isinstance(node, ast.Expr)]
     texts = [node for node in nodes if isinstance(node, ast.Constant) and node not in docstrings]
     keys_named = {key for text in texts for key in named.findall(str(text.value))} - {"docker.io", "registry.example"}
+    # Modules of the collection.
+    keys_named -= {f"proxy.{file.stem}" for file in (ROOT / "plugins" / "module_utils" / "proxy").glob("*.py")}
     assert "health_check.start_period" in keys_named
     assert keys_named <= known
 

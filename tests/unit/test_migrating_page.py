@@ -18,12 +18,18 @@ from tests.unit.luma_file import read, write_secrets
 
 PAGE = (Path(__file__).parents[2] / "docs" / "migrating.md").read_text()
 # What luma has added to the keys of the tool that users come from.
-NEW_AT_THE_TOP = {"environment.plain", "environment.secret"}
+NEW_AT_THE_TOP = {"environment.plain", "environment.secret"} | {
+    f"proxy_options.{key}"
+    for key in (
+        *("acme_directory", "acme_ca_file", "acme_eab.kid", "acme_eab.hmac", "acme_dns.provider", "acme_dns.secret"),
+        *("acme_image", "key_type"),
+    )
+}
 NEW = {
     *("build.prepare", "drain_timeout", "stream_drain_timeout", "stop_timeout"),
     *("health_check.host", "healthcheck.host"),
     *("proxy.http_port", "proxy.https_port", "proxy.bind", "proxy.keep_alive", "proxy.proxy_protocol"),
-    *("proxy.stream_timeout", "proxy.hold"),
+    *("proxy.stream_timeout", "proxy.hold", "proxy.hsts", "proxy.ssl.certificate", "proxy.ssl.key"),
     *("ssh.become", "ssh.proxy_jump", "files", "pull", "releases.keep"),
 }
 

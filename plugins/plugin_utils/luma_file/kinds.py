@@ -44,12 +44,13 @@ class Value:
 @dataclass(frozen=True)
 class Values:
     """A key with a list; ``from_text`` makes a list of a lone text, where that is accepted too. ``optional``: None
-    where it is absent, instead of an empty list."""
+    where it is absent, instead of an empty list. ``instead``: reads a lone value that may stand in place of a list."""
 
     parse: Parser
     from_text: Callable[[str], list[str]] | None = None
     optional: bool = False
     aliases: tuple[str, ...] = ()
+    instead: Parser | None = None
 
 
 @dataclass(frozen=True)
@@ -66,13 +67,14 @@ class Pairs:
 class Section:
     """A map with known keys. ``optional``: None where it is absent, instead of its defaults. ``extensible``: keys that
     begin with ``x-`` are the user's own, and not looked at. ``elsewhere``: keys that belong to another place, with what
-    to say of them."""
+    to say of them. ``instead``: reads a lone value that may stand in place of a map."""
 
     keys: Mapping[str, Schema]
     optional: bool = False
     aliases: tuple[str, ...] = ()
     extensible: bool = False
     elsewhere: Mapping[str, str] = field(default_factory=dict)
+    instead: Parser | None = None
 
 
 @dataclass(frozen=True)

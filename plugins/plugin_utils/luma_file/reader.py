@@ -167,6 +167,8 @@ class Reader:
 
     def _read(self, node: yaml.Node, schema: Schema, path: str) -> Any:
         match schema:
+            case Section(instead=parse) | Values(instead=parse) if parse and _is_value(node):
+                return self._value(node, parse, path)
             case Section():
                 return self._section(node, schema, path)
             case Named():
@@ -298,6 +300,10 @@ def filled_in(node: yaml.ScalarNode, environ: Mapping[str, str]) -> Scalar:
 
 def _join(path: str, key: str) -> str:
     return f"{path}.{key}" if path else key
+
+
+def _is_value(node: yaml.Node) -> bool:
+    return isinstance(node, yaml.ScalarNode) and not _is_empty(node)
 
 
 def _is_map(node: yaml.Node) -> bool:

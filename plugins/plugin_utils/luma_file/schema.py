@@ -72,9 +72,13 @@ ROUTE = Section(
     {
         "hosts": Values(values.host_pattern),
         "app_port": Value(values.port, 80),
-        "ssl": Value(values.boolean, False),
-        "ssl_redirect": Value(values.boolean, False),
-        "forward_headers": Value(values.boolean, False),
+        # Absent: as the names are, see `luma_file.https`.
+        "ssl": Section(
+            {"certificate": Value(values.string), "key": Value(values.variable)}, optional=True, instead=values.boolean
+        ),
+        "ssl_redirect": Value(values.boolean, True),
+        "hsts": Value(values.hsts, 0),
+        "forward_headers": Values(values.network, instead=values.boolean),
         "response_timeout": Value(values.duration, 30.0),
         "stream_timeout": Value(values.duration, 3600.0),
         "hold": Value(values.duration, 10.0),
@@ -167,7 +171,19 @@ LUMA_YML = Section(
         "deploy": Section(DEPLOY),
         "hooks": HOOKS,
         "releases": Section({"keep": Value(values.positive, 5)}),
-        "proxy_options": Section({"lets_encrypt_email": Value(values.string)}),
+        "proxy_options": Section(
+            {
+                "lets_encrypt_email": Value(values.string),
+                "acme_directory": Value(values.acme_directory, values.LETS_ENCRYPT),
+                "acme_ca_file": Value(values.string),
+                "acme_eab": Section({"kid": Value(values.variable), "hmac": Value(values.variable)}, optional=True),
+                "acme_dns": Section(
+                    {"provider": Value(values.dns_provider), "secret": Values(values.variable)}, optional=True
+                ),
+                "acme_image": Value(values.image),
+                "key_type": Value(values.key_type, values.KEY_TYPES[0]),
+            }
+        ),
     },
     extensible=True,
 )

@@ -54,6 +54,19 @@ class SecretsFile:
         return cls(path, *_parse(path, text), warnings=(warning,) if mode & OPEN_TO_OTHERS else ())
 
 
+def add_secret(luma_yml: str, name: str, value: str, comment: str) -> None:
+    """Adds a line to the secrets of a luma.yml, which are kept out of git where there were none. Raises `OSError`."""
+    path = Path(luma_yml).parent / ".luma" / "secrets"
+    if not path.parent.exists():
+        path.parent.mkdir(mode=0o700)
+        (path.parent / ".gitignore").write_text("*\n", encoding="utf-8")
+    path.touch(mode=0o600)
+    text = path.read_text(encoding="utf-8")
+    begin = "\n" if text and not text.endswith("\n") else ""
+    with path.open("a", encoding="utf-8") as file:
+        file.write(f"{begin}# {comment}\n{name}={value}\n")
+
+
 def _parse(path: Path, text: str) -> tuple[dict[str, str], tuple[str, ...]]:
     values, mistakes = {}, []
     lines = enumerate(text.split("\n"), 1)

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.luma.deploy.plugins.module_utils.host.wanted_image import NEVER
-from ansible_collections.luma.deploy.plugins.module_utils.proxy.configuration import example_of
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.route import example_of
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.https import HttpsFile
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.image_names import home_of
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.mounts import Content, path_beside
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.reader import InvalidFile, Reader
@@ -23,7 +24,7 @@ from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.secrets impo
 )
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.servers import LOCALHOST, Inventory
 
-ROUTE_KEYS = ("hosts", "app_port", "response_timeout", "stream_timeout", "hold", "forward_headers")
+ROUTE_KEYS = ("hosts", "app_port", "response_timeout", "stream_timeout", "hold", "ssl_redirect", "hsts")
 #: What `proxy` says of every route, and not of the proxy's container.
 ROUTE_KEYS_OF_PROXY = ("keep_alive",)
 
@@ -67,7 +68,7 @@ def load(
         "ssh": project.ssh(),
         "apps": apps,
         "services": services,
-        "warnings": [*project.secrets.warnings, *project.former_secrets()],
+        "warnings": [*project.secrets.warnings, *project.former_secrets(), *project.warnings],
     }
 
 
@@ -85,6 +86,8 @@ class Project:
         self.read = read
         self.folder = Path(file).absolute().parent
         self.secrets = SecretsFile.beside(reader.file)
+        self.https = HttpsFile(read["proxy_options"], self.secrets.values, self.folder)
+        self.warnings: list[str] = []
         self.name = read["name"] or _name_of(self.folder)
 
     # --- specifications -----------------------------------------------------------------------------------------
@@ -95,6 +98,7 @@ class Project:
             self.reader.refuse(path, "has neither image nor build: it needs one of them")
         proxied = app["proxy"] if app["proxy"] and app["proxy"]["hosts"] else None
         default = f"{self.name}-{name}"
+        https = self._https(f"{path}.proxy", proxied) if proxied else None
         hooks = _overridden(self.read["hooks"], app["hooks"])
         streams = app["stream_drain_timeout"]
         common = self._common(path, name, app | {"image": app["image"] or default}, built=bool(app["build"]))
@@ -107,8 +111,9 @@ class Project:
                 "pull": NEVER if app["build"] and not common["registry"] else app["pull"],
                 "build": app["build"] and self._build(path, app["build"]),
                 "proxied": proxied is not None,
-                "route": proxied and self._route(proxied),
-                "health_check": _health_check(app),
+                "route": proxied and self._route(proxied, https is not None),
+                "https": https,
+                "health_check": _health_check(app, https is not None),
                 "deploy": _overridden(self.read["deploy"], app["deploy"]),
                 "stream_drain_timeout": app["drain_timeout"] if streams is None else streams,
                 "releases": self.read["releases"],
@@ -117,9 +122,21 @@ class Project:
             }
         )
 
-    def _route(self, proxied: dict[str, Any]) -> dict[str, Any]:
+    def _route(self, proxied: dict[str, Any], ssl: bool) -> dict[str, Any]:
         of_proxy = {key: self.read["proxy"][key] for key in ROUTE_KEYS_OF_PROXY}
-        return {key: proxied[key] for key in ROUTE_KEYS} | of_proxy
+        # A list of those whose headers are trusted, or whether all are.
+        forward = proxied["forward_headers"]
+        trusted = {"forward_headers": bool(forward), "forward_from": forward if isinstance(forward, list) else []}
+        return {key: proxied[key] for key in ROUTE_KEYS} | of_proxy | trusted | {"ssl": ssl}
+
+    def _https(self, path: str, proxied: dict[str, Any]) -> dict[str, Any] | None:
+        https = self.https.of(proxied["hosts"], proxied["ssl"])
+        mistakes = self.https.mistakes(https, path) if https else []
+        for place, text in mistakes:
+            self.reader.refuse(place, text)
+        if https and not mistakes:
+            self.warnings += [f"{self.reader.file}: {text}" for text in self.https.warnings(https, path)]
+        return https
 
     def service(self, name: str, service: dict[str, Any]) -> dict[str, Any]:
         path = f"services.{name}"
@@ -272,6 +289,9 @@ class Project:
         for kind, entries in kinds.items():
             for name, entry in entries.items():
                 entry["hosts"] = named[f"{kind}.{name}"] if entry["servers"] else everywhere or [LOCALHOST]
+                if entry.get("https"):
+                    # Which of them asks the CA, and whom the others ask.
+                    entry["https"]["servers"] = entry["hosts"]
 
     def _hosts(self, path: str, servers: list[str], inventory: Inventory) -> list[str]:
         hosts: dict[str, None] = {}
@@ -292,12 +312,13 @@ def _overridden(for_all: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
     return for_all | {key: value for key, value in own.items() if value is not None}
 
 
-def _health_check(app: dict[str, Any]) -> dict[str, Any]:
+def _health_check(app: dict[str, Any], https: bool) -> dict[str, Any]:
     """An app that listens on a port is asked for a path, unless a command is given; what has neither is left to the
     image's own HEALTHCHECK."""
     check, proxy = dict(app["health_check"]), app["proxy"]
     if not check["command"] and (check["path"] or proxy):
         check["path"] = check["path"] or "/up"
         check["port"] = proxy["app_port"] if proxy else 80
+        check["https"] = https
         check["host"] = check["host"] or (example_of(proxy["hosts"][0]) if proxy and proxy["hosts"] else "localhost")
     return {key: value for key, value in check.items() if value is not None}

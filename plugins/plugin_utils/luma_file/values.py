@@ -14,11 +14,16 @@ from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.kinds import
 
 #: An app called so could not be told from luma's command.
 COMMANDS = (
-    "audit", "deploy", "exec", "help", "init", "lock", "logs", "proxy", "prune", "releases", "remove", "rollback",
-    "setup", "status", "takeover",
+    "audit", "cert", "deploy", "exec", "help", "init", "lock", "logs", "proxy", "prune", "releases", "remove",
+    "rollback", "setup", "status", "takeover",
 )  # fmt: skip
 #: When an image's registry is asked; the words of the modules' option ``pull``.
 ALWAYS, MISSING = "always", "missing"
+LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
+LETS_ENCRYPT_STAGING = "https://acme-staging-v02.api.letsencrypt.org/directory"
+#: Kinds of elliptic curves, as lego calls them.
+KEY_TYPES = ("ec256", "ec384")
+YEAR_SECONDS = 365 * 24 * 3600
 UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600}
 BOOLEANS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
@@ -147,6 +152,42 @@ def is_address(text: str) -> bool:
 def address(value: Scalar) -> str:
     if not is_address(value.text):
         raise ValueError("has to be an IP address such as 0.0.0.0")
+    return value.text
+
+
+def network(value: Scalar) -> str:
+    """An address, or a network in CIDR notation."""
+    try:
+        return str(ipaddress.ip_network(value.text))
+    except ValueError as exc:
+        raise ValueError(f"{value.written} is neither an IP address nor a network such as 10.0.0.0/8") from exc
+
+
+def hsts(value: Scalar) -> int:
+    """How long browsers are to use HTTPS only, in seconds: a duration, true for a year, or false."""
+    if value.type == "bool":
+        return YEAR_SECONDS if boolean(value) else 0
+    return int(duration(value))
+
+
+def acme_directory(value: Scalar) -> str:
+    if value.text == "staging":
+        return LETS_ENCRYPT_STAGING
+    if not re.fullmatch(r"https://[^\s/]+/\S*", value.text):
+        raise ValueError(f"{value.written} is not the directory of a CA such as {LETS_ENCRYPT}; or write staging")
+    return value.text
+
+
+def dns_provider(value: Scalar) -> str:
+    # It becomes a word of lego's command line.
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", value.text):
+        raise ValueError(f"{value.written} is not a DNS provider of lego such as cloudflare, see: lego dnshelp")
+    return value.text
+
+
+def key_type(value: Scalar) -> str:
+    if value.text not in KEY_TYPES:
+        raise ValueError(f"has to be {' or '.join(KEY_TYPES)}")
     return value.text
 
 
