@@ -130,8 +130,9 @@ def option_names(arguments: Sequence[Argument]) -> list[str]:
 def general_help() -> str:
     in_short = [name for name in COMMANDS if " " in name or name in IN_SHORT]
     single = [f"  {name:10} {each.summary}" for name, each in COMMANDS.items() if name not in in_short]
-    several = [f"  {name}" for name in in_short]
-    return HELP.format(commands="\n".join([*single, ",".join(several)]).rstrip())
+    half = -(-len(in_short) // 2)
+    several = [",".join(f"  {name}" for name in names) for names in (in_short[:half], in_short[half:])]
+    return HELP.format(commands="\n".join([*single, *several]).rstrip())
 
 
 def version() -> str:

@@ -132,6 +132,8 @@ ALL = (
     Command(
         "lock release", "release an app's lock on all its hosts, whoever holds it", (THE_APP,), "lock release blog"
     ),
+    Command("cert status", "show the certificate of each app, and what keeps one from being there", (APPS,)),
+    Command("cert renew", "order a new certificate of an app now", (THE_APP,), "cert renew blog"),
     Command("proxy status", "show luma-proxy on each host, and what it serves"),
     Command("proxy logs", "show luma-proxy's log lines", LOG_OPTIONS, "proxy logs -n 20"),
     Command("proxy update", "replace luma-proxy by the image and settings of luma.yml"),
@@ -183,6 +185,5 @@ usage: luma COMMAND [APP...] [OPTION...]           more on one: luma COMMAND --h
   -v, --verbose              show what Ansible shows; more with -vv and -vvv
   --json                     print one JSON document and nothing else
   -h, --help, --version; Ansible's: -K, --ask-become-pass, --ask-vault-pass, --vault-password-file
-
 example: luma deploy blog --probe
 exit code: 0 done, 1 failed, 2 wrong input, 3 a host is out of reach, 4 locked, 130 Ctrl-C"""

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 from ansible.plugins.action import ActionBase
+from ansible_collections.luma.deploy.plugins.module_utils.acme.info import WARNING, in_words
 from ansible_collections.luma.deploy.plugins.plugin_utils.action.interruption import requested
 from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.ledger import Fleet, known_releases
 from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.parts import INTERRUPTED, Contest, Results, Undo
@@ -43,7 +44,7 @@ ARGUMENTS = {
     "command": {"type": "str", "default": ""},
 }
 # What the ledger has beside the hosts' parts, until the phase that learns it.
-NOTED: dict[str, Any] = {"waves": [], "outcome": "", "releases": []}
+NOTED: dict[str, Any] = {"waves": [], "outcome": "", "releases": [], "certificates": []}
 # After these everybody is served one release, and nothing is left to be undone.
 FINAL = ("retire", "undo", "end", "remove")
 
@@ -120,4 +121,15 @@ def after_preparation(fleet: Fleet, ledger: dict[str, Any], results: Results, ag
     waves = [] if contest.hosts else fleet.waves()
     # Without waves this is the last phase.
     came_to = {} if contest.hosts or waves else {"outcome": outcome(fleet)}
-    return {"contest": asdict(contest), "releases": known, "waves": waves, "warnings": orphan_lines(results), **came_to}
+    on_their_way, warnings = certificates(fleet.app["name"], results)
+    told = [*orphan_lines(results), *warnings]
+    facts = {"contest": asdict(contest), "releases": known, "waves": waves, "certificates": on_their_way}
+    return facts | {"warnings": told} | came_to
+
+
+def certificates(app: str, results: Results) -> tuple[list[str], list[str]]:
+    """The hosts on which the app's certificate is on its way, and warnings of those that do not come."""
+    known = {host: result["certificate"] for host, result in results.items() if result.get("certificate")}
+    lines = {host: in_words(info) for host, info in known.items()}
+    troubled = [f"[{host}] HTTPS of {app}: {line}" for host, line in lines.items() if line.startswith(WARNING)]
+    return [host for host, info in known.items() if info["pending"]], troubled

@@ -9,7 +9,13 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible_collections.luma.deploy.plugins.plugin_utils.overview.answers import did_not_answer, why_silent
-from ansible_collections.luma.deploy.plugins.plugin_utils.overview.lookups import audit, locks, log_lines, proxies
+from ansible_collections.luma.deploy.plugins.plugin_utils.overview.lookups import (
+    audit,
+    certificates,
+    locks,
+    log_lines,
+    proxies,
+)
 from ansible_collections.luma.deploy.plugins.plugin_utils.overview.releases import releases
 from ansible_collections.luma.deploy.plugins.plugin_utils.overview.status import status
 
@@ -27,7 +33,7 @@ class ActionModule(ActionBase):
                 "of": {
                     "type": "str",
                     "required": True,
-                    "choices": ["apps", "releases", "locks", "audit", "proxies", "logs"],
+                    "choices": ["apps", "releases", "locks", "certificates", "audit", "proxies", "logs"],
                 },
                 "found": {"type": "dict", "required": True},
                 "apps": {"type": "list", "elements": "dict", "default": []},
@@ -41,6 +47,7 @@ class ActionModule(ActionBase):
             "apps": lambda: status(apps, found, arguments["details"], arguments["services"]),
             "releases": lambda: releases(apps, found),
             "locks": lambda: locks(apps, found),
+            "certificates": lambda: certificates(apps, found),
             "audit": lambda: audit(found, arguments["lines"]),
             "proxies": lambda: proxies(found),
             "logs": lambda: log_lines(found),

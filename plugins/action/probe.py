@@ -74,7 +74,7 @@ def start(arguments: dict[str, Any]) -> dict[str, Any]:
     The file lies in Ansible's own temporary folder, which goes away with Ansible's run; so does the client.
     """
     url = urlsplit(arguments["url"])
-    if url.scheme != "http" or not url.hostname:
+    if url.scheme not in ("http", "https") or not url.hostname:
         raise AnsibleActionFail(f"url is {arguments['url']!r}: an address such as http://127.0.0.1:8080 is needed")
     report_file = Path(tempfile.mkdtemp(prefix="probe-", dir=constants.DEFAULT_LOCAL_TMP)) / "report"
     command = [sys.executable, "-m", "plugin_utils.traffic.client", "--url", arguments["url"]]

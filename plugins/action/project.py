@@ -11,11 +11,12 @@ import socket
 from typing import Any
 
 from ansible.plugins.action import ActionBase
+from ansible_collections.luma.deploy.plugins.plugin_utils.certificates.keys import ACME_SECRET, new_secret
 from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.removal import app_to_remove
 from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.run import identity
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.image_names import release_of, tagged
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.reader import InvalidFile
-from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.secrets import vault_of
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.secrets import SecretsFile, add_secret, vault_of
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.servers import LOCALHOST, Inventory
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.specification import load
 
@@ -53,6 +54,7 @@ class ActionModule(ActionBase):
             concerned = apps if apps and arguments["apps"] else [*apps, *services]
             hosts = sorted({host for entry in concerned for host in entry["hosts"]})
             refuse_unreachable(hosts, inventory, project["file"])
+            made = make_acme_secret(project, apps) if arguments["announce"] and not self._task.check_mode else []
         except InvalidFile as exc:
             return result | {"failed": True, "invalid_input": True, "msg": str(exc)}
         return result | {
@@ -65,7 +67,7 @@ class ActionModule(ActionBase):
             "hosts": hosts,
             "run": identity(os.getppid()),
             "engine_missing": LOCALHOST in hosts and not engine_listens(),
-            "report": [line for app in apps for line in announcement(app)] if arguments["announce"] else [],
+            "report": [*announcement(apps), *made] if arguments["announce"] else [],
         }
 
 
@@ -107,11 +109,31 @@ def released(app: Entry) -> Entry:
     return app | {"release": release, "image": tagged(app["image"], release)}
 
 
-def announcement(app: dict[str, Any]) -> list[str]:
-    lines = [f"Starting blue-green deployment for {app['name']}..."]
-    if app["proxy"] and (app["proxy"]["ssl"] or app["proxy"]["ssl_redirect"]):
-        lines.append(f"⚠️ {app['name']}: HTTPS is not there yet: everything is served over plain HTTP, without redirect")
-    return lines
+def announcement(apps: list[Entry]) -> list[str]:
+    return [f"Starting blue-green deployment for {app['name']}..." for app in apps]
+
+
+def make_acme_secret(project: dict[str, Any], apps: list[Entry]) -> list[str]:
+    """Makes the secret of which the keys of all certificates are made, where it is needed and missing. Returns what is
+    to be said."""
+    need = [app for app in apps if app["https"] and not app["https"]["certificate"]]
+    secrets = SecretsFile.beside(project["file"])
+    if not need or ACME_SECRET in secrets.values:
+        return []
+    for app in need:
+        # Hosts that have keys already keep them.
+        app["https"]["fresh"] = True
+    try:
+        add_secret(project["file"], ACME_SECRET, new_secret(), "The keys of all certificates are made of it.")
+    except OSError as exc:
+        raise InvalidFile(
+            f"{secrets.path}: the secret {ACME_SECRET} is missing, and could not be added: {exc.strerror}. Add a line "
+            f"{ACME_SECRET}=... with what this prints: openssl rand -base64 32"
+        ) from exc
+    return [
+        f"Made {ACME_SECRET} in {secrets.path}: the keys of all certificates follow from it. Keep it with your other "
+        "secrets, such as those of your CI"
+    ]
 
 
 def engine_listens() -> bool:

@@ -7,10 +7,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.luma.deploy.plugins.plugin_utils.action.https_arguments import run_with_agent, with_https
 from ansible_collections.luma.deploy.plugins.plugin_utils.images.transfer import WithImage
 
 
 class ActionModule(WithImage):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
-        return result | self.run_module(self._task.args, task_vars or {})
+        given, variables = self._task.args, task_vars or {}
+        others = {key: value for key, value in given.items() if key != "luma_file"}
+        arguments = with_https(others, given.get("luma_file"), variables, self._task.check_mode)
+        return result | run_with_agent(arguments, lambda each: self.run_module(each, variables))

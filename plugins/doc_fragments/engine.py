@@ -128,6 +128,10 @@ options:
         description: How long after the start failed probes do not count, in seconds.
         type: float
         default: 0
+      https:
+        description: Whether the request has C(X-Forwarded-Proto=https), as those of visitors who come by HTTPS have.
+        type: bool
+        default: false
 """
 
     DRAIN = r"""
@@ -195,6 +199,73 @@ options:
             proxy. Otherwise they are set anew.
         type: bool
         default: false
+      forward_from:
+        description: The addresses and networks of clients with which O(route.forward_headers) is meant; all without it.
+        type: list
+        elements: str
+        default: []
+      ssl:
+        description: Whether the app is reached by HTTPS, too, for which O(https) says the rest.
+        type: bool
+        default: false
+      ssl_redirect:
+        description: Whether visitors who come by HTTP are sent to HTTPS, if their name has a trusted certificate.
+        type: bool
+        default: true
+      hsts:
+        description: For how many seconds browsers are told to use nothing but HTTPS; V(0) for not at all.
+        type: int
+        default: 0
+"""
+
+    HTTPS = r"""
+options:
+  https:
+    description:
+      - The certificate of the app, as M(luma.deploy.project) returns it. Without O(https.certificate) and O(https.acme)
+        it is a self-signed one.
+      - The action on the controller makes all keys from the secret C(LUMA_ACME_SECRET) beside O(luma_file), so that all
+        hosts have the same. A container beside luma-proxy, C(luma-acme), gets certificates from the CA and renews them.
+    type: dict
+    suboptions:
+      hosts:
+        description: The names of O(route.hosts).
+        type: list
+        elements: str
+        default: []
+      names:
+        description: Those of them that the CA is asked for.
+        type: list
+        elements: str
+        default: []
+      servers:
+        description: The app's hosts, by their names in the inventory. They share one certificate.
+        type: list
+        elements: str
+        default: []
+      acme:
+        description: The CA; directory, email, key_type, ca_file, eab, dns and image.
+        type: dict
+      certificate:
+        description: The path on the controller of a certificate of the user's own, with its chain (PEM).
+        type: path
+      key:
+        description: The name of the secret that has its private key (PEM).
+        type: str
+      fresh:
+        description: Whether the secret was made in this run. A host that has keys keeps them then.
+        type: bool
+        default: false
+      image:
+        description: An image with python3, openssl and lego; without it one is made on the host.
+        type: str
+      agent:
+        description: Whether the container that asks the CA is made.
+        type: bool
+        default: true
+      material:
+        description: The keys and certificates, which the action on the controller fills in.
+        type: str
 """
 
     PROXY = r"""
@@ -215,7 +286,7 @@ options:
         description: The host's port for HTTP, 80 if the proxy is made without it.
         type: int
       https_port:
-        description: The host's port for HTTPS, 443 if the proxy is made without it. It is published, and unused yet.
+        description: The host's port for HTTPS, 443 if the proxy is made without it.
         type: int
       bind:
         description: The host's address for both; without it V(::), which is all addresses, of IPv4 and IPv6.

@@ -148,6 +148,9 @@ apps:
         errors:
           description: How many were answered 5xx, found no connection, or broke off.
           type: int
+    certificate:
+      description: See RV(luma.deploy.certificate_info#module:apps[].certificate).
+      type: dict
     proxy_problem:
       description: Why the proxy could not be asked; empty if it could.
       type: str
@@ -198,9 +201,12 @@ services:
       sample: Up 3 hours
 """
 
+import contextlib
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.luma.deploy.plugins.module_utils.acme.info import certificate_info
+from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
 from ansible_collections.luma.deploy.plugins.module_utils.host.client import in_parallel
 from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
 from ansible_collections.luma.deploy.plugins.module_utils.module.engine_module import (
@@ -229,7 +235,11 @@ def look(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:
         proxy = haproxy if spec.get("proxied") else None
         app, secrets = App(params["project"], spec["name"]), spec.get("secrets") or ()
         found = app_info(engine, proxy, app, check_of, params["details"], secrets)
-        return dict(found, last_release=Releases(params["state_dir"], app).last())
+        certificate = None
+        with contextlib.suppress(LumaError):
+            # That the proxy does not answer is told already.
+            certificate = certificate_info(haproxy.folder.parent, app.backend)
+        return dict(found, last_release=Releases(params["state_dir"], app).last(), certificate=certificate)
 
     return {
         "changed": False,

@@ -33,6 +33,7 @@ extends_documentation_fragment:
   - luma.deploy.engine.health
   - luma.deploy.engine.orphans
   - luma.deploy.engine.route
+  - luma.deploy.engine.https
   - luma.deploy.engine.proxy
   - luma.deploy.engine.registry
   - luma.deploy.engine.secrets
@@ -275,6 +276,12 @@ route:
     reloaded:
       description: Whether it loaded a new configuration.
       type: bool
+certificate:
+  description:
+    - The certificate that the agent on the host looks after; null without one.
+    - Its keys are those of RV(luma.deploy.certificate_info#module:apps[].certificate).
+  type: dict
+  returned: success
 orphans:
   description: Apps of the project that have containers on the host, though luma.yml does not name them for it.
   type: list
@@ -389,6 +396,7 @@ import contextlib
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.luma.deploy.plugins.module_utils.acme.info import certificate_info
 from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
 from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
 from ansible_collections.luma.deploy.plugins.module_utils.host.mounts import MOUNT_OPTIONS, REMOTE_USER_OPTION
@@ -414,6 +422,7 @@ from ansible_collections.luma.deploy.plugins.module_utils.module.engine_module i
 from ansible_collections.luma.deploy.plugins.module_utils.module.lock_option import LOCK_OPTION, known_here
 from ansible_collections.luma.deploy.plugins.module_utils.module.record_option import RECORD_OPTION, record_active
 from ansible_collections.luma.deploy.plugins.module_utils.module.route_options import (
+    HTTPS_OPTION,
     PROXY_OPTIONS,
     ROUTE_OPTION,
     ensure_route,
@@ -478,6 +487,7 @@ def prepare(module: AnsibleModule, engine: Engine, held: Held) -> dict[str, t.An
     diff = difference(prepared, preparation.wanted, image)
     said = report(prepared, image)
     result = dict(facts(prepared), image=image.facts(), changed=prepared.created, diff=diff, report=said)
+    result["certificate"] = None if module.check_mode else agents_certificate(params)
     result["orphans"] = orphans_for(engine, Routes(proxy_folder(params) / "routes"), params)
     return with_route(result, routed, module.check_mode) if routed else result
 
@@ -518,6 +528,16 @@ def settle_route(module: AnsibleModule, engine: Engine, so_far: Reconciled | Non
     if not module.params["proxied"] and not module.params["network"] and forget_route(module, engine):
         return Reconciled(reloaded=True)
     return so_far
+
+
+def agents_certificate(params: t.Mapping[str, t.Any]) -> dict[str, t.Any] | None:
+    """The certificate that the agent on this host looks after."""
+    https = params["https"] or {}
+    if not (https.get("acme") and https["agent"]):
+        return None
+    with contextlib.suppress(LumaError):
+        return certificate_info(proxy_folder(params), app_of(params).backend)
+    return None
 
 
 def with_route(result: t.Mapping[str, t.Any], routed: Reconciled, check_mode: bool) -> dict[str, t.Any]:
@@ -593,6 +613,7 @@ def main() -> None:
             lock=LOCK_OPTION,
             **HEALTH_OPTIONS,
             route=ROUTE_OPTION,
+            https=HTTPS_OPTION,
             **PROXY_OPTIONS,
             **REGISTRY_OPTIONS,
             **SECRET_OPTIONS,

@@ -22,18 +22,18 @@ options:
   of:
     description:
       - What was asked for. V(apps) takes what M(luma.deploy.app_info) returned, V(releases) what
-        M(luma.deploy.release_info), V(locks) what M(luma.deploy.deploy_lock_info), V(audit) what
-        M(luma.deploy.audit_info), V(proxies) what M(luma.deploy.proxy_info), and V(logs) what
-        M(luma.deploy.container_logs) did.
+        M(luma.deploy.release_info), V(locks) what M(luma.deploy.deploy_lock_info), V(certificates) what
+        M(luma.deploy.certificate_info), V(audit) what M(luma.deploy.audit_info), V(proxies) what
+        M(luma.deploy.proxy_info), and V(logs) what M(luma.deploy.container_logs) did.
     type: str
-    choices: [apps, releases, locks, audit, proxies, logs]
+    choices: [apps, releases, locks, certificates, audit, proxies, logs]
     required: true
   found:
     description: What the task returned, by the host's name.
     type: dict
     required: true
   apps:
-    description: The apps, as M(luma.deploy.project) returns them. For V(apps), V(releases) and V(locks).
+    description: The apps, as M(luma.deploy.project) returns them. Not for V(audit), V(proxies) and V(logs).
     type: list
     elements: dict
     default: []
@@ -65,7 +65,7 @@ apps:
   description: The apps, with what each of their hosts said.
   type: list
   elements: dict
-  returned: for O(of=apps), O(of=releases), and O(of=locks)
+  returned: for O(of=apps), O(of=releases), O(of=locks), and O(of=certificates)
   contains:
     name:
       description: The app's name.

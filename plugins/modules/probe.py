@@ -29,6 +29,7 @@ options:
   url:
     description:
       - Where the proxy listens, such as V(http://127.0.0.1:8080). Required with O(state=started).
+      - With V(https://) any certificate is accepted, since it is losses that are counted.
     type: str
   host:
     description:

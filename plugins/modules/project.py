@@ -37,7 +37,9 @@ options:
     choices: [none, with, only]
     default: none
   announce:
-    description: Whether to say that the deployment of the apps begins.
+    description:
+      - Whether to say that the deployment of the apps begins. If they need C(LUMA_ACME_SECRET), of which the keys of
+        certificates are made, and C(.luma/secrets) beside the file does not have it, it is made and added there.
     type: bool
     default: false
   removal:
@@ -55,13 +57,13 @@ options:
 attributes:
   check_mode:
     support: full
-    description: It changes nothing.
+    description: No secret is made.
   diff_mode:
     support: none
     description: There is nothing to compare.
   idempotent:
     support: full
-    description: It changes nothing.
+    description: A secret that is there stays.
 """
 
 EXAMPLES = r"""

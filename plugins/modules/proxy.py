@@ -23,6 +23,7 @@ extends_documentation_fragment:
   - luma.deploy.engine
   - luma.deploy.engine.health
   - luma.deploy.engine.route
+  - luma.deploy.engine.https
   - luma.deploy.engine.proxy
 options:
   project:
@@ -112,6 +113,7 @@ from ansible_collections.luma.deploy.plugins.module_utils.module.engine_module i
     run,
 )
 from ansible_collections.luma.deploy.plugins.module_utils.module.route_options import (
+    HTTPS_OPTION,
     PROXY_OPTIONS,
     ROUTE_OPTION,
     ensure_route,
@@ -137,6 +139,7 @@ def main() -> None:
             ENGINE_OPTIONS,
             **HEALTH_OPTIONS,
             route=dict(ROUTE_OPTION, required=True),
+            https=HTTPS_OPTION,
             until_switch={"type": "bool", "default": False},
             **PROXY_OPTIONS,
             project={"type": "str", "required": True},

@@ -105,7 +105,7 @@ def test_a_client_that_cannot_start_says_why(url: str) -> None:
         probe.stop(Path(started["report_file"]), min_seconds=1)
 
 
-@pytest.mark.parametrize("url", ["blog.localhost", "https://blog.localhost", "http://"])
+@pytest.mark.parametrize("url", ["blog.localhost", "ftp://blog.localhost", "http://"])
 def test_an_address_is_needed(url: str) -> None:
     with pytest.raises(AnsibleActionFail, match=r"an address such as http://127\.0\.0\.1:8080 is needed"):
         start(url)

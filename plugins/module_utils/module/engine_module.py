@@ -54,6 +54,7 @@ HEALTH_OPTIONS: dict[str, t.Any] = {
             "timeout": {"type": "float", "default": 5},
             "retries": {"type": "int", "default": 30},
             "start_period": {"type": "float", "default": 0},
+            "https": {"type": "bool", "default": False},
         },
     },
 }

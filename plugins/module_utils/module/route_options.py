@@ -5,14 +5,17 @@
 
 from __future__ import annotations
 
+import json
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.luma.deploy.plugins.module_utils.acme.container import AgentContainer
 from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
 from ansible_collections.luma.deploy.plugins.module_utils.module.engine_module import app_of, proxy_folder
-from ansible_collections.luma.deploy.plugins.module_utils.proxy.configuration import Route, slots_for
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.ipv6 import shown
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.orders import Https
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.proxy import Proxy, Reconciled
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.route import Route, slots_for
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.settings import ProxySettings
 from ansible_collections.luma.deploy.plugins.module_utils.release.colors import App
 from ansible_collections.luma.deploy.plugins.module_utils.release.rerouting import Rerouting
@@ -31,6 +34,27 @@ ROUTE_OPTION: dict[str, t.Any] = {
         "hold": {"type": "float", "default": 10},
         "keep_alive": {"type": "float", "default": 75},
         "forward_headers": {"type": "bool", "default": False},
+        "forward_from": {"type": "list", "elements": "str", "default": []},
+        "ssl": {"type": "bool", "default": False},
+        "ssl_redirect": {"type": "bool", "default": True},
+        "hsts": {"type": "int", "default": 0},
+    },
+}
+
+#: The option of the documentation fragment ``luma.deploy.engine.https``.
+HTTPS_OPTION: dict[str, t.Any] = {
+    "type": "dict",
+    "options": {
+        "servers": {"type": "list", "elements": "str", "default": []},
+        "hosts": {"type": "list", "elements": "str", "default": []},
+        "names": {"type": "list", "elements": "str", "default": []},
+        "acme": {"type": "dict"},
+        "certificate": {"type": "path"},
+        "key": {"type": "str", "no_log": False},
+        "fresh": {"type": "bool", "default": False},
+        "image": {"type": "str"},
+        "agent": {"type": "bool", "default": True},
+        "material": {"type": "str", "no_log": True},
     },
 }
 
@@ -55,7 +79,22 @@ def ensure_route(module: AnsibleModule, engine: Engine, until_switch: bool = Fal
     """Makes the proxy run with the route that the module's options describe, or with what it takes ``until_switch``."""
     params = module.params
     proxy = Proxy(engine, ProxySettings(**params["proxy"]), proxy_folder(params))
-    return proxy.ensure(route_of(params), module.check_mode, until_switch)
+    route, https = route_of(params), https_of(params)
+    agent = AgentContainer(engine, proxy.folder, params["https"]["image"]) if https and https.wanted else None
+    if agent and not module.check_mode:
+        agent.need_image()
+    placed = https is not None and proxy.place(route, https, module.check_mode)
+    done = proxy.ensure(route, module.check_mode, until_switch)
+    done.certificates = placed
+    if agent and params["https"]["agent"]:
+        done.agent = agent.ensure(module.check_mode)
+    return done
+
+
+def https_of(params: t.Mapping[str, t.Any]) -> Https | None:
+    """What the action on the controller has made of the option ``https``."""
+    given = params["https"] or {}
+    return Https(**json.loads(given["material"])) if given.get("material") else None
 
 
 def forget_route(module: AnsibleModule, engine: Engine) -> bool:
@@ -100,15 +139,18 @@ def make_route(
         hold=asked["hold"],
         keep_alive=asked["keep_alive"],
         forward_headers=asked["forward_headers"],
+        forward_from=tuple(asked["forward_from"]),
+        ssl=asked["ssl"],
+        ssl_redirect=asked["ssl_redirect"],
+        hsts=asked["hsts"],
         slots=slots_for(replicas),
     )
 
 
 def route_facts(done: Reconciled) -> dict[str, t.Any]:
     """The result as a module returns it, without the configuration's difference."""
-    return {
-        name: getattr(done, name) for name in ("http_port", "bind", "proxy_protocol", "host", "created", "reloaded")
-    }
+    names = ("http_port", "https_port", "bind", "proxy_protocol", "host", "created", "reloaded")
+    return {name: getattr(done, name) for name in names}
 
 
 def route_difference(done: Reconciled) -> dict[str, str]:

@@ -39,7 +39,8 @@ class HealthCheck:
 
     ``kind``: ``http`` (GET ``path`` on ``port`` with ``host`` as Host header; 2xx is healthy), ``command`` (exit code
     0 in the container), ``image`` (the image's own HEALTHCHECK) or ``running`` (it has not exited after a moment).
-    Failures within ``start_period`` do not count; ``retries`` in a row after it are the end.
+    Failures within ``start_period`` do not count; ``retries`` in a row after it are the end. ``https``: the app is told
+    that its visitor came by HTTPS, so that one which redirects everybody else is healthy, too.
     """
 
     kind: str
@@ -51,6 +52,7 @@ class HealthCheck:
     timeout: float = 5.0
     retries: int = 30
     start_period: float = 0.0
+    https: bool = False
 
 
 @dataclass(frozen=True)
@@ -79,8 +81,11 @@ def probe(engine: Engine, check: HealthCheck, container: Container) -> Probe:
 def _probe_http(check: HealthCheck, address: str) -> Probe:
     asked = f"GET http://{address}:{check.port}{check.path} with Host {check.host}"
     connection = http.client.HTTPConnection(address, check.port, timeout=check.timeout)
+    headers = {"Host": check.host, "User-Agent": "luma-health"}
     try:
-        connection.request("GET", check.path, headers={"Host": check.host, "User-Agent": "luma-health"})
+        connection.request(
+            "GET", check.path, headers={**headers, "X-Forwarded-Proto": "https"} if check.https else headers
+        )
         return _judged(connection.getresponse(), asked)
     except (OSError, http.client.HTTPException) as exc:
         reason = getattr(exc, "strerror", None) or str(exc) or type(exc).__name__

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.luma.deploy.plugins.plugin_utils.action.https_arguments import run_with_agent, with_https
 from ansible_collections.luma.deploy.plugins.plugin_utils.action.interruptible import Interruptible
 from ansible_collections.luma.deploy.plugins.plugin_utils.action.secret_arguments import with_secrets
 from ansible_collections.luma.deploy.plugins.plugin_utils.images.transfer import WithImage
@@ -23,5 +24,7 @@ class AppAction(Interruptible, WithImage):
         luma_file = given.get("luma_file")
         arguments = with_secrets(given, luma_file, "apps", given.get("app", ""), self._loader)
         arguments = with_mounts(arguments, luma_file, self) | {"remote_user": remote_user(self)}
-        with self.interruptible(task_vars or {}):
-            return result | self.run_module(arguments, task_vars or {})
+        variables = task_vars or {}
+        arguments = with_https(arguments, luma_file, variables, self._task.check_mode)
+        with self.interruptible(variables):
+            return result | run_with_agent(arguments, lambda each: self.run_module(each, variables))

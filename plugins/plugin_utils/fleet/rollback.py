@@ -12,6 +12,7 @@ from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.parts import is_
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.values import MISSING
 from ansible_collections.luma.deploy.plugins.plugin_utils.text import minute
 
+HTTPS_OF_ROUTE = ("ssl", "ssl_redirect", "hsts")
 Release = Mapping[str, Any]
 Identity = tuple[Any, ...]
 
@@ -101,7 +102,13 @@ def spec_of(release: Release, app: Mapping[str, Any]) -> dict[str, Any]:
     today["hooks"] = app["hooks"] | {"release": None}
     kept = {"image": release["kept_image"], "release": release["release"], "build": None, "pull": MISSING}
     # A release that was recorded before there was such a key has none.
-    return {**app, "files": [], **release["spec"], **today, **kept}
+    spec = {**app, "files": [], **release["spec"], **today, **kept}
+    if app.get("route") and spec["route"]:
+        # Browsers remember that they were sent to HTTPS: what a release had before it is not what visitors expect now.
+        https = {key: app["route"][key] for key in HTTPS_OF_ROUTE}
+        check = spec["health_check"] | {"https": app["https"] is not None}
+        spec |= {"route": spec["route"] | https, "https": app["https"], "health_check": check}
+    return spec
 
 
 def in_words(release: Release, app: str) -> str:

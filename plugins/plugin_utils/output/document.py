@@ -126,6 +126,7 @@ CONTENT: dict[str, Callable[[Outcomes, bool], dict[str, Any]]] = {
     "rollback": deployment,
     "exec": executed,
     "lock release": released_locks,
+    "cert renew": on_each_host("luma.deploy.certificate_renew"),
     "proxy update": on_each_host("luma.deploy.proxy_update"),
     "remove": removed,
     "prune": on_each_host("luma.deploy.prune"),

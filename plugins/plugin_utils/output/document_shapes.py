@@ -44,9 +44,11 @@ BACKEND = values("backend slots serving held sessions requests errors")
 CONTAINER = values("name color status running healthy saw release image_id config_hash since restarts") | values(
     "sessions cpu_percent memory_bytes"
 )
+CERTIFICATE = values("names missing expires days issuer serial source problem problem_at next_try pending")
 STATUS_HOST = values("host answered problem active last_release proxy_problem") | {
     "containers": [CONTAINER],
     "proxy": BACKEND,
+    "certificate": CERTIFICATE,
 }
 STATUS = {
     "apps": [values("name status hint replicas wanted blue green") | {"hosts": [STATUS_HOST]}],
@@ -73,6 +75,10 @@ SHAPES: Mapping[str, Mapping[str, Shape]] = {
         "apps": [values("name") | {"hosts": [values("host answered problem locked") | {"holder": HOLDER}]}]
     },
     "lock release": {"apps": [values("name") | {"hosts": [values("host released") | {"holder": HOLDER}]}]},
+    "cert status": {
+        "apps": [values("name") | {"hosts": [values("host answered problem") | {"certificate": CERTIFICATE}]}]
+    },
+    "cert renew": {"hosts": [values("host changed") | {"certificate": CERTIFICATE}]},
     "proxy status": {
         "hosts": [
             values("host answered problem running status version since connections")

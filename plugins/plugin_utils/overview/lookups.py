@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ansible_collections.luma.deploy.plugins.module_utils.acme.info import in_words
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.ipv6 import shown
 from ansible_collections.luma.deploy.plugins.plugin_utils.overview.answers import Found, answered, by_host
 from ansible_collections.luma.deploy.plugins.plugin_utils.text import minute, table
@@ -32,6 +33,17 @@ def _lock_in_words(look: Mapping[str, Any]) -> str:
         return "free"
     silent = "⚠️ silent for too long: " if look["holder"]["stale"] else ""
     return f"{silent}locked by {look['words']}"
+
+
+def certificates(apps: Sequence[Mapping[str, Any]], found: Found) -> dict[str, Any]:
+    """The certificate of each app, host by host."""
+    lines, looked_at = [], []
+    for app in apps:
+        looks = by_host(app["hosts"], found, app["name"])
+        rows = [[look["host"], in_words(look["certificate"])] for look in looks if look["answered"]]
+        lines += [app["name"], *table(rows, "  ")]
+        looked_at.append({"name": app["name"], "hosts": looks})
+    return {"apps": looked_at, "report": lines}
 
 
 def audit(found: Found, lines: int) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.luma.deploy.plugins.module_utils.acme.info import in_words
 from ansible_collections.luma.deploy.plugins.module_utils.host.registries import short_id
 from ansible_collections.luma.deploy.plugins.plugin_utils.overview.answers import (
     Found,
@@ -38,6 +39,7 @@ class AppStatus:
     wanted: int
     blue: int
     green: int
+    https: Sequence[str]
 
     @classmethod
     def of(cls, app: Mapping[str, Any], found: Found) -> AppStatus:
@@ -79,6 +81,7 @@ class AppStatus:
             wanted=wanted,
             blue=running.count("blue"),
             green=running.count("green"),
+            https=_https(looks),
         )
 
     def lines(self) -> list[str]:
@@ -88,6 +91,7 @@ class AppStatus:
             f"   Status: {SIGNS[self.status]} {self.status}" + (f" ({'; '.join(words)})" if words else ""),
             f"   Replicas: {self.replicas}/{self.wanted} running",
             f"   Colors: {self.blue} blue, {self.green} green",
+            *(f"   HTTPS: {line}" for line in self.https),
         ]
 
     def _active_in_words(self) -> str:
@@ -97,6 +101,14 @@ class AppStatus:
         if len(colors) == 1:
             return f"{colors.pop()} active"
         return ", ".join(f"{color or 'none'} active on {host}" for host, color in self.active.items())
+
+
+def _https(looks: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """The certificate, once if all hosts say the same of it."""
+    said = {host: in_words(look["certificate"]) for host, look in looks.items() if look.get("certificate")}
+    if len(set(said.values())) == 1:
+        return [next(iter(said.values()))]
+    return [f"{host}: {words}" for host, words in said.items()]
 
 
 def _amiss(app: Mapping[str, Any], host: str, look: Mapping[str, Any]) -> list[str]:

@@ -205,7 +205,9 @@ def _failure(response: Response, kind: Kind) -> str:
 async def send_traffic(options: argparse.Namespace, report: ReportFile) -> None:
     """Send what the options ask for until a signal, or until the client has lost its purpose."""
     url = urlsplit(options.url)
-    target = Target(url.hostname or "", url.port or 80, options.host or url.netloc, options.proxy_protocol)
+    tls = url.scheme == "https"
+    port = url.port or (443 if tls else 80)
+    target = Target(url.hostname or "", port, options.host or url.netloc, options.proxy_protocol, tls)
     client = Client(target, report)
     for number in SIGNALS:
         asyncio.get_running_loop().add_signal_handler(number, client.stop, ASKED_TO)

@@ -8,7 +8,12 @@ from __future__ import annotations
 import asyncio
 import os
 import select
+import ssl
 from dataclasses import dataclass
+
+#: It is losses that are counted: a certificate may be on its way still.
+ANY_CERTIFICATE = ssl.create_default_context()
+ANY_CERTIFICATE.check_hostname, ANY_CERTIFICATE.verify_mode = False, ssl.CERT_NONE
 
 
 class Lost(Exception):
@@ -18,12 +23,14 @@ class Lost(Exception):
 @dataclass(frozen=True)
 class Target:
     """Where the requests go: the address that is connected to, and the Host header that they carry.
-    ``proxy_protocol``: whether a connection begins with the header of that protocol, in its version 1."""
+    ``proxy_protocol``: whether a connection begins with the header of that protocol, in its version 1. ``tls``: whether
+    they go by HTTPS."""
 
     address: str
     port: int
     host: str
     proxy_protocol: bool = False
+    tls: bool = False
 
 
 @dataclass(frozen=True)
@@ -49,12 +56,14 @@ class Connection:
     async def open(cls, target: Target) -> Connection:
         """Connect. Raises Lost where that fails: the request that needed this connection is not answered."""
         try:
-            connection = cls(*await asyncio.open_connection(target.address, target.port))
+            reader, writer = await asyncio.open_connection(target.address, target.port)
+            if target.proxy_protocol:
+                writer.write(b"PROXY UNKNOWN\r\n")
+            if target.tls:
+                await writer.start_tls(ANY_CERTIFICATE, server_hostname=target.host.partition(":")[0])
         except OSError as error:
             raise Lost(f"no connection: {_reason(error)}") from error
-        if target.proxy_protocol:
-            connection.write(b"PROXY UNKNOWN\r\n")
-        return connection
+        return cls(reader, writer)
 
     def is_open(self) -> bool:
         """Whether a request can be written: the server has neither closed it nor sent anything unasked.
