@@ -10,7 +10,7 @@ export PATH := $(CURDIR)/.venv-dev/bin:$(PATH)
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.collections
 
 .PHONY: help test on-servers on-this-machine beside venv style unit lint docs artifact \
-	sanity sanity-2.19 sanity-2.21 engine images integration molecule zero-loss engines remote fleet soak bench requirements
+	sanity sanity-2.19 sanity-2.21 engine images integration molecule zero-loss engines remote fleet https soak bench requirements
 
 help: ## Show this
 	@grep -hE '^[a-z].*:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -25,7 +25,7 @@ on-this-machine:
 	$(call in-turn,integration zero-loss)
 
 on-servers:
-	$(call in-turn,fleet molecule engines remote,nice -n 5)
+	$(call in-turn,fleet molecule https engines remote,nice -n 5)
 
 beside:
 	$(call in-turn,sanity lint docs artifact,nice)
@@ -90,6 +90,9 @@ remote: engine ## Images, secrets and an engine that dies, on a server over ssh
 
 fleet: engine ## Faults in a deployment to three servers: a third of their table in each run
 	@$(STAGE) fleet $(PYTEST) tests/fleet
+
+https: engine ## Certificates: the ACME agent, and a site on three servers, against a CA
+	@$(STAGE) https $(PYTEST) tests/acme tests/https
 
 soak: engine ## 50 deployments under 1,000,000 requests, all faults, all of sanity (no part of test)
 	@$(STAGE) sanity-2.19 tests/tools/sanity 2.19 all

@@ -23,6 +23,9 @@ STATE = Path("/var/lib/luma")
 PROXY_FOLDER = STATE / "proxy"
 PROXY_IMAGE = "luma-example/haproxy"
 NEWER_PROXY_IMAGE = "luma-test/haproxy-sid"
+ACME_IMAGE = "luma-test/acme"
+ACME_PACKAGES = ("lego", "python3-minimal", "openssl", "ca-certificates", "pebble")
+"""What the ACME agent needs, and a CA."""
 APP_IMAGE = "luma-test/app"
 
 PREFIX = f"test{os.getpid()}-"
@@ -70,6 +73,7 @@ def build_images() -> None:
     """The example's images, which need no registry, on top of them that of the test app, and a newer proxy's."""
     subprocess.run(["./prepare"], cwd=ROOT / "examples" / "blog", check=True)
     subprocess.run([ROOT / "examples" / "debian-image", NEWER_PROXY_IMAGE, "sid", "haproxy"], check=True)
+    subprocess.run([ROOT / "examples" / "debian-image", ACME_IMAGE, "sid", *ACME_PACKAGES], check=True)
     docker("build", "--quiet", "--tag", APP_IMAGE, str(ROOT / "tests" / "testbed" / "app"))
 
 
@@ -89,6 +93,8 @@ def remove_project(project: str) -> None:
     remove_network(f"0-luma-takeover-{project}")
     for route in (PROXY_FOLDER / "routes").glob(f"{project}:*.json"):
         route.unlink()
+    for folder in (PROXY_FOLDER / "acme").glob(f"{project}:*"):
+        shutil.rmtree(folder)
     for kind in ("releases", "services", "locks", "files"):
         shutil.rmtree(STATE / kind / project, ignore_errors=True)
     kept = docker("images", "--format", "{{.Repository}}:{{.Tag}}", f"luma/{project}/*").split()

@@ -152,7 +152,7 @@ ALL = (
         "takeover",
         "replace what the earlier luma, the TypeScript tool, runs on the hosts",
         (
-            argument("--without-https", action="store_true", help="accept that hosts are served over plain HTTP"),
+            argument("--without-https", action="store_true", help="accept that HTTPS is away for a minute"),
             argument("--plan", action="store_true", help="only show what would be taken over"),
         ),
         "takeover --plan",

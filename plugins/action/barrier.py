@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.luma.deploy.plugins.module_utils.acme.info import WARNING, in_words
+from ansible_collections.luma.deploy.plugins.module_utils.acme.info import WARNING, in_words, needs_attention
 from ansible_collections.luma.deploy.plugins.plugin_utils.action.interruption import requested
 from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.ledger import Fleet, known_releases
 from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.parts import INTERRUPTED, Contest, Results, Undo
@@ -130,6 +130,6 @@ def after_preparation(fleet: Fleet, ledger: dict[str, Any], results: Results, ag
 def certificates(app: str, results: Results) -> tuple[list[str], list[str]]:
     """The hosts on which the app's certificate is on its way, and warnings of those that do not come."""
     known = {host: result["certificate"] for host, result in results.items() if result.get("certificate")}
-    lines = {host: in_words(info) for host, info in known.items()}
-    troubled = [f"[{host}] HTTPS of {app}: {line}" for host, line in lines.items() if line.startswith(WARNING)]
+    told = {host: in_words(info).removeprefix(WARNING) for host, info in known.items() if needs_attention(info)}
+    troubled = [f"[{host}] HTTPS of {app}: {words}" for host, words in told.items()]
     return [host for host, info in known.items() if info["pending"]], troubled

@@ -38,6 +38,7 @@ class ActionModule(ActionBase):
                 "apps": {"type": "list", "elements": "str", "default": []},
                 "services": {"type": "str", "choices": ["none", "with", "only"], "default": "none"},
                 "announce": {"type": "bool", "default": False},
+                "make_secret": {"type": "bool", "default": False},
                 "removal": {"type": "bool", "default": False},
                 "only_hosts": {"type": "list", "elements": "str", "default": []},
             }
@@ -54,7 +55,7 @@ class ActionModule(ActionBase):
             concerned = apps if apps and arguments["apps"] else [*apps, *services]
             hosts = sorted({host for entry in concerned for host in entry["hosts"]})
             refuse_unreachable(hosts, inventory, project["file"])
-            made = make_acme_secret(project, apps) if arguments["announce"] and not self._task.check_mode else []
+            made = make_acme_secret(project, apps) if arguments["make_secret"] and not self._task.check_mode else []
         except InvalidFile as exc:
             return result | {"failed": True, "invalid_input": True, "msg": str(exc)}
         return result | {
@@ -67,7 +68,7 @@ class ActionModule(ActionBase):
             "hosts": hosts,
             "run": identity(os.getppid()),
             "engine_missing": LOCALHOST in hosts and not engine_listens(),
-            "report": [*announcement(apps), *made] if arguments["announce"] else [],
+            "report": [*(announcement(apps) if arguments["announce"] else []), *made],
         }
 
 

@@ -37,9 +37,13 @@ options:
     choices: [none, with, only]
     default: none
   announce:
+    description: Whether to say that the deployment of the apps begins.
+    type: bool
+    default: false
+  make_secret:
     description:
-      - Whether to say that the deployment of the apps begins. If they need C(LUMA_ACME_SECRET), of which the keys of
-        certificates are made, and C(.luma/secrets) beside the file does not have it, it is made and added there.
+      - Whether C(LUMA_ACME_SECRET), of which the keys of certificates are made, is made and added to C(.luma/secrets)
+        beside the file, if the apps need it and it is not there.
     type: bool
     default: false
   removal:

@@ -49,7 +49,9 @@ options:
     elements: str
     default: []
   without_https:
-    description: Whether hosts that the earlier proxy serves over HTTPS may be served over plain HTTP from now on.
+    description:
+      - Whether hosts that the earlier proxy serves over HTTPS may be without it for a few seconds, and without a
+        certificate that browsers accept until the new proxy has got one.
     type: bool
     default: false
   drain_timeout:
@@ -237,7 +239,9 @@ def app_of(spec: t.Mapping[str, t.Any]) -> AppToTake:
     """An app as M(luma.deploy.project) returns it."""
     app, asked = App(spec["project"], spec["name"]), spec["route"]
     network = passage_of(app.project)
-    route = make_route(app, network, asked, spec["health_check"], spec["replicas"]) if asked else None
+    # The certificate comes with the step behind the takeover.
+    plain = {**asked, "ssl": False} if asked else None
+    route = make_route(app, network, plain, spec["health_check"], spec["replicas"]) if plain else None
     return AppToTake(app.name, route, spec["stop_timeout"])
 
 

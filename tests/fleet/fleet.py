@@ -172,6 +172,8 @@ class Fleet:
             "stop_timeout": "1s",
             **app,
         }
+        self.top: dict[str, Any] = {}
+        """More keys at the top of luma.yml."""
         self.host_variables: dict[str, dict[str, Any]] = {}
         """Variables of the inventory's hosts, beside those that tell how to reach them."""
         self.release = ""
@@ -195,7 +197,7 @@ class Fleet:
             "environment": {"plain": {"VERSION": release, **(environment or {})}},
             **app,
         }
-        luma_yml = {"name": self.name, "proxy": {"image": PROXY_IMAGE}, "apps": {self.name: app}}
+        luma_yml = {"name": self.name, "proxy": {"image": PROXY_IMAGE}, "apps": {self.name: app}, **self.top}
         (self.folder / "luma.yml").write_text(yaml.safe_dump(luma_yml))
         inventory = {
             name: {**server.inventory_vars, **self.host_variables.get(name, {})}

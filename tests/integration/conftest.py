@@ -77,6 +77,7 @@ class Site:
         check: bool = False,
         proxy: dict[str, Any] | None = None,
         health_check: dict[str, Any] | None = None,
+        https: dict[str, Any] | None = None,
         **route: Any,
     ) -> dict[str, Any]:
         return run_module(
@@ -86,6 +87,7 @@ class Site:
             route={"hosts": [self.host], "app_port": 3000, **route},
             proxy={"image": PROXY_IMAGE, **(proxy or {})},
             health_check=health_check or {"path": "/up"},
+            **({"https": https} if https else {}),
         )
 
     def deploy(self, **options: Any) -> str:

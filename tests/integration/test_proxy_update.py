@@ -15,6 +15,7 @@ import tarfile
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +25,13 @@ from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Eng
 from ansible_collections.luma.deploy.plugins.module_utils.proxy import names
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.detour import COMMENT, Detour
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.ipv6 import listens_on_ipv6
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.orders import Https
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.proxy import Proxy
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.route import Route
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.runtime_api import Haproxy
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.settings import ProxySettings
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.update import update_proxy
+from ansible_collections.luma.deploy.plugins.plugin_utils.certificates.keys import app_key, pem_of, self_signed
 
 from tests.host import NEWER_PROXY_IMAGE, PROXY_IMAGE, TEST_PROXY, docker, free_port, remove_network
 from tests.integration.conftest import Site
@@ -93,7 +96,11 @@ def test_the_proxy_is_replaced(
     site: Site, proxied: Site, own_proxy: OwnProxy, empty_image: str, tmp_path: Path
 ) -> None:
     site.deploy(environment={"VERSION": "r1"})
-    own_proxy.of(bind="127.0.0.1", http_port=own_proxy.port, https_port=free_port()).ensure(route_of(site))
+    https_port = free_port()
+    proxy, route = own_proxy.of(bind="127.0.0.1", http_port=own_proxy.port, https_port=https_port), route_of(site)
+    key = app_key(bytes(32), site.project, site.app, "ec256")
+    proxy.place(replace(route, ssl=True), Https(pem_of(key), self_signed(key, [site.host])), check_mode=False)
+    proxy.ensure(replace(route, ssl=True))
     wait_for(lambda: own_proxy.get(site.host) == 200, "the proxy does not find the app")
     assert not update_proxy(own_proxy.of()).changed
 
@@ -113,12 +120,17 @@ def test_the_proxy_is_replaced(
     assert own_proxy.get(site.host, port=port) == 200
     assert not update_proxy(own_proxy.of()).changed
 
-    # On the same port, nobody notices.
-    with Traffic(f"http://127.0.0.1:{port}", site.host, tmp_path) as traffic:
+    # On the same ports, nobody notices.
+    tls_folder = tmp_path / "tls"
+    tls_folder.mkdir()
+    with (
+        Traffic(f"http://127.0.0.1:{port}", site.host, tmp_path) as plain,
+        Traffic(f"https://127.0.0.1:{https_port}", site.host, tls_folder) as tls,
+    ):
         done = update_proxy(own_proxy.of(image=NEWER_PROXY_IMAGE))
-        report = traffic.stop()
+        reports = [plain.stop(), tls.stop()]
     assert (done.changed, done.gap_seconds, done.cut) == (True, 0, 0)
-    assert [record for record in report.records if record.failure] == []
+    assert [record for report in reports for record in report.records if record.failure] == []
     assert Detour().run(["iptables", "-w", "-t", "nat", "-S"]).count(COMMENT) == 0
 
     taken = proxied.route()["http_port"]

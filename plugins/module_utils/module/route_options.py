@@ -139,10 +139,10 @@ def make_route(
         hold=asked["hold"],
         keep_alive=asked["keep_alive"],
         forward_headers=asked["forward_headers"],
-        forward_from=tuple(asked["forward_from"]),
-        ssl=asked["ssl"],
-        ssl_redirect=asked["ssl_redirect"],
-        hsts=asked["hsts"],
+        forward_from=tuple(asked.get("forward_from") or ()),
+        ssl=asked.get("ssl", False),
+        ssl_redirect=asked.get("ssl_redirect", True),
+        hsts=asked.get("hsts", 0),
         slots=slots_for(replicas),
     )
 

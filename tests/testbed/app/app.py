@@ -15,7 +15,7 @@ Environment:
     EXIT_AT_START              exit code: it prints a reason and exits instead of listening
     LISTEN                     the address that it listens on, such as :: for IPv6 only; without it all addresses
     ALLOWED_HOSTS              host names; other Host headers get 400
-    HEALTH                     "fail": /up answers 503; "redirect": it redirects to https
+    HEALTH                     "fail": /up answers 503; "redirect": it redirects who did not come by https
     HEALTH_SECONDS (0)         how long /up takes to answer
     FAIL_HEALTH_AFTER          seconds after which /up begins to answer 503
     FAIL_HEALTH_ON_CONTAINER   the name of the only container whose /up answers 503
@@ -84,7 +84,7 @@ class Connection:
         host, allowed = request.headers.get("host", ""), ENV.get("ALLOWED_HOSTS", "").split()
         if allowed and host not in allowed:
             self.send(app, 400, b"bad host\n")
-        elif path == "/up" and ENV.get("HEALTH") == "redirect":
+        elif path == "/up" and ENV.get("HEALTH") == "redirect" and request.headers.get("x-forwarded-proto") != "https":
             self.send(app, 301, b"", extra=f"Location: https://{host}/up\r\n")
         elif path == "/up":
             await asyncio.sleep(float(ENV.get("HEALTH_SECONDS", "0")))

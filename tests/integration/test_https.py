@@ -1,0 +1,146 @@
+# Copyright (c) 2026, the luma authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""HTTPS with certificates that no CA is asked for: what visitors and apps are told, judged by curl and openssl."""
+
+from __future__ import annotations
+
+import json
+import re
+import stat
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.luma.deploy.plugins.plugin_utils.certificates import keys
+
+from tests.host import PROXY_FOLDER
+from tests.integration.conftest import Site, run_module
+
+FORM = ("--write-out", "\n%{http_version} %{http_code} %{redirect_url}")
+
+
+class Visitor:
+    """Comes by curl to an app of the proxy on this machine."""
+
+    def __init__(self, site: Site, routed: dict[str, Any]) -> None:
+        self.host, self.http, self.https = site.host, routed["http_port"], routed["https_port"]
+
+    def get(self, path: str = "/up", *options: str, scheme: str = "https") -> tuple[str, str]:
+        """The body, and "VERSION STATUS REDIRECT"."""
+        port = self.https if scheme == "https" else self.http
+        command = ["curl", "--silent", "--insecure", "--resolve", f"{self.host}:{port}:127.0.0.1", *FORM, *options]
+        done = subprocess.run(
+            [*command, f"{scheme}://{self.host}:{port}{path}"], capture_output=True, text=True, timeout=30, check=False
+        )
+        body, _newline, what = done.stdout.rpartition("\n")
+        return body.strip(), what.strip()
+
+    def serial(self, name: str = "") -> str:
+        """That of the certificate for a name; empty where none is shown."""
+        where = ["-connect", f"127.0.0.1:{self.https}", "-servername", name or self.host]
+        shown = subprocess.run(["openssl", "s_client", *where], input="", capture_output=True, text=True, check=False)
+        read = subprocess.run(
+            ["openssl", "x509", "-noout", "-serial"], input=shown.stdout, capture_output=True, text=True, check=False
+        )
+        return read.stdout.strip()
+
+
+def material(site: Site, *, own: bool = False, secret: bytes = bytes(32)) -> dict[str, Any]:
+    """The option ``https`` with a new certificate, as the controller makes it."""
+    key = keys.app_key(secret, site.project, site.app, "ec256")
+    made: dict[str, Any] = {"key": keys.pem_of(key), "certificate": keys.self_signed(key, [site.host]), "own": own}
+    return {"material": json.dumps(made | {"names": [site.host] if own else []})}
+
+
+@pytest.fixture
+def https(proxied: Site) -> dict[str, Any]:
+    return material(proxied)
+
+
+def test_a_self_signed_certificate_redirects_nobody(proxied: Site, https: dict[str, Any]) -> None:
+    visitor = Visitor(proxied, proxied.route(ssl=True, https=https))
+    proxied.deploy()
+    assert visitor.get() == ("healthy", "2 200")
+    assert visitor.get("/up", "--http1.1") == ("healthy", "1.1 200")
+    assert visitor.get(scheme="http") == ("healthy", "1.1 200")
+    assert visitor.get("/up", "--tls-max", "1.1")[1] == "0 000"
+    assert visitor.serial()
+    assert visitor.serial("somebody.else") == ""
+    again = proxied.route(ssl=True, https=material(proxied))
+    assert (again["changed"], again["report"]) == (False, [])
+
+
+def test_a_certificate_of_ones_own_redirects_and_can_be_exchanged(proxied: Site) -> None:
+    first = material(proxied, own=True)
+    visitor = Visitor(proxied, proxied.route(ssl=True, hsts=300, https=first))
+    proxied.deploy()
+    assert visitor.get("/up?a=1&b", scheme="http") == ("", f"1.1 308 https://{visitor.host}:{visitor.https}/up?a=1&b")
+    assert "strict-transport-security: max-age=300" in visitor.get("/", "--include")[0].lower()
+    before = visitor.serial()
+    second = material(proxied, own=True, secret=bytes(31) + b"1")
+    planned = proxied.route(ssl=True, hsts=300, https=second, check=True)
+    assert (planned["changed"], visitor.serial()) == (True, before)
+    exchanged = proxied.route(ssl=True, hsts=300, https=second)
+    assert exchanged["report"] == ["luma-proxy loaded its new configuration"]
+    assert visitor.serial() not in (before, "")
+    assert proxied.route(ssl=True, hsts=300, https=second)["changed"] is False
+
+
+def test_the_redirect_can_be_left_out(proxied: Site) -> None:
+    visitor = Visitor(proxied, proxied.route(ssl=True, ssl_redirect=False, https=material(proxied, own=True)))
+    proxied.deploy()
+    assert visitor.get(scheme="http") == ("healthy", "1.1 200")
+
+
+def test_an_app_is_told_what_its_visitor_came_by(proxied: Site, https: dict[str, Any]) -> None:
+    visitor = Visitor(proxied, proxied.route(ssl=True, https=https))
+    proxied.deploy()
+    claimed = ("--header", "X-Forwarded-Proto: http", "--header", "X-Forwarded-Port: 99")
+    seen = json.loads(visitor.get("/headers", *claimed)[0])
+    assert (seen["x-forwarded-proto"], seen["x-forwarded-port"]) == ("https", str(visitor.https))
+    seen = json.loads(visitor.get("/headers", "--header", "X-Forwarded-Proto: https", scheme="http")[0])
+    assert (seen["x-forwarded-proto"], seen["x-forwarded-port"]) == ("http", str(visitor.http))
+
+
+@pytest.mark.parametrize(("networks", "believed"), [(["0.0.0.0/0"], True), (["192.0.2.0/24"], False)])
+def test_only_proxies_that_are_trusted_are_believed(proxied: Site, networks: list[str], believed: bool) -> None:
+    trusted: dict[str, Any] = {"forward_headers": True, "forward_from": networks}
+    visitor = Visitor(proxied, proxied.route(ssl=True, https=material(proxied, own=True), **trusted))
+    proxied.deploy()
+    came_by_https = ("--header", "X-Forwarded-Proto: https", "--header", "X-Forwarded-For: 198.51.100.7")
+    body, what = visitor.get("/headers", *came_by_https, scheme="http")
+    assert what.startswith("1.1 200" if believed else "1.1 308")
+    if believed:
+        assert json.loads(body)["x-forwarded-for"].startswith("198.51.100.7")
+    assert visitor.get(scheme="http")[1].startswith("1.1 308")
+
+
+def test_an_app_that_redirects_everybody_is_healthy(proxied: Site, https: dict[str, Any]) -> None:
+    visitor = Visitor(proxied, proxied.route(ssl=True, https=https))
+    proxied.deploy(environment={"HEALTH": "redirect"}, health_check={**proxied.check, "https": True})
+    assert visitor.get() == ("healthy", "2 200")
+    proxied.deploy(environment={"HEALTH": "redirect", "N": "2"}, health_check={**proxied.check, "https": True})
+    assert visitor.get() == ("healthy", "2 200")
+
+
+def test_two_apps_do_not_learn_of_each_other(proxied: Site, proxy_options: dict[str, Any]) -> None:
+    other = Site(proxied.project + "b", proxied=True)
+    try:
+        visitor = Visitor(proxied, proxied.route(ssl=True, https=material(proxied)))
+        other.route(ssl=True, https=material(other), proxy=proxy_options)
+        names = {visitor.serial(), visitor.serial(other.host)}
+        assert len(names - {""}) == 2
+    finally:
+        other.remove()
+
+
+def test_keys_are_closed_and_go_with_the_app(proxied: Site, https: dict[str, Any]) -> None:
+    result = proxied.route(ssl=True, https=https)
+    file = PROXY_FOLDER / "etc" / "certs" / f"{proxied.project}:{proxied.app}.pem"
+    assert (stat.S_IMODE(file.stat().st_mode), file.stat().st_uid) == (0o600, 99)
+    key = re.findall(r"[\w+/=]{40,}", file.read_text())[0]
+    assert key not in json.dumps(result)
+    run_module("app_remove", **proxied.names)
+    assert not Path(file).exists()
