@@ -55,7 +55,7 @@ class Worker(threading.Thread):
     def _tell(self, words: str) -> None:
         # An app that is gone has no trouble.
         if not self.ended.is_set() and (self.app.folder / WANTED).exists():
-            self.app.trouble(words)
+            self.app.journal.trouble(words)
 
 
 class Agent:

@@ -13,6 +13,7 @@ from ansible_collections.luma.deploy.plugins.module_utils.acme import decision, 
 from ansible_collections.luma.deploy.plugins.module_utils.acme.check import Checked
 from ansible_collections.luma.deploy.plugins.module_utils.acme.complaints import OrderFailed
 from ansible_collections.luma.deploy.plugins.module_utils.acme.decision import Situation, Step
+from ansible_collections.luma.deploy.plugins.module_utils.acme.journal import Journal
 from ansible_collections.luma.deploy.plugins.module_utils.acme.keeper import Keeper
 from ansible_collections.luma.deploy.plugins.module_utils.acme.lego import TLS_KEY, Lego
 from ansible_collections.luma.deploy.plugins.module_utils.acme.peers import Peers
@@ -35,14 +36,11 @@ class App:
         self.keeper = Keeper(tools.certificates, tools.served, tools.x509, folder.name)
         self.lego = Lego(folder, tools.commands)
         self.peers = Peers(tools.commands, tools.x509)
-        self.state = state.read(folder)
-        self.label = folder.name
+        self.journal = Journal(folder, tools.clock)
+        self.state = self.journal.state
         self._text = ""
         self._rounds = 0
         self._next_keep = self._next_peers = self._next_up = 0.0
-
-    def log(self, words: str) -> None:
-        print(f"{self.label}: {words}", flush=True)
 
     def tick(self) -> None:
         """Raises `LumaError` and `OSError`."""
@@ -53,16 +51,10 @@ class App:
         if now >= self._next_peers and self._ask_peers(it):
             it = self._look()
         step = decision.decide(it)
-        if step is not Step.WAIT and now >= self._next_up:
+        if step is Step.WAIT:
+            self.journal.no_trouble()
+        elif now >= self._next_up:
             self._do(step, it)
-
-    def trouble(self, words: str) -> None:
-        """Tells what has kept a tick from its end."""
-        if self.state.last_error != words:
-            self.log(words)
-            self.state.error(words, self.tools.clock())
-            with contextlib.suppress(OSError):
-                self._save()
 
     # --- what is there ------------------------------------------------------------------------------------------------
 
@@ -70,7 +62,7 @@ class App:
         file = self.folder / WANTED
         text = file.read_text(encoding="utf-8")
         found = wanted.parse(text)
-        self.label = found.main
+        self.journal.label = found.main
         key = self.tools.x509.public_key((self.folder / TLS_KEY).read_text(encoding="ascii"))
         if text + key != self._text:
             self._take_up(found, text + key)
@@ -92,28 +84,17 @@ class App:
         self._text, self._rounds = text, 0
         self._next_keep = self._next_peers = 0.0
         if changed:
-            self.log(f"wants a certificate for {', '.join(found.names)}")
+            self.journal.log(f"wants a certificate for {', '.join(found.names)}")
             self.state.digest, self.state.refused, self.state.unreachable_since = found.digest, [], None
             if self.state.kind != state.RATE:
                 self.state.succeeded()
-            self._save()
+            self.journal.save()
 
-    def _keep(self, it: Situation) -> None:
+    def _keep(self, it: Situation, adopted: bool = False) -> None:
+        if self.keeper.keep(lambda held: decision.trusted(it.with_held(held))) and not adopted:
+            self.journal.log("luma-proxy serves what is on disk again")
+        self.journal.note_served(self.keeper.shown())
         self._next_keep = it.now + KEEP
-        if self.keeper.keep(lambda held: decision.trusted(it.with_held(held))):
-            self.log("luma-proxy has loaded what is on disk")
-        self._note_served()
-
-    def _note_served(self) -> None:
-        shown = self.keeper.shown()
-        self.state.names = shown.names if shown else []
-        self.state.expires = state.iso(shown.expires) if shown else None
-        self.state.serial = shown.serial if shown else None
-        self.state.issuer = shown.issuer if shown else None
-        self._save()
-
-    def _save(self) -> None:
-        state.write(self.folder, self.state)
 
     # --- what others have ---------------------------------------------------------------------------------------------
 
@@ -142,8 +123,10 @@ class App:
         self.state.succeeded()
         self._rounds = 0
         whence = "the CA" if source == CA else source
-        self.log(f"has a certificate for {', '.join(found.names)} until {state.iso(found.expires)}, from {whence}")
-        self._keep(it)
+        self.journal.log(
+            f"has a certificate for {', '.join(found.names)} until {state.iso(found.expires)}, from {whence}"
+        )
+        self._keep(it, adopted=True)
 
     # --- the next step ------------------------------------------------------------------------------------------------
 
@@ -151,8 +134,9 @@ class App:
         if not self.tools.served.is_up(self.folder.name):
             self._next_up = it.now + UP
             if it.missing:
-                self.trouble("No replica of the app serves yet: the certificate is ordered once one does.")
+                self.journal.trouble("No replica of the app serves yet: the certificate is ordered once one does.")
             return
+        self.journal.no_trouble()
         # A peer may have got one since: then there is nothing left to order.
         if (it.asked or decision.is_turn(it)) and self._ask_peers(it):
             self._taken_up(it)
@@ -161,7 +145,7 @@ class App:
         checked = (
             {name: Checked(True) for name in names} if it.wanted.dns else self.tools.check(names, it.wanted.thumbprint)
         )
-        self._note_unreachable(checked, it.now)
+        self.journal.note_unreachable(any(each.unreachable for each in checked.values()), it.now)
         problems = " ".join(each.problem for each in checked.values() if each.problem)
         if step is Step.ORDER:
             self._order(it, checked, problems)
@@ -172,25 +156,21 @@ class App:
         if it.asked:
             (self.folder / RENEW).unlink(missing_ok=True)
 
-    def _note_unreachable(self, checked: t.Mapping[str, Checked], now: float) -> None:
-        silent = any(each.unreachable for each in checked.values())
-        self.state.unreachable_since = (self.state.unreachable_since or state.iso(now)) if silent else None
-
     def _order(self, it: Situation, checked: t.Mapping[str, Checked], problems: str) -> None:
         names = decision.names_to_order(it, checked)
         if not names and it.asked and it.certificate:
             self._renew(it, checked, problems, force=True)
         elif not names:
             self._taken_up(it)
-            self._fail(state.CHECK, problems, decision.after_failed_check(self.state, it.now))
+            self.journal.fail(state.CHECK, problems, decision.after_failed_check(self.state, it.now))
         elif not (it.asked or decision.is_turn(it)):
             self.state.next_try = state.iso(decision.next_turn(it))
             self.state.last_error = problems
-            self._save()
+            self.journal.save()
         elif self._ordered(it, names, force=True):
             left_out = [name for name in it.wanted.names if name not in names]
             if problems and left_out:
-                self._fail(state.CHECK, problems, decision.after_failed_check(self.state, it.now))
+                self.journal.fail(state.CHECK, problems, decision.after_failed_check(self.state, it.now))
 
     def _renew(self, it: Situation, checked: t.Mapping[str, Checked], problems: str, force: bool) -> None:
         names = decision.names_to_renew(it, checked)
@@ -198,8 +178,8 @@ class App:
             self._taken_up(it)
             self.state.next_renewal = state.iso(it.now + decision.LAST_CHECK)
             self.state.error(problems, it.now)
-            self.log(problems)
-            self._save()
+            self.journal.log(problems)
+            self.journal.save()
             return
         all_of_them = it.certificate is not None and it.certificate.covered(it.wanted.names) == set(names)
         self._ordered(it, names, force or not all_of_them)
@@ -208,9 +188,11 @@ class App:
         """Has lego order, or renew; returns whether that did not fail."""
         self._taken_up(it)
         self.state.next_renewal = state.iso(it.now + decision.RENEWAL)
+        # On a disk that is full nothing is ordered.
+        self.journal.save()
         failures, left_out = self.state.failures, [name for name in self.state.refused if name not in names]
         if force:
-            self.log(f"orders a certificate for {', '.join(names)}")
+            self.journal.log(f"orders a certificate for {', '.join(names)}")
         try:
             if it.certificate:
                 self.lego.renew(it.wanted, names, it.certificate, force)
@@ -227,8 +209,8 @@ class App:
         if left_out:
             self.state.kind, self.state.failures = state.ORDER, failures
             words = f"The CA could not validate {', '.join(left_out)}: left out of the certificate, and tried again."
-            self._fail(state.ORDER, words, decision.after_failed_order(self.state, it.now, it.slot))
-        self._save()
+            self.journal.fail(state.ORDER, words, decision.after_failed_order(self.state, it.now, it.slot))
+        self.journal.save()
         return True
 
     def _order_failed(self, exc: OrderFailed) -> None:
@@ -236,11 +218,6 @@ class App:
         self.state.refused = exc.names
         if exc.limited:
             until = exc.until if exc.until > now else now + decision.DAY
-            self._fail(state.RATE, str(exc), until)
+            self.journal.fail(state.RATE, str(exc), until)
         else:
-            self._fail(state.ORDER, str(exc), decision.after_failed_order(self.state, now, self.tools.slot))
-
-    def _fail(self, kind: str, words: str, next_try: float) -> None:
-        self.state.failed(kind, words, self.tools.clock(), next_try)
-        self.log(f"{words} Next try: {self.state.next_try}.")
-        self._save()
+            self.journal.fail(state.ORDER, str(exc), decision.after_failed_order(self.state, now, self.tools.slot))

@@ -69,7 +69,10 @@ def _check(name: str, thumbprint: str) -> Checked:
     try:
         found = addresses(name)
     except OSError:
-        return Checked(False, f"The DNS of this host does not answer for {name}: look at its resolver.")
+        return Checked(
+            False,
+            f"The DNS gives this server no answer for {name}: look at the name's records and the server's resolver.",
+        )
     if not found:
         return Checked(
             False, f"{name} has no DNS record (A or AAAA): point it to this server, luma then goes on by itself."

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
 
 #: What a program needs of the agent's own environment.
-PASSED_ON = ("PATH", "HOME", "TMPDIR")
+PASSED_ON = ("PATH", "HOME", "TMPDIR", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY")
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,9 @@ class Commands:
         environment: t.Mapping[str, str] | None = None,
         folder: str = "/",
     ) -> Done:
-        """Runs a program in a folder, with ``given`` as its input. Arguments are seen by everybody on the host: what is secret goes
-        by the ``environment``, a file or the input. Raises `LumaError` where it does not end in ``timeout`` seconds."""
+        """Runs a program in a folder, with ``given`` as its input. Arguments are seen by everybody on the host: what is
+        secret goes by the ``environment``, a file or the input. Raises `LumaError` where it does not end in ``timeout``
+        seconds."""
         own = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
         process = self._start(arguments, {**own, **(environment or {})}, folder)
         try:
@@ -52,7 +53,10 @@ class Commands:
         except subprocess.TimeoutExpired as exc:
             raise LumaError(f"{arguments[0]} did not finish within {timeout:g} seconds, and was ended.") from exc
         finally:
-            _kill(process)
+            if process.poll() is None:
+                _kill(process)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.communicate(timeout=1)
             with self._lock:
                 self._running.discard(process)
         return Done(process.returncode, output)
@@ -89,8 +93,5 @@ class Commands:
 
 
 def _kill(process: subprocess.Popen[str]) -> None:
-    if process.poll() is None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.communicate(timeout=1)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)

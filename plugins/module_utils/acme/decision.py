@@ -124,15 +124,10 @@ def is_turn(it: Situation) -> bool:
 
 def next_turn(it: Situation) -> float:
     """When an order may begin on this host, if not now."""
-    if it.now - it.since < it.slot and it.wanted.rank == 0:
-        return it.now
-    start = max(it.now, it.since + it.slot)
-    number = int(start // it.slot)
-    while number % it.wanted.hosts != it.wanted.rank or number * it.slot < it.since + it.slot:
-        number += 1
-    if number * it.slot > it.now or is_turn(it):
-        return max(it.now, number * it.slot)
-    return (number + it.wanted.hosts) * it.slot
+    number = int(it.now // it.slot)
+    starts = [(number + ahead) * it.slot for ahead in range(1, 2 * it.wanted.hosts + 2)]
+    moments = [it.now, it.since + it.slot, *starts]
+    return min(moment for moment in moments if moment >= it.now and is_turn(replace(it, now=moment)))
 
 
 def _owner(now: float, it: Situation) -> int:
@@ -142,35 +137,31 @@ def _owner(now: float, it: Situation) -> int:
 def names_to_order(it: Situation, checked: t.Mapping[str, Checked]) -> list[str]:
     """The names of an order: those that have passed, and those at whose addresses nothing answers if that has lasted.
     None where they have a certificate already."""
-    patient = it.state.unreachable_since and it.now - seconds(it.state.unreachable_since) >= UNREACHABLE
-    passed = [
-        name
-        for name in it.wanted.names
-        if checked[name].passed or (patient and checked[name].unreachable) or it.wanted.dns
-    ]
+    passed = _passed(it, it.wanted.names, checked)
     # A name that the CA did not validate is left out once, so that it does not take the others with it.
     names = [name for name in passed if name not in it.state.refused]
     certificate = it.certificate
-    if certificate and not set(names) - certificate.covered(names):
+    if certificate is None:
+        return names or passed
+    if not set(names) - certificate.covered(names):
         names = passed
-    if certificate and not set(names) - certificate.covered(names):
-        return []
     # What has a certificate keeps it: a name whose check fails just now may pass at the next one.
-    lost = certificate.covered(it.wanted.names) - set(names) if certificate and it.left > DUE else set()
-    return [] if lost else names
+    lost = certificate.covered(it.wanted.names) - set(names) if it.left > DUE else set()
+    return names if set(names) - certificate.covered(names) and not lost else []
 
 
 def names_to_renew(it: Situation, checked: t.Mapping[str, Checked]) -> list[str]:
     """The names of a renewal. None where some do not pass and there is time to wait for them."""
-    certificate = it.certificate
-    assert certificate
+    covered = [name for name in it.wanted.names if it.certificate and it.certificate.covered([name])]
+    passed = _passed(it, covered, checked)
+    if it.left > LATE:
+        return passed if len(passed) == len(covered) else []
+    return [name for name in passed if name not in it.state.refused] or passed
+
+
+def _passed(it: Situation, names: t.Iterable[str], checked: t.Mapping[str, Checked]) -> list[str]:
     patient = it.state.unreachable_since and it.now - seconds(it.state.unreachable_since) >= UNREACHABLE
-    covered = [name for name in it.wanted.names if certificate.covered([name])]
-    passed = [
-        name for name in covered if checked[name].passed or (patient and checked[name].unreachable) or it.wanted.dns
-    ]
-    passed = [name for name in passed if name not in it.state.refused] or passed
-    return passed if len(passed) == len(covered) or it.left <= LATE else []
+    return [name for name in names if checked[name].passed or (patient and checked[name].unreachable)]
 
 
 def after_failed_check(state: State, now: float) -> float:

@@ -47,9 +47,15 @@ def certificate_info(folder: Path, backend: str) -> dict[str, t.Any] | None:
         "problem": known.last_error if wanted else "",
         "problem_at": known.last_error_at if wanted else None,
         "next_try": known.next_try if wanted else None,
-        # It is on its way, as far as is known.
-        "pending": bool(missing) and not known.last_error,
+        # What failed has a time at which it is tried again; an app that does not serve yet has only to be waited for.
+        "pending": bool(missing) and not (known.last_error and known.next_try),
     }
+
+
+def needs_attention(info: t.Mapping[str, t.Any]) -> bool:
+    """Whether something keeps a certificate from coming, or from being renewed."""
+    is_short = info["days"] is not None and info["days"] < WARN_DAYS
+    return bool(info["problem"] and not info["pending"]) or is_short
 
 
 def in_words(info: t.Mapping[str, t.Any] | None) -> str:
@@ -64,8 +70,8 @@ def in_words(info: t.Mapping[str, t.Any] | None) -> str:
     if info["missing"]:
         on_its_way = "on its way" if info["pending"] else "not there yet"
         served += f"; that of {', '.join(info['missing'])} is {on_its_way}"
-    warning = WARNING if info["problem"] or (info["days"] is not None and info["days"] < WARN_DAYS) else ""
-    problem = f". {info['problem']}" if info["problem"] else ""
+    warning = WARNING if needs_attention(info) else ""
+    problem = f". {info['problem']}" if info["problem"] and not info["pending"] else ""
     if problem and info["next_try"]:
         problem += f" Next try: {info['next_try'][:16].replace('T', ' ')} UTC."
     return f"{warning}{served}{problem}"

@@ -95,7 +95,10 @@ class Lego:
         return self.store / "certificates" / f"{main.replace('*', '_')}.{kind}"
 
     def _run(self, wanted: Wanted, names: t.Sequence[str], *command: str) -> Done:
-        challenge = ["--dns", wanted.dns] if wanted.dns else ["--http", "--http.webroot", self._unread()]
+        # A web root that nobody reads: HAProxy answers the challenges, on all hosts, without knowing them.
+        challenge = ["--dns", wanted.dns] if wanted.dns else ["--http", "--http.webroot", self.tmp]
+        if wanted.dns and wanted.dns_wait:
+            challenge += ["--dns.propagation-wait", f"{wanted.dns_wait:g}s"]
         domains = [f"--domains={name}" for name in names]
         arguments = ["lego", "--accept-tos", "--path", str(self.store), "--server", wanted.directory]
         arguments += ["--key-type", wanted.key_type, *challenge, *domains, *command]
@@ -103,10 +106,6 @@ class Lego:
             return self.commands.run(arguments, TIMEOUT, environment=self._environment(wanted), folder=str(self.folder))
         except LumaError as exc:
             raise OrderFailed(str(exc)) from exc
-
-    def _unread(self) -> str:
-        """A folder that nobody reads: HAProxy answers the challenges, on all hosts, without knowing them."""
-        return self.tmp
 
     def _environment(self, wanted: Wanted) -> dict[str, str]:
         """Secrets, which go by no argument."""

@@ -8,19 +8,18 @@ from __future__ import annotations
 import hashlib
 import json
 import typing as t
-from dataclasses import dataclass
-from types import MappingProxyType
+from dataclasses import dataclass, field
 
 from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
-
-NOTHING: t.Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
 class Wanted:
     """``names``: the first one is the app's main one. ``dns``: the provider of a challenge by DNS, with its
-    ``dns_environment``; empty for challenges by HTTP. ``eab``: the key identifier and the HMAC of an account at the CA.
-    ``peers``: the HTTPS addresses of the app's other hosts. ``rank``: this host's number among its ``hosts``."""
+    ``dns_environment``; empty for challenges by HTTP. ``dns_wait``: how many seconds to wait for a record, where this
+    host may not ask the name's own DNS servers whether they have it. ``eab``: the key identifier and the HMAC of an
+    account at the CA. ``peers``: the HTTPS addresses of the app's other hosts. ``rank``: this host's number among its
+    ``hosts``."""
 
     names: tuple[str, ...]
     directory: str
@@ -28,7 +27,8 @@ class Wanted:
     email: str = ""
     key_type: str = "ec256"
     dns: str = ""
-    dns_environment: t.Mapping[str, str] = NOTHING
+    dns_environment: t.Mapping[str, str] = field(default_factory=dict)
+    dns_wait: float = 0.0
     eab: tuple[str, str] | None = None
     peers: tuple[str, ...] = ()
     rank: int = 0
@@ -64,6 +64,7 @@ def parse(text: str) -> Wanted:
             key_type=str(found.get("key_type") or "ec256"),
             dns=str(dns["provider"]) if dns else "",
             dns_environment={str(name): str(value) for name, value in (dns.get("environment") or {}).items()},
+            dns_wait=float(dns.get("wait") or 0),
             eab=(str(eab["kid"]), str(eab["hmac"])) if eab else None,
             peers=tuple(str(peer) for peer in found.get("peers") or ()),
             rank=int(found.get("rank", 0)),

@@ -1,0 +1,25 @@
+# Copyright (c) 2026, the luma authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The CA, the DNS and the network that the tests of the ACME agent share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.acme.world import World
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    folder = tmp_path_factory.mktemp("acme")
+    # The containers' user reads what is in it.
+    for each in (folder, *folder.parents[:2]):
+        each.chmod(0o755)
+    made = World(folder)
+    try:
+        yield made
+    finally:
+        made.remove()
