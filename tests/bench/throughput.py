@@ -1,7 +1,8 @@
 # Copyright (c) 2026, the luma authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Requests per second through luma-proxy, through a plain HAProxy of the same image, and without a proxy."""
+"""Requests per second through luma-proxy, through a plain HAProxy of the same image, and without a proxy; by HTTPS with
+the same certificate, too, on kept connections and with a handshake for each."""
 
 from __future__ import annotations
 
@@ -10,7 +11,9 @@ import subprocess
 from dataclasses import dataclass
 from statistics import median
 
-from tests.host import PROXY, PROXY_IMAGE, docker
+from ansible_collections.luma.deploy.plugins.module_utils.proxy import tls
+
+from tests.host import PROXY, PROXY_FOLDER, PROXY_IMAGE, docker
 from tests.zero_loss.project import Project, wait_for
 
 # Many short turns: what else the machine does then falls on all three alike.
@@ -27,17 +30,19 @@ frontend hello
     bind :3000
     http-request return status 200 content-type text/plain string "hello"
 """
-PLAIN = """\
-defaults
+PLAIN = f"""\
+global
+{tls.GLOBAL}defaults
     mode http
     timeout connect 5s
     timeout client 30s
     timeout server 30s
 frontend http
     bind :8080
+    bind :8443 ssl crt /certificate.pem alpn h2,http/1.1
     default_backend web
 backend web
-    server web {project}:3000
+    server web {{project}}:3000
 """
 
 
@@ -48,12 +53,18 @@ class Rates:
     luma: float
     to_plain: float
     to_backend: float
+    https: float
+    https_to_plain: float
+    handshakes: float
+    handshakes_to_plain: float
 
 
 def measure_throughput(project: Project) -> Rates:
     """Deploy the static backend as the project's app, and measure the three ways to it in turns."""
     (project.folder / "backend.cfg").write_text(BACKEND)
     (project.folder / "plain.cfg").write_text(PLAIN.format(project=project.name))
+    # By its address, with which wrk comes, the proxy has no other app.
+    project.app["proxy"] |= {"hosts": [project.host, "*"], "ssl": True}
     project.app |= {
         "image": PROXY_IMAGE,
         "command": ["haproxy", "-db", "-f", "/backend.cfg"],
@@ -64,26 +75,32 @@ def measure_throughput(project: Project) -> Rates:
     (backend,) = project.containers()
     plain = start_plain_proxy(project)
     try:
-        urls = [
-            f"http://{address(PROXY, project)}:8080/",
-            f"http://{address(plain, project)}:8080/",
-            f"http://{address(backend, project)}:3000/",
-        ]
+        proxies = [address(PROXY, project), address(plain, project)]
+        urls = [*(f"http://{each}:8080/" for each in proxies), f"http://{address(backend, project)}:3000/"]
         rounds = [[wrk(url, project.host) for url in urls] for _round in range(ROUNDS)]
+        secure = [f"https://{each}:8443/" for each in proxies]
+        kept = [[wrk(url, project.host) for url in secure] for _round in range(ROUNDS)]
+        new = [[wrk(url, project.host, "Connection: close") for url in secure] for _round in range(ROUNDS)]
     finally:
         docker("rm", "--force", plain)
     return Rates(
         luma=median(luma for luma, _plain, _backend in rounds),
         to_plain=median(luma / plain for luma, plain, _unused in rounds),
         to_backend=median(luma / backend for luma, _plain, backend in rounds),
+        https=median(luma for luma, _plain in kept),
+        https_to_plain=median(luma / plain for luma, plain in kept),
+        handshakes=median(luma for luma, _plain in new),
+        handshakes_to_plain=median(luma / plain for luma, plain in new),
     )
 
 
 def start_plain_proxy(project: Project) -> str:
     name = f"{project.name}-plain"
     config = f"{project.folder / 'plain.cfg'}:/plain.cfg:ro"
+    certificate = f"{PROXY_FOLDER}/etc/certs/{project.name}:{project.name}.pem"
     docker(
         *("run", "--detach", "--name", name, "--network", f"{project.name}-network", "--volume", config),
+        *("--mount", f"type=bind,source={certificate},target=/certificate.pem,readonly", "--user", "99"),
         *(PROXY_IMAGE, "haproxy", "-db", "-f", "/plain.cfg"),
     )
     wait_for(lambda: docker("inspect", "--format", "{{.State.Running}}", name) == "true", "no plain proxy")
@@ -96,9 +113,10 @@ def address(container: str, project: Project) -> str:
     return docker("inspect", "--format", network, container)
 
 
-def wrk(url: str, host: str) -> float:
+def wrk(url: str, host: str, *headers: str) -> float:
     """Requests per second that wrk gets from `CONNECTIONS` connections. An answer other than 2xx fails."""
     command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}s", "-H", f"Host: {host}", url]
+    command += [word for header in headers for word in ("-H", header)]
     output = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
     assert "Non-2xx" not in output, output
     assert "Socket errors" not in output, output

@@ -223,20 +223,20 @@ def render_config(routes: t.Sequence[Route]) -> str:
         # All apps of a host share the frontend: nobody's connections end earlier than asked for.
         keep_alive=milliseconds(max((route.keep_alive for route in routes), default=Route.keep_alive)),
         **_render_routing(routes),
-        **_render_tls(with_https),
+        **_render_tls(routes),
     )
     return base + "".join(_render_backend(route, with_https) for route in _sorted(routes))
 
 
-def _render_tls(with_https: bool) -> dict[str, str]:
+def _render_tls(routes: t.Sequence[Route]) -> dict[str, str]:
     parts = {
         "tls_global": tls.GLOBAL,
-        "tls_listen": tls.LISTEN,
+        "tls_listen": tls.render_listeners(routes),
         "tls_visitor": tls.VISITOR_RULES,
         "tls_again": tls.AGAIN_RULES,
         "send_scheme": tls.SEND_SCHEME,
     }
-    return parts if with_https else dict.fromkeys(parts, "")
+    return parts if tls.is_needed(routes) else dict.fromkeys(parts, "")
 
 
 def _render_routing(routes: t.Sequence[Route]) -> dict[str, str]:

@@ -4,9 +4,9 @@
 """What HTTPS adds to HAProxy's configuration. On a host without an app that has it, none of this is there.
 
 Each app has its certificate in a file of its own (`proxy.certificates`), which HAProxy chooses by the name that a
-client asks for in its handshake (SNI). Who asks for another name gets no certificate at all. The keywords are those of
-HAProxy's Configuration Manual, the ciphers those of Mozilla's intermediate recommendation without DHE, which needs
-parameters of its own (ssl-config.mozilla.org, version 5.7).
+client asks for in its handshake (SNI). The keywords are those of HAProxy's Configuration Manual, the ciphers those of
+Mozilla's intermediate recommendation without DHE, which needs parameters of its own (ssl-config.mozilla.org, version
+5.7).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ansible_collections.luma.deploy.plugins.module_utils.proxy.paths import (
     RUN_DIR,
     VISITORS_TLS_SOCKET,
 )
-from ansible_collections.luma.deploy.plugins.module_utils.proxy.route import Route
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.route import ANY_HOST, Route
 
 CRT_LIST = "crt-list"
 #: The type of the PROXY protocol's TLV that has the scheme of a request that this proxy sends to itself.
@@ -36,14 +36,13 @@ ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POL
     ssl-default-bind-ciphersuites TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256
 """
 
-OPTIONS = f"ssl crt-list {CONFIG_DIR}/{CRT_LIST} strict-sni alpn h2,http/1.1"
 LISTEN = f"""\
 .if defined(LUMA_PROXY_PROTOCOL)
-    bind :{HTTPS_PORT} accept-proxy {OPTIONS}
+    bind :{HTTPS_PORT} accept-proxy {{options}}
 .else
-    bind :{HTTPS_PORT} {OPTIONS}
+    bind :{HTTPS_PORT} {{options}}
 .endif
-    bind unix@{RUN_DIR}/{VISITORS_TLS_SOCKET} mode 600 accept-proxy {OPTIONS}
+    bind unix@{RUN_DIR}/{VISITORS_TLS_SOCKET} mode 600 accept-proxy {{options}}
 """
 
 CHALLENGES = f"req.hdr(host),host_only,lower,map_str({CERTIFICATES_DIR}/challenges.map)"
@@ -78,6 +77,13 @@ def is_needed(routes: t.Iterable[Route]) -> bool:
     return any(route.ssl for route in routes)
 
 
+def render_listeners(routes: t.Iterable[Route]) -> str:
+    """Without an app for every name (``*``), who asks for a name of none is refused in the handshake, and so is who
+    asks for no name."""
+    strict = "" if any(route.ssl and ANY_HOST in route.hosts for route in routes) else "strict-sni "
+    return LISTEN.format(options=f"ssl crt-list {CONFIG_DIR}/{CRT_LIST} {strict}alpn h2,http/1.1")
+
+
 def render_backend(route: Route) -> str:
     """What an app's backend has for HTTPS, behind what it has for X-Forwarded-Proto."""
     if not route.ssl:
@@ -85,7 +91,7 @@ def render_backend(route: Route) -> str:
     patterns = [""] if any(not host.startswith("*") for host in route.hosts) else []
     if any(host.startswith("*.") for host in route.hosts):
         patterns.append(",regsub(^[^.]*,*)")
-    if "*" in route.hosts:
+    if ANY_HOST in route.hosts:
         patterns.append(",regsub(.*,*)")
     redirects = [REDIRECT.format(pattern=each, certificates=CERTIFICATES_DIR) for each in patterns]
     hsts = HSTS.format(seconds=route.hsts) if route.hsts else ""
