@@ -14,7 +14,7 @@ author:
   - The luma authors (@luma-deploy)
 description:
   - Has the agent on the host (C(luma-acme)) order a new certificate, although the one that is there is good for longer,
-    or the agent waits after an attempt that failed. Use it on one host of the app; the others take it over.
+    or the agent waits after an attempt that failed. Use it on one host of the app, and with O(serial) on the others.
   - Returns when luma-proxy serves the new one.
   - CAs give only a few certificates for the same names, Let's Encrypt five in a week.
 extends_documentation_fragment:
@@ -28,6 +28,11 @@ options:
     description: The app's name.
     type: str
     required: true
+  serial:
+    description:
+      - The serial number of the certificate that another host of the app has got. It is taken over, and none is
+        ordered. Without this call that happens within an hour.
+    type: str
   wait:
     description: How long to wait for it, in seconds.
     type: float
@@ -40,8 +45,8 @@ attributes:
     support: none
     description: There is nothing to compare.
   idempotent:
-    support: none
-    description: Each run orders a certificate.
+    support: partial
+    description: Each run orders a certificate; with O(serial) none does.
 """
 
 EXAMPLES = r"""
@@ -69,7 +74,7 @@ import typing as t
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.luma.deploy.plugins.module_utils.acme.info import POLL, certificate_info, in_words, renew
+from ansible_collections.luma.deploy.plugins.module_utils.acme.info import POLL, ask_agent, certificate_info, in_words
 from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
 from ansible_collections.luma.deploy.plugins.module_utils.host.folder import STATE_OPTION
 from ansible_collections.luma.deploy.plugins.module_utils.module.ending import finish
@@ -82,13 +87,13 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
     before = certificate_info(folder, backend)
     if before is None:
         raise LumaError(f"{params['app']} has no HTTPS on this host. Nothing was changed.")
-    if module.check_mode:
-        return {"changed": True, "certificate": before, "report": []}
-    renew(folder, backend)
+    if module.check_mode or before["serial"] == params["serial"]:
+        return {"changed": before["serial"] != params["serial"], "certificate": before, "report": []}
+    ask_agent(folder, backend, "look" if params["serial"] else "renew")
     deadline = time.monotonic() + params["wait"]
     while True:
         now = certificate_info(folder, backend)
-        if now and now["serial"] != before["serial"]:
+        if now and (now["serial"] == params["serial"] if params["serial"] else now["serial"] != before["serial"]):
             return {"changed": True, "certificate": now, "report": [f"HTTPS of {params['app']}: {in_words(now)}"]}
         if now and now["problem"] and now["problem_at"] != before["problem_at"]:
             raise LumaError(f"The certificate of {params['app']} was not renewed: {now['problem']}")
@@ -106,6 +111,7 @@ def main() -> None:
             "state_dir": STATE_OPTION,
             "project": {"type": "str", "required": True},
             "app": {"type": "str", "required": True},
+            "serial": {"type": "str"},
             "wait": {"type": "float", "default": 120},
         },
         supports_check_mode=True,

@@ -21,9 +21,11 @@ from ansible_collections.luma.deploy.plugins.module_utils.acme.tools import Tool
 from ansible_collections.luma.deploy.plugins.module_utils.acme.x509 import Certificate
 from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
 
-WANTED, RENEW = "wanted.json", "renew"
+WANTED, RENEW, LOOK = "wanted.json", "renew", "look"
 #: How often HAProxy is asked whether it serves what is on disk, and whether an app that did not serve does now.
 KEEP, UP = 60.0, 2.0
+#: How long peers are asked every few seconds after a user has said that one of them has something new.
+EAGER = 120.0
 CA = "ca"
 
 
@@ -40,7 +42,7 @@ class App:
         self.state = self.journal.state
         self._text = ""
         self._rounds = 0
-        self._next_keep = self._next_peers = self._next_up = 0.0
+        self._next_keep = self._next_peers = self._next_up = self._eager_until = 0.0
 
     def tick(self) -> None:
         """Raises `LumaError` and `OSError`."""
@@ -48,6 +50,9 @@ class App:
         now = self.tools.clock()
         if now >= self._next_keep:
             self._keep(it)
+        if (self.folder / LOOK).exists():
+            (self.folder / LOOK).unlink()
+            self._next_peers, self._eager_until = now, now + EAGER
         if now >= self._next_peers and self._ask_peers(it):
             it = self._look()
         step = decision.decide(it)
@@ -100,7 +105,8 @@ class App:
 
     def _ask_peers(self, it: Situation) -> bool:
         """Takes over what a peer serves, or what lego has got and an agent that was ended did not take up."""
-        self._next_peers = it.now + decision.peers_pause(it, self._rounds)
+        eager = it.now < self._eager_until
+        self._next_peers = it.now + (decision.FIRST_PEERS if eager else decision.peers_pause(it, self._rounds))
         self._rounds += 1
         found = self.peers.certificates(it.wanted.main, it.wanted.peers)
         with contextlib.suppress(LumaError):
@@ -121,7 +127,7 @@ class App:
         self.state.obtained_at = state.iso(self.tools.clock())
         self.state.refused = []
         self.state.succeeded()
-        self._rounds = 0
+        self._rounds, self._eager_until = 0, 0.0
         whence = "the CA" if source == CA else source
         self.journal.log(
             f"has a certificate for {', '.join(found.names)} until {state.iso(found.expires)}, from {whence}"

@@ -95,10 +95,11 @@ def wait_for_certificate(folder: Path, backend: str, seconds: float) -> dict[str
         time.sleep(POLL)
 
 
-def renew(folder: Path, backend: str) -> None:
-    """Has the agent renew a certificate now, whatever it waits for. Raises `LumaError` where it has none to renew."""
+def ask_agent(folder: Path, backend: str, wish: str) -> None:
+    """Has the agent renew a certificate now, whatever it waits for (``renew``), or ask the app's other hosts for theirs
+    (``look``). Raises `LumaError` where it looks after none."""
     place = folder / FOLDER / backend
     if not (place / WANTED).exists():
         app = backend.partition(":")[2]
         raise LumaError(f"{app} has no certificate on this host that luma gets from a CA. Nothing was changed.")
-    (place / "renew").touch(mode=0o644)
+    (place / wish).touch(mode=0o644)

@@ -76,10 +76,10 @@ class Room:
         hosts = [] if without_https else self._hosts_with_https(found)
         if hosts:
             raise LumaError(
-                f"The earlier luma-proxy serves {', '.join(hosts)} over HTTPS. Its certificates are not taken over: who "
-                "comes by HTTPS finds nothing for a few seconds, and then a self-signed certificate until the CA has "
-                "given one, which takes about a minute. Nothing was changed. Choose a quiet moment, and accept it "
-                "with: luma takeover --without-https"
+                f"The earlier luma-proxy serves {', '.join(hosts)} over HTTPS, and its certificates are not taken "
+                "over: who comes by HTTPS finds nothing for a few seconds, and then a self-signed certificate until "
+                "the CA has given one, which takes about a minute. Nothing was changed. Choose a quiet moment, and "
+                "accept it with: luma takeover --without-https"
             )
 
     def _hosts_with_https(self, found: Found) -> list[str]:

@@ -197,6 +197,17 @@ def test_what_a_peer_has_is_not_ordered(stand: Stand) -> None:
     assert (stand.served, stand.state.source, stand.orders) == (BOTH, "peer 192.0.2.9:443", [])
 
 
+def test_a_user_has_peers_asked_at_once(stand: Stand) -> None:
+    stand.peers = [("192.0.2.9:443", f"cert blog.com,www.blog.com {BEGIN - DAY} key")]
+    stand.pass_(60)
+    (stand.folder / "look").touch()
+    stand.pass_(20)
+    stand.peers = [("192.0.2.9:443", f"cert blog.com,www.blog.com {BEGIN} key")]
+    stand.pass_(20)
+    assert (stand.proxy.certificate("").serial, stand.orders) == (str(BEGIN), [])
+    assert not (stand.folder / "look").exists()
+
+
 def test_what_lego_has_got_for_an_agent_that_died_is_taken_up(stand: Stand) -> None:
     stand.chain = f"cert blog.com,www.blog.com {BEGIN - DAY} key"
     stand.pass_(60)
