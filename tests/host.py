@@ -24,8 +24,8 @@ PROXY_FOLDER = STATE / "proxy"
 PROXY_IMAGE = "luma-example/haproxy"
 NEWER_PROXY_IMAGE = "luma-test/haproxy-sid"
 ACME_IMAGE = "luma-test/acme"
-ACME_PACKAGES = ("lego", "python3-minimal", "openssl", "ca-certificates", "pebble")
-"""What the ACME agent needs, and a CA."""
+ACME_PACKAGES = ("lego", "python3-minimal", "openssl", "ca-certificates", "pebble", "curl")
+"""What the ACME agent needs, a CA, and a client that speaks HTTP/3."""
 APP_IMAGE = "luma-test/app"
 
 PREFIX = f"test{os.getpid()}-"

@@ -205,7 +205,7 @@ options:
         elements: str
         default: []
       ssl:
-        description: Whether the app is reached by HTTPS, too, for which O(https) says the rest.
+        description: Whether the app is reached by HTTPS, too. M(luma.deploy.proxy) has the option for its certificate.
         type: bool
         default: false
       ssl_redirect:
@@ -295,6 +295,11 @@ options:
         description:
           - Whether every connection begins with a header of the PROXY protocol that tells the visitor's address, as a
             TCP load balancer sends it. V(false) if the proxy is made without it.
+        type: bool
+      http3:
+        description:
+          - Whether HTTP/3 is offered on the port for HTTPS (UDP), if the image can do it. V(false) if the proxy is made
+            without it.
         type: bool
   replicas:
     description: How many containers the app has on this host. The proxy has room for both colors.

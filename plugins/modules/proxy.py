@@ -36,6 +36,10 @@ options:
     required: true
   route:
     required: true
+  luma_file:
+    description:
+      - The absolute path of a luma.yml on the controller, beside which the secrets are that O(https) needs.
+    type: path
   until_switch:
     description:
       - Leaves the route of an app that has one as it is, except that both colors get slots. A color that serves is not
@@ -140,6 +144,7 @@ def main() -> None:
             **HEALTH_OPTIONS,
             route=dict(ROUTE_OPTION, required=True),
             https=HTTPS_OPTION,
+            luma_file={"type": "path"},
             until_switch={"type": "bool", "default": False},
             **PROXY_OPTIONS,
             project={"type": "str", "required": True},

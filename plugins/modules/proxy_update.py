@@ -45,6 +45,9 @@ options:
       proxy_protocol:
         description: Whether connections begin with the header of the PROXY protocol, as a TCP load balancer sends it.
         type: bool
+      http3:
+        description: Whether HTTP/3 is offered, if the image can do it.
+        type: bool
   drain_timeout:
     description:
       - How long requests in flight may take, in seconds. Where no connection is accepted meanwhile, it is at most 5.

@@ -33,7 +33,7 @@ from ansible_collections.luma.deploy.plugins.module_utils.proxy.settings import 
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.update import update_proxy
 from ansible_collections.luma.deploy.plugins.plugin_utils.certificates.keys import app_key, pem_of, self_signed
 
-from tests.host import NEWER_PROXY_IMAGE, PROXY_IMAGE, TEST_PROXY, docker, free_port, remove_network
+from tests.host import ACME_IMAGE, NEWER_PROXY_IMAGE, PROXY_IMAGE, TEST_PROXY, docker, free_port, remove_network
 from tests.integration.conftest import Site
 from tests.zero_loss.project import Traffic, wait_for
 
@@ -137,6 +137,28 @@ def test_the_proxy_is_replaced(
     with pytest.raises(LumaError, match="The earlier luma-proxy runs again"):
         update_proxy(own_proxy.of(http_port=taken))
     assert own_proxy.get(site.host, port=port) == 200
+
+
+def test_http3_is_offered_where_the_image_can_do_it(site: Site, own_proxy: OwnProxy) -> None:
+    site.deploy()
+    https_port, route = free_port(), replace(route_of(site), ssl=True)
+    proxy = own_proxy.of(bind="127.0.0.1", http_port=own_proxy.port, https_port=https_port)
+    key = app_key(bytes(32), site.project, site.app, "ec256")
+    proxy.place(route, Https(pem_of(key), self_signed(key, [site.host])), check_mode=False)
+    proxy.ensure(route)
+
+    def curl(*options: str) -> str:
+        command = ["run", "--rm", "--network", "host", ACME_IMAGE, "curl", "--silent", "--insecure", *options]
+        form = ["--write-out", " %{http_version} %{http_code} %header{alt-svc}", "--resolve"]
+        return docker(*command, *form, f"{site.host}:{https_port}:127.0.0.1", f"https://{site.host}:{https_port}/up")
+
+    wait_for(lambda: curl() == "healthy\n 2 200", "the proxy does not find the app")
+    # This image has not all of it.
+    assert update_proxy(own_proxy.of(http3=True)).changed
+    assert curl() == "healthy\n 2 200"
+    assert update_proxy(own_proxy.of(image=NEWER_PROXY_IMAGE)).after["http3"]
+    assert curl() == f'healthy\n 2 200 h3=":{https_port}"; ma=86400'
+    assert curl("--http3-only").startswith("healthy\n 3 200")
 
 
 @pytest.mark.skipif(not listens_on_ipv6("::1"), reason="this machine has no IPv6")

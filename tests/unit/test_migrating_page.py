@@ -29,6 +29,7 @@ NEW = {
     *("build.prepare", "drain_timeout", "stream_drain_timeout", "stop_timeout"),
     *("health_check.host", "healthcheck.host"),
     *("proxy.http_port", "proxy.https_port", "proxy.bind", "proxy.keep_alive", "proxy.proxy_protocol"),
+    "proxy.http3",
     *("proxy.stream_timeout", "proxy.hold", "proxy.hsts", "proxy.ssl.certificate", "proxy.ssl.key"),
     *("ssh.become", "ssh.proxy_jump", "files", "pull", "releases.keep"),
 }

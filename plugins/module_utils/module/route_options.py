@@ -69,6 +69,7 @@ PROXY_OPTIONS: dict[str, t.Any] = {
             "https_port": {"type": "int"},
             "bind": {"type": "str"},
             "proxy_protocol": {"type": "bool"},
+            "http3": {"type": "bool"},
         },
     },
     "replicas": {"type": "int", "default": 1},

@@ -209,7 +209,8 @@ def environment_of(settings: t.Mapping[str, t.Any]) -> dict[str, str]:
         # What follows a name in a URL.
         "LUMA_HTTPS_SUFFIX": "" if https_port == "443" else f":{https_port}",
     }
-    return {**environment, "LUMA_PROXY_PROTOCOL": "1"} if settings["proxy_protocol"] else environment
+    switches = {"LUMA_PROXY_PROTOCOL": settings["proxy_protocol"], "LUMA_HTTP3": settings["http3"]}
+    return {**environment, **{name: "1" for name, on in switches.items() if on}}
 
 
 def render_config(routes: t.Sequence[Route]) -> str:

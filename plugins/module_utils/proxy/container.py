@@ -78,7 +78,9 @@ class ProxyContainer:
         own_ports: bool = False,
     ) -> None:
         """Creates a proxy, on the networks of its routes; with ``own_ports`` on ports that are free."""
-        published = {HTTP_PORT: settings["http_port"], HTTPS_PORT: settings["https_port"]}
+        published = {f"{HTTP_PORT}/tcp": settings["http_port"], f"{HTTPS_PORT}/tcp": settings["https_port"]}
+        if settings["http3"]:
+            published[f"{HTTPS_PORT}/udp"] = settings["https_port"]
         if own_ports:
             published = dict.fromkeys(published)
         address = published_address(settings["bind"])
@@ -100,7 +102,7 @@ class ProxyContainer:
                 environment=environment_of(settings),
                 user=f"{names.USER}:{names.USER}",
                 stop_signal="SIGUSR1",
-                ports=[(port, "tcp") for port in published],
+                ports=[tuple(port.split("/")) for port in published],
                 host={
                     "binds": [f"{self.folder}/etc:{CONFIG_DIR}:ro", f"{self.folder}/{run}:{RUN_DIR}"],
                     "port_bindings": {port: (address, number) for port, number in published.items()} if address else {},

@@ -122,6 +122,8 @@ class Exchange:
         ways = [
             Way(each["HostIp"], port, int(each["HostPort"]), f"{address}:{inside.partition('/')[0]}")
             for inside, bindings in wanted.items()
+            # Who is on a connection of HTTP/3 connects anew, by TCP.
+            if inside.endswith("/tcp")
             for port in {int(binding["HostPort"]) for binding in bindings} & set(ports)
             for each in published[inside]
         ]

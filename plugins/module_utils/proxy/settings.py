@@ -25,6 +25,7 @@ class ProxySettings:
     https_port: int | None = None
     bind: str | None = None
     proxy_protocol: bool | None = None
+    http3: bool | None = None
 
     @property
     def given(self) -> dict[str, t.Any]:
@@ -43,6 +44,7 @@ DEFAULTS: dict[str, t.Any] = {
     "https_port": 443,
     "bind": ANY_ADDRESS,
     "proxy_protocol": False,
+    "http3": False,
 }
 
 

@@ -38,11 +38,17 @@ ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POL
 
 LISTEN = f"""\
 .if defined(LUMA_PROXY_PROTOCOL)
-    bind :{HTTPS_PORT} accept-proxy {{options}}
+    bind :{HTTPS_PORT} accept-proxy {{options}} alpn h2,http/1.1
 .else
-    bind :{HTTPS_PORT} {{options}}
+    bind :{HTTPS_PORT} {{options}} alpn h2,http/1.1
 .endif
-    bind unix@{RUN_DIR}/{VISITORS_TLS_SOCKET} mode 600 accept-proxy {{options}}
+    bind unix@{RUN_DIR}/{VISITORS_TLS_SOCKET} mode 600 accept-proxy {{options}} alpn h2,http/1.1
+# HTTP/3, where it is wanted and the image's TLS library has all of it. Visitors come by IPv6 without it.
+.if defined(LUMA_HTTP3) && feature(QUIC) && !feature(QUIC_OPENSSL_COMPAT)
+    bind quic4@:{HTTPS_PORT} {{options}} alpn h3
+    http-after-response set-header Alt-Svc "h3=\\":${{{{LUMA_HTTPS_PORT-443}}}}\\"; ma=86400" \
+if {{{{ ssl_fc }}}} {{{{ src 0.0.0.0/0 }}}}
+.endif
 """
 
 CHALLENGES = f"req.hdr(host),host_only,lower,map_str({CERTIFICATES_DIR}/challenges.map)"
@@ -80,8 +86,8 @@ def is_needed(routes: t.Iterable[Route]) -> bool:
 def render_listeners(routes: t.Iterable[Route]) -> str:
     """Without an app for every name (``*``), who asks for a name of none is refused in the handshake, and so is who
     asks for no name."""
-    strict = "" if any(route.ssl and ANY_HOST in route.hosts for route in routes) else "strict-sni "
-    return LISTEN.format(options=f"ssl crt-list {CONFIG_DIR}/{CRT_LIST} {strict}alpn h2,http/1.1")
+    strict = "" if any(route.ssl and ANY_HOST in route.hosts for route in routes) else " strict-sni"
+    return LISTEN.format(options=f"ssl crt-list {CONFIG_DIR}/{CRT_LIST}{strict}")
 
 
 def render_backend(route: Route) -> str:

@@ -166,6 +166,7 @@ LUMA_YML = Section(
                 "bind": Value(values.address),
                 "keep_alive": Value(values.duration, 75.0),
                 "proxy_protocol": Value(values.boolean),
+                "http3": Value(values.boolean),
             }
         ),
         "deploy": Section(DEPLOY),

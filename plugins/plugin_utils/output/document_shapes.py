@@ -58,7 +58,7 @@ STATUS = {
 
 RELEASE = values("release image image_id config_hash replicas at by serves")
 HOLDER = values("id by host pid command at age stale interrupted")
-SETTINGS = "image bind http_port https_port proxy_protocol"
+SETTINGS = "image bind http_port https_port proxy_protocol http3"
 LOGS = {"lines": [values("host at container text")]}
 
 SHAPES: Mapping[str, Mapping[str, Shape]] = {
