@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import stat
 import subprocess
@@ -13,9 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+from ansible_collections.luma.deploy.plugins.module_utils.acme import container
+from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
 from ansible_collections.luma.deploy.plugins.plugin_utils.certificates import keys
 
-from tests.host import PROXY_FOLDER
+from tests.host import ACME_IMAGE, APP_IMAGE, LUMA, PROXY_FOLDER, PROXY_IMAGE, docker
 from tests.integration.conftest import Site, run_module
 
 FORM = ("--write-out", "\n%{http_version} %{http_code} %{redirect_url}")
@@ -144,3 +148,39 @@ def test_keys_are_closed_and_go_with_the_app(proxied: Site, https: dict[str, Any
     assert key not in json.dumps(result)
     run_module("app_remove", **proxied.names)
     assert not Path(file).exists()
+
+
+def test_no_image_for_the_agent_fails_no_deployment(site: Site, proxy_options: dict[str, Any], tmp_path: Path) -> None:
+    name = f"{site.app}.{site.project}.test"
+    content = {
+        "name": site.project,
+        "proxy": {"image": PROXY_IMAGE, **proxy_options},
+        "proxy_options": {"acme_directory": "https://127.0.0.1:1/dir", "acme_image": "luma-test/nowhere:1"},
+        "apps": {site.app: {"image": APP_IMAGE, "proxy": {"hosts": [name], "app_port": 3000, "ssl": True}}},
+    }
+    (tmp_path / "luma.yml").write_text(yaml.safe_dump(content))
+    command = [str(LUMA), "-c", str(tmp_path / "luma.yml"), "deploy"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "which has no image for the ACME agent: Image luma-test/nowhere:1 is not on this host" in done.stdout
+    assert re.search(r"^LUMA_ACME_SECRET=\S{44}$", (tmp_path / ".luma" / "secrets").read_text(), re.MULTILINE)
+    visitor = Visitor(site, run_module("proxy_info"))
+    visitor.host = name
+    assert visitor.get() == ("healthy", "2 200")
+
+
+def test_the_agents_image_is_made_of_two(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Stand-ins for the public ones, which are Debian's here, with lego where that of the public one is."""
+    lego, made = "luma-test/lego:1", f"luma-test/made-{os.getpid()}:1"
+    (tmp_path / "Dockerfile").write_text(f"FROM {ACME_IMAGE}\nRUN mv /usr/bin/lego /lego\n")
+    docker("build", "--quiet", "--tag", lego, str(tmp_path))
+    text = container.DOCKERFILE.replace(container.LEGO_IMAGE, lego).replace(container.PYTHON_IMAGE, ACME_IMAGE)
+    for constant, value in (("LEGO_IMAGE", lego), ("PYTHON_IMAGE", ACME_IMAGE), ("IMAGE", made), ("DOCKERFILE", text)):
+        monkeypatch.setattr(container, constant, value)
+    agent = container.AgentContainer(Engine.connect("unix:///var/run/docker.sock"), tmp_path)
+    try:
+        agent.need_image()
+        assert "lego version 4" in docker("run", "--rm", made, "/usr/local/bin/lego", "--version")
+        agent.need_image()
+    finally:
+        docker("rmi", "--force", made, lego)
