@@ -427,6 +427,7 @@ from ansible_collections.luma.deploy.plugins.module_utils.module.route_options i
     ROUTE_OPTION,
     ensure_route,
     forget_route,
+    forget_unused_certificate,
     route_difference,
     route_facts,
     route_report,
@@ -524,7 +525,9 @@ def preparation_of(
 def settle_route(module: AnsibleModule, engine: Engine, so_far: Reconciled | None) -> Reconciled | None:
     """Does what else would be done by the switch, which does not come where the color serves already."""
     if so_far and so_far.later:
-        return so_far.then(ensure_route(module, engine))
+        done = so_far.then(ensure_route(module, engine))
+        done.certificates |= forget_unused_certificate(module, engine)
+        return done
     if not module.params["proxied"] and not module.params["network"] and forget_route(module, engine):
         return Reconciled(reloaded=True)
     return so_far

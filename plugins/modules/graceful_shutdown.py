@@ -150,7 +150,10 @@ from ansible_collections.luma.deploy.plugins.module_utils.module.engine_module i
 )
 from ansible_collections.luma.deploy.plugins.module_utils.module.lock_option import RELEASE_LOCK_OPTION
 from ansible_collections.luma.deploy.plugins.module_utils.module.record_option import RECORD_OPTION, record_active
-from ansible_collections.luma.deploy.plugins.module_utils.module.route_options import forget_route
+from ansible_collections.luma.deploy.plugins.module_utils.module.route_options import (
+    forget_route,
+    forget_unused_certificate,
+)
 from ansible_collections.luma.deploy.plugins.module_utils.release.colors import COLORS, View, other
 from ansible_collections.luma.deploy.plugins.module_utils.release.drain import (
     DRAIN_OPTIONS,
@@ -182,8 +185,9 @@ def shut_down(module: AnsibleModule, engine: Engine, _held: Held) -> dict[str, t
         retired = retire(engine, proxy, app, color, timeouts, params["stop_timeout"], params["remove"])
         close_passage(engine, app.project)
     unrouted = not params["proxied"] and forget_route(module, engine)
+    unsealed = forget_unused_certificate(module, engine)
     return {
-        "changed": left or unrouted,
+        "changed": left or unrouted or unsealed,
         "images": remove_images(module, engine),
         "containers": [outcome(container, retired, params["slots"]) for container in retired.containers],
         "sessions": retired.sessions,

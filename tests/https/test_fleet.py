@@ -41,6 +41,7 @@ def test_the_first_deployment_brings_one_certificate_for_all(site: Site, deploye
 
 def test_keys_are_nowhere_but_in_closed_files(site: Site, deployed: str) -> None:
     verbose = site.luma("deploy", "-vvv").output
+    assert "Nothing changed: " in verbose
     for server in site.servers.values():
         kept = server.run("find /var/lib/luma/proxy/acme /var/lib/luma/proxy/etc/certs -type f -printf '%m %U %p\\n'")
         assert {line.split()[0] for line in kept.splitlines()} == {"600"}

@@ -107,6 +107,14 @@ def forget_route(module: AnsibleModule, engine: Engine) -> bool:
     return found
 
 
+def forget_unused_certificate(module: AnsibleModule, engine: Engine) -> bool:
+    """Removes keys that no color needs any more, which is so once the earlier one is gone."""
+    if module.check_mode or not module.params["proxied"]:
+        return False
+    proxy = Proxy(engine, ProxySettings(), proxy_folder(module.params))
+    return proxy.forget_unused_certificate(app_of(module.params).backend)
+
+
 def rerouting_of(module: AnsibleModule, engine: Engine) -> Rerouting:
     """What the module's options say of the route at a switch."""
     params = module.params

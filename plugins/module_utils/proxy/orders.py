@@ -61,7 +61,8 @@ class Orders:
         if not check_mode:
             for folder in (self.certificates.folder, self.folder, self.folder / backend):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-                os.chown(folder, names.USER, names.USER)
+                if os.geteuid() == 0:
+                    os.chown(folder, names.USER, names.USER)
         if not self.certificates.folder.exists():
             return True
         with self.certificates.exclusive():
@@ -86,12 +87,14 @@ class Orders:
     def _served(self, backend: str, https: Https) -> dict[Path, str]:
         """What luma-proxy reads."""
         found, pem = self.certificates.read(backend), https.key + https.certificate
-        # What a CA has given for the same key is better than what is signed with it.
-        keeps = not https.own and found.startswith(https.key)
-        trusted = https.names if https.own else self.certificates.trusted(backend) if keeps else ()
+        trusted = self.certificates.trusted(backend)
+        # What a CA has given is better than what is signed with the app's key, also for an earlier key of it: the agent
+        # gets another one.
+        keeps = not https.own and (found.startswith(https.key) or bool(https.wanted and trusted))
+        names_now = https.names if https.own else trusted if keeps else ()
         return {
             self.certificates.file(backend): found if keeps else pem,
-            **self.certificates.maps(backend, trusted, self._challenges(backend, https)),
+            **self.certificates.maps(backend, names_now, self._challenges(backend, https)),
         }
 
     def _challenges(self, backend: str, https: Https) -> dict[str, str]:
@@ -112,6 +115,10 @@ class Orders:
             folder / "ca.pem": https.ca if wanted else "",
             folder / WANTED: json.dumps(wanted, indent=2, sort_keys=True) + "\n" if wanted else "",
         }
+
+    def has_any(self, backend: str) -> bool:
+        """Whether anything is there of an app."""
+        return (self.folder / backend).exists() or self.certificates.file(backend).exists()
 
     def forget(self, backend: str) -> None:
         """Removes what is there of an app."""

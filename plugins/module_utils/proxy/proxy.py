@@ -134,6 +134,14 @@ class Proxy(ProxyContainer):
             self.make_folders()
         return Orders(self.folder).place(route.backend, https, check_mode, self._mark)
 
+    def forget_unused_certificate(self, backend: str) -> bool:
+        """Removes the certificate of an app that has no HTTPS any more; returns whether it had one."""
+        route, orders = self.routes.of(backend), Orders(self.folder)
+        unused = (route is None or not route.ssl) and orders.has_any(backend)
+        if unused:
+            orders.forget(backend)
+        return unused
+
     def _mark(self) -> None:
         self.write(PENDING, "The files beside this one are not loaded yet.\n")
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.luma.deploy.plugins.plugin_utils.certificates.own import OwnCertificate
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.secrets import SecretsFile
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.values import (
     LETS_ENCRYPT,
     LETS_ENCRYPT_STAGING,
@@ -33,7 +34,7 @@ def is_public(name: str) -> bool:
 class HttpsFile:
     """What ``proxy_options`` and the secrets say for all apps; ``folder`` is that of luma.yml."""
 
-    def __init__(self, options: Mapping[str, Any], secrets: Mapping[str, str], folder: Path) -> None:
+    def __init__(self, options: Mapping[str, Any], secrets: SecretsFile, folder: Path) -> None:
         self.options = options
         self.secrets = secrets
         self.folder = folder
@@ -85,8 +86,8 @@ class HttpsFile:
             asked = [names.get("kid"), names.get("hmac")] if key == "acme_eab" and names else names.get("secret", ())
             if None in asked:
                 found.append((f"proxy_options.{key}", "needs both kid and hmac, each the name of a secret"))
-            missing = [name for name in asked if name and name not in self.secrets]
-            found += [(f"proxy_options.{key}", f"the secret {name} is missing") for name in missing]
+            missing = [name for name in asked if name and name not in self.secrets.values]
+            found += [(f"proxy_options.{key}", self._missing(name)) for name in missing]
         if acme["dns"] and not acme["dns"]["provider"]:
             found.append(("proxy_options.acme_dns", "has no provider such as cloudflare"))
         return found
@@ -95,8 +96,8 @@ class HttpsFile:
         place = f"{path}.ssl"
         if not (https["certificate"] and https["key"]):
             return [(place, "needs both a certificate, which is a file, and a key, which is the name of a secret")]
-        if https["key"] not in self.secrets:
-            return [(f"{place}.key", f"the secret {https['key']} is missing")]
+        if https["key"] not in self.secrets.values:
+            return [(f"{place}.key", self._missing(https["key"]))]
         try:
             self.own(https)
         except OSError as exc:
@@ -109,7 +110,10 @@ class HttpsFile:
     def own(self, https: Mapping[str, Any]) -> OwnCertificate:
         """The certificate of the user's own. Raises `OSError` and `ValueError`."""
         chain = Path(https["certificate"]).read_text(encoding="utf-8")
-        return OwnCertificate.of(chain, self.secrets[https["key"]])
+        return OwnCertificate.of(chain, self.secrets.values[https["key"]])
+
+    def _missing(self, secret: str) -> str:
+        return f"the secret {secret} is missing: add a line {secret}=... to {self.secrets.path}"
 
     def _path(self, given: str) -> Path:
         return self.folder / Path(given).expanduser()
