@@ -43,7 +43,8 @@ class Visitor:
 
     def serial(self, name: str = "") -> str:
         """That of the certificate for a name; empty where none is shown."""
-        where = ["-connect", f"127.0.0.1:{self.https}", "-servername", name or self.host]
+        server = [name] if name.startswith("-") else ["-servername", name or self.host]
+        where = ["-connect", f"127.0.0.1:{self.https}", *server]
         shown = subprocess.run(["openssl", "s_client", *where], input="", capture_output=True, text=True, check=False)
         read = subprocess.run(
             ["openssl", "x509", "-noout", "-serial"], input=shown.stdout, capture_output=True, text=True, check=False
@@ -138,6 +139,12 @@ def test_two_apps_do_not_learn_of_each_other(proxied: Site, proxy_options: dict[
         assert len(names - {""}) == 2
     finally:
         other.remove()
+
+
+def test_an_app_for_every_name_is_there_for_who_asks_for_none(proxied: Site, https: dict[str, Any]) -> None:
+    visitor = Visitor(proxied, proxied.route(ssl=True, https=https, hosts=[proxied.host, "*"]))
+    assert visitor.serial("somebody.else")
+    assert visitor.serial("-noservername")
 
 
 def test_keys_are_closed_and_go_with_the_app(proxied: Site, https: dict[str, Any]) -> None:

@@ -38,10 +38,14 @@ class Peers:
         return [(peer, each) for peer, each in zip(asked, found) if each]
 
     def _served(self, peer: str, server_name: str) -> Certificate | None:
-        """What a peer serves; nothing where it cannot be asked, which is for whoever looks after that host."""
+        """What a peer serves; nothing where it cannot be asked, which is for whoever looks after that host.
+
+        openssl shows a chain also if the handshake fails behind it. Only one that came to its end proves that the peer
+        has the private key, which is why nothing else has to be known of it.
+        """
         arguments = ["openssl", "s_client", "-connect", peer, "-servername", server_name, "-showcerts"]
         try:
             done = self.commands.run(arguments, TIMEOUT)
-            return self.x509.certificate(done.output)
+            return None if done.status else self.x509.certificate(done.output)
         except LumaError:
             return None

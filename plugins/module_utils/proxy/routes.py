@@ -102,7 +102,8 @@ def _read(file: Path) -> Route:
     written = json.loads(file.read_text(encoding="utf-8"))
     # A newer luma may have written more.
     known = {name: value for name, value in written.items() if name in Route.__dataclass_fields__}
-    return Route(**dict(known, hosts=tuple(known["hosts"])))
+    lists = {name: tuple(known.get(name) or ()) for name in ("hosts", "forward_from")}
+    return Route(**{**known, **lists})
 
 
 def _write(file: Path, route: Route) -> None:

@@ -16,8 +16,9 @@ from typing import Any
 
 import pytest
 from ansible_collections.luma.deploy.plugins.module_utils.acme import check, complaints, served, state, wanted, x509
-from ansible_collections.luma.deploy.plugins.module_utils.acme.commands import Commands
+from ansible_collections.luma.deploy.plugins.module_utils.acme.commands import Commands, Done
 from ansible_collections.luma.deploy.plugins.module_utils.acme.complaints import OrderFailed, complaint
+from ansible_collections.luma.deploy.plugins.module_utils.acme.peers import Peers
 from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
 
 TEXT = {"names": ["Blog.com", "www.blog.com"], "directory": "https://ca/dir", "thumbprint": "t"}
@@ -343,3 +344,20 @@ def test_a_certificate_as_haproxy_shows_it() -> None:
     )
     assert state.iso(shown.expires) == "2027-02-04T15:16:43+00:00"
     assert served.parse("Can't display the certificate: Not found or the certificate is a bundle!\n") is None
+
+
+@pytest.mark.parametrize(("status", "found"), [(0, 1), (1, 0)])
+def test_a_peer_is_believed_only_after_a_whole_handshake(status: int, found: int) -> None:
+    """Anybody can show a chain with our public key in it."""
+
+    class Shows(Commands):
+        def run(self, arguments: Any, *_: Any, **__: Any) -> Done:
+            assert arguments[arguments.index("-servername") + 1] == "www.localhost"
+            return Done(status, "a chain")
+
+    class Reads:
+        def certificate(self, text: str) -> str:
+            return text
+
+    peers = Peers(Shows(), Reads())  # type: ignore[arg-type]
+    assert len(peers.certificates("*.localhost", ["192.0.2.1:443"])[:1]) == found
