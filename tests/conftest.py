@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.acme.world import World
 from tests.host import reserved
 
 
@@ -16,3 +17,17 @@ from tests.host import reserved
 def reserved_host() -> Iterator[None]:
     with reserved():
         yield
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """A network with a CA and a DNS."""
+    folder = tmp_path_factory.mktemp("ca")
+    # The containers' user reads what is in it.
+    for each in (folder, *folder.parents[:2]):
+        each.chmod(0o755)
+    made = World(folder)
+    try:
+        yield made
+    finally:
+        made.remove()

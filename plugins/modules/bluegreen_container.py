@@ -38,6 +38,7 @@ extends_documentation_fragment:
   - luma.deploy.engine.registry
   - luma.deploy.engine.secrets
   - luma.deploy.engine.mounts
+  - luma.deploy.engine.runtime
 options:
   state:
     description:
@@ -401,6 +402,7 @@ from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaErro
 from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
 from ansible_collections.luma.deploy.plugins.module_utils.host.mounts import MOUNT_OPTIONS, REMOTE_USER_OPTION
 from ansible_collections.luma.deploy.plugins.module_utils.host.registries import REGISTRY_OPTIONS
+from ansible_collections.luma.deploy.plugins.module_utils.host.runtime import RUNTIME_OPTION, Runtime
 from ansible_collections.luma.deploy.plugins.module_utils.host.wanted_image import (
     ALWAYS,
     MISSING,
@@ -506,6 +508,7 @@ def preparation_of(
         environment=dict({key: str(value) for key, value in params["environment"].items()}, **secrets),
         ports=tuple(params["ports"]),
         mounts=mounts_of(params),
+        runtime=Runtime.of(params["runtime"]),
         check=check,
         stop_timeout=params["stop_timeout"],
     )
@@ -622,6 +625,7 @@ def main() -> None:
             **SECRET_OPTIONS,
             **MOUNT_OPTIONS,
             **REMOTE_USER_OPTION,
+            runtime=RUNTIME_OPTION,
             state={"type": "str", "choices": ["present", "absent"], "default": "present"},
             color={"type": "str", "choices": list(COLORS)},
             network={"type": "str"},

@@ -26,6 +26,7 @@ extends_documentation_fragment:
   - luma.deploy.engine.registry
   - luma.deploy.engine.secrets
   - luma.deploy.engine.mounts
+  - luma.deploy.engine.runtime
 options:
   project:
     description: The project's name. Its network, RV(ignore:NAME)-network, is made if it is missing.
@@ -141,6 +142,7 @@ from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaErro
 from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
 from ansible_collections.luma.deploy.plugins.module_utils.host.mounts import MOUNT_OPTIONS, REMOTE_USER_OPTION
 from ansible_collections.luma.deploy.plugins.module_utils.host.registries import REGISTRY_OPTIONS, short_id
+from ansible_collections.luma.deploy.plugins.module_utils.host.runtime import RUNTIME_OPTION, Runtime
 from ansible_collections.luma.deploy.plugins.module_utils.module.engine_module import (
     ENGINE_OPTIONS,
     app_of,
@@ -180,6 +182,7 @@ def what_to_run(params: t.Mapping[str, t.Any], secrets: t.Mapping[str, str], eng
         release=params["release"] or short_id(image["Id"]),
         environment=dict({key: str(value) for key, value in params["environment"].items()}, **secrets),
         mounts=mounts_of(params),
+        runtime=Runtime.of(params["runtime"]),
     )
 
 
@@ -206,6 +209,7 @@ def main() -> None:
             **SECRET_OPTIONS,
             **MOUNT_OPTIONS,
             **REMOTE_USER_OPTION,
+            runtime=RUNTIME_OPTION,
             run=RUN_OPTION,
             project={"type": "str", "required": True},
             app={"type": "str", "required": True},

@@ -106,6 +106,101 @@ options:
           content:
             description: The content, which the action on the controller fills in.
             type: str
+      runtime:
+        description:
+          - How the engine runs the container. What is not given is left to the engine and the image. The names are
+            those of compose.
+          - Another value is another configuration.
+        type: dict
+        default: {}
+        suboptions:
+          memory:
+            description: The most memory, in bytes. What needs more is killed.
+            type: int
+          cpus:
+            description: The most CPUs, such as V(1.5).
+            type: float
+          pids_limit:
+            description: The most processes and threads; V(-1) for no limit.
+            type: int
+          shm_size:
+            description: The size of C(/dev/shm), in bytes.
+            type: int
+          ulimits:
+            description: Limits by their names, each C(SOFT) or C(SOFT:HARD), such as C(nofile) with V(65536).
+            type: dict
+          user:
+            description: The user, and maybe the group, that the program runs as.
+            type: str
+          working_dir:
+            description: The folder that the program starts in.
+            type: str
+          entrypoint:
+            description: The program that gets the command, instead of the image's own.
+            type: list
+            elements: str
+          init:
+            description: Whether a small init process passes signals on and reaps processes.
+            type: bool
+          read_only:
+            description: Whether the container's own file system can only be read.
+            type: bool
+          tmpfs:
+            description: Folders in memory, each C(PATH) or C(PATH:OPTIONS).
+            type: list
+            elements: str
+          devices:
+            description: Devices of the host, each C(PATH) or C(PATH:PATH_IN_CONTAINER:RIGHTS).
+            type: list
+            elements: str
+          gpus:
+            description: How many GPUs, or V(all).
+            type: str
+          cap_add:
+            description: Capabilities that are added.
+            type: list
+            elements: str
+          cap_drop:
+            description: Capabilities that are taken away.
+            type: list
+            elements: str
+          security_opt:
+            description: Options of the kernel's security modules, such as V(no-new-privileges).
+            type: list
+            elements: str
+          extra_hosts:
+            description: Names of hosts, each C(NAME:ADDRESS). The address V(host-gateway) is that of the host itself.
+            type: list
+            elements: str
+          dns:
+            description: DNS servers, instead of the host's own.
+            type: list
+            elements: str
+          sysctls:
+            description: Settings of the kernel, by their names.
+            type: dict
+          labels:
+            description: Labels beside those of luma.
+            type: dict
+          logging:
+            description: Where the log goes; without it, to three files of 10 MB.
+            type: dict
+            suboptions:
+              driver:
+                description: The log driver.
+                type: str
+                required: true
+              options:
+                description: Its options.
+                type: dict
+                default: {}
+          stop_signal:
+            description: The signal that asks the program to end, instead of the image's own, or SIGTERM.
+            type: str
+          networks:
+            description: Networks that are on the host already, which the containers are on, too.
+            type: list
+            elements: str
       stop_timeout:
         description: How long the container has between its stop signal and SIGKILL, in seconds.
         type: float
@@ -250,6 +345,7 @@ from ansible_collections.luma.deploy.plugins.module_utils.host.mounts import (
     files_of,
 )
 from ansible_collections.luma.deploy.plugins.module_utils.host.registries import REGISTRY_OPTIONS, short_id
+from ansible_collections.luma.deploy.plugins.module_utils.host.runtime import RUNTIME_OPTION, Runtime
 from ansible_collections.luma.deploy.plugins.module_utils.host.wanted_image import ALWAYS, MISSING
 from ansible_collections.luma.deploy.plugins.module_utils.module.engine_module import ENGINE_OPTIONS, run
 from ansible_collections.luma.deploy.plugins.module_utils.module.secrets import (
@@ -291,6 +387,7 @@ def service_of(
         environment={**environment, **secrets[options["name"]]},
         ports=tuple(options["ports"]),
         mounts=Mounts.of(options["volumes"], files, params["remote_user"]),
+        runtime=Runtime.of(options["runtime"]),
         stop_timeout=options["stop_timeout"],
         pull=options["pull"],
         registry=take_registry(options),
@@ -383,6 +480,7 @@ def main() -> None:
                     "secrets": SECRET_OPTIONS["secrets"],
                     "ports": {"type": "list", "elements": "str", "default": []},
                     **MOUNT_OPTIONS,
+                    "runtime": RUNTIME_OPTION,
                     "stop_timeout": {"type": "float", "default": 30},
                     "pull": {"type": "str", "choices": [ALWAYS, MISSING], "default": ALWAYS},
                     "registry": REGISTRY_OPTIONS["registry"],

@@ -62,7 +62,11 @@ def test_three_hosts_behind_one_name_make_one_order(world: World, fleets: dict[s
     fleet = fleets["three"]
     await_same(fleet.hosts)
     assert world.orders("three.test") == 1
-    assert [host.state()["source"].split()[0] for host in fleet.hosts] == ["ca", "peer", "peer"]
+    sources = ["ca", "peer", "peer"]
+    wait_for(
+        lambda: [str(host.state().get("source")).split()[0] for host in fleet.hosts] == sources,
+        lambda: str([host.state() for host in fleet.hosts]),
+    )
 
     added = fleet.add()
     gone = fleet.hosts[1]
@@ -79,7 +83,7 @@ def test_another_host_orders_where_the_issuer_dies_in_between(world: World) -> N
     first.end_agent()
     assert (first.serial(), second.serial(), world.orders("dies.test")) == ("", "", 1)
     serial = second.await_serial()
-    assert second.state()["source"] == "ca"
+    wait_for(lambda: second.state().get("source") == "ca", second.log)
     first.start_agent()
     assert first.await_serial() == serial
     assert world.orders("dies.test") == 2

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the luma authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A CA, a DNS, and three servers behind one name, to which luma deploys."""
+"""Three servers behind one name, to which luma deploys."""
 
 from __future__ import annotations
 
@@ -14,19 +14,6 @@ from tests.acme.world import ACME_IMAGE, World
 from tests.fleet.fleet import temporary_servers
 from tests.https.site import Site
 from tests.testbed.servers import ENGINES, Server
-
-
-@pytest.fixture(scope="session")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    folder = tmp_path_factory.mktemp("ca")
-    # The containers' user reads what is in it.
-    for each in (folder, *folder.parents[:2]):
-        each.chmod(0o755)
-    made = World(folder)
-    try:
-        yield made
-    finally:
-        made.remove()
 
 
 @pytest.fixture(scope="session")

@@ -22,6 +22,7 @@ class Site(Fleet):
     def __init__(self, world: World, servers: dict[str, Server], folder: Path) -> None:
         super().__init__("shop", servers, folder)
         self.world = world
+        self.issued_before = len(world.issued())
         self.host = "shop.test"
         self.addresses = {name: self._join(server) for name, server in servers.items()}
         self.app["proxy"] = {"hosts": [self.host], "app_port": 3000, "ssl": True}

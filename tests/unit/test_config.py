@@ -51,6 +51,7 @@ def test_the_smallest_file_has_all_defaults(tmp_path: Path) -> None:
         "ports": [],
         "volumes": [],
         "files": [],
+        "runtime": {},
         "health_check": {
             "path": "/up",
             "port": 3000,
@@ -129,6 +130,7 @@ def test_a_service_has_all_defaults(tmp_path: Path) -> None:
             "ports": ["5432:5432"],
             "volumes": [],
             "files": [],
+            "runtime": {},
             "stop_timeout": 30.0,
         }
     }

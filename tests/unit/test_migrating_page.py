@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.kinds import Named, Schema, Section
-from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.schema import APP, LUMA_YML, SERVICE
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.schema import APP, LUMA_YML, RUNTIME, SERVICE
 from luma_command.arguments import Request, request_of
 
 from tests.unit.luma_file import read, write_secrets
@@ -31,6 +31,8 @@ NEW = {
     *("proxy.http_port", "proxy.https_port", "proxy.bind", "proxy.keep_alive", "proxy.proxy_protocol"),
     "proxy.http3",
     *("proxy.stream_timeout", "proxy.hold", "proxy.hsts", "proxy.ssl.certificate", "proxy.ssl.key"),
+    *RUNTIME,
+    *("mem_limit", "logging.driver", "logging.options"),
     *("ssh.become", "ssh.proxy_jump", "files", "pull", "releases.keep"),
 }
 

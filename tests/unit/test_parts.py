@@ -12,7 +12,13 @@ from ansible_collections.luma.deploy.plugins.module_utils.host.registries import
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.answers import Session, addresses_first, parse_sessions
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.configuration import render_config, render_map
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.route import Route, example_of, slots_for
-from ansible_collections.luma.deploy.plugins.module_utils.release.health import HealthCheck, Probe, advice, failure_text
+from ansible_collections.luma.deploy.plugins.module_utils.release.health import (
+    HealthCheck,
+    Probe,
+    advice,
+    failure_text,
+    out_of_memory,
+)
 from ansible_collections.luma.deploy.plugins.module_utils.release.wanted import Wanted
 
 FAILURE = {
@@ -160,10 +166,13 @@ def test_nothing_is_advised_where_the_reason_is_not_known(last: Probe, heard: li
     assert advice(HealthCheck("running"), last, heard) == []
 
 
-def test_a_lack_of_memory_comes_first() -> None:
-    assert advice(CHECK, REFUSED, [ELSEWHERE], oom_killed=True) == [
-        "It ran out of memory and was killed. luma sets no limit: the host needs more memory."
-    ]
+@pytest.mark.parametrize(
+    ("limit", "words"),
+    [(0, "It has no limit of its own (memory)"), (128 * 2**20, "at its limit of 128 MB: raise memory")],
+)
+def test_a_lack_of_memory_is_told_with_the_limit(limit: int, words: str) -> None:
+    (said,) = out_of_memory(limit)
+    assert words in said
 
 
 def test_slots_with_an_address_come_first_when_their_state_goes_over() -> None:

@@ -146,7 +146,7 @@ class Containers(Client):
     ) -> None:
         """Creates a container, which gets the ``address`` at its start, or any free one without it. ``host`` and
         ``config`` go to the SDK's ``create_host_config`` and ``create_container_config``."""
-        log_config = docker.types.LogConfig(type="json-file", config=LOG_OPTIONS)
+        logs = {"log_config": docker.types.LogConfig(type="json-file", config=LOG_OPTIONS)}
         # The stubs take these for other types than the SDK does.
         client: t.Any = self.client
         endpoint = client.create_endpoint_config(aliases=list(aliases), ipv4_address=address or None)
@@ -155,7 +155,7 @@ class Containers(Client):
             image=image,
             command=list(command) or None,
             labels=dict(labels),
-            host_config=client.create_host_config(log_config=log_config, **(host or {})),
+            host_config=client.create_host_config(**{**logs, **(host or {})}),
             networking_config=networking,
             **config,
         )

@@ -190,6 +190,7 @@ def describe_failure(engine: Engine, verdict: Verdict, check: HealthCheck) -> di
     """What is known about a replica that failed; to be asked before the container is removed."""
     container = engine.container(verdict.container.id, "") or verdict.container
     heard = listeners(container.pid) if container.running else None
+    limit = engine.description(container.id)["HostConfig"].get("Memory", 0) if container.oom_killed else 0
     return {
         "container": container.name,
         "status": container.status,
@@ -199,7 +200,7 @@ def describe_failure(engine: Engine, verdict: Verdict, check: HealthCheck) -> di
         "listening_ports": sorted({listener.port for listener in heard or () if not listener.loopback}),
         "loopback_ports": sorted({listener.port for listener in heard or () if listener.loopback}),
         "expected_port": check.port if check.kind == "http" else None,
-        "advice": advice(check, verdict.last, heard, container.oom_killed),
+        "advice": out_of_memory(limit) if container.oom_killed else advice(check, verdict.last, heard),
         "logs": engine.logs(container.id, LOG_LINES),
     }
 
@@ -218,11 +219,16 @@ def failure_text(failure: t.Mapping[str, t.Any]) -> str:
     return "\n".join(lines)
 
 
-def advice(check: HealthCheck, last: Probe, heard: t.Sequence[Listener] | None, oom_killed: bool = False) -> list[str]:
+def out_of_memory(limit: int) -> list[str]:
+    """What to do where the kernel has killed a replica. ``limit`` is that of its container, in bytes; 0 for none."""
+    if limit:
+        return [f"It ran out of memory and was killed at its limit of {limit / 2**20:g} MB: raise memory in luma.yml."]
+    return ["It ran out of memory and was killed. It has no limit of its own (memory): the host needs more memory."]
+
+
+def advice(check: HealthCheck, last: Probe, heard: t.Sequence[Listener] | None) -> list[str]:
     """Why a replica has probably failed, and what to do. ``heard``: what it listens on; None where that is not known.
     The keys that are named are those of luma.yml."""
-    if oom_killed:
-        return ["It ran out of memory and was killed. luma sets no limit: the host needs more memory."]
     if check.kind != "http":
         return []
     if last.location:

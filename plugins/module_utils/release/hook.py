@@ -24,6 +24,7 @@ from ansible_collections.luma.deploy.plugins.module_utils.host.labels import (
     LABEL_ROLE,
 )
 from ansible_collections.luma.deploy.plugins.module_utils.host.mounts import Mounts
+from ansible_collections.luma.deploy.plugins.module_utils.host.runtime import Runtime
 from ansible_collections.luma.deploy.plugins.module_utils.release.colors import App
 from ansible_collections.luma.deploy.plugins.module_utils.release.container_names import prefix_of
 from ansible_collections.luma.deploy.plugins.module_utils.run.lock import Held
@@ -49,6 +50,7 @@ class Hook:
     release: str
     environment: t.Mapping[str, str] = field(default_factory=dict)
     mounts: Mounts = WITHOUT_MOUNTS
+    runtime: Runtime = field(default_factory=Runtime)
 
 
 @dataclass(frozen=True)
@@ -131,8 +133,10 @@ class ReleaseHook:
             labels,
             command=hook.command,
             environment=dict(hook.environment, LUMA_RELEASE=hook.release),
-            host=hook.mounts.host,
+            host={**hook.mounts.host, **hook.runtime.host},
+            **hook.runtime.config,
         )
+        hook.runtime.attach(self.engine, name)
 
     def _wait(self, name: str, held: Held) -> Container:
         while True:

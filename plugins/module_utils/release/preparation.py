@@ -179,6 +179,7 @@ class Preparation:
     def _make(self, view: View, color: str, release: str) -> Prepared:
         began = time.monotonic()
         deadline = began + self.deploy_timeout
+        self.wanted.runtime.refuse_missing(self.engine)
         self.wanted.mounts.place()
         self.engine.ensure_network(self.app.network, {LABEL_PROJECT: self.app.project})
         self._clear(view, color)
@@ -226,6 +227,7 @@ class Preparation:
             wanted.image,
             self.app.network,
             labels={
+                **wanted.runtime.labels,
                 LABEL_PROJECT: self.app.project,
                 LABEL_APP: self.app.name,
                 LABEL_COLOR: color,
@@ -238,8 +240,10 @@ class Preparation:
             command=wanted.command,
             environment=dict(wanted.environment, LUMA_COLOR=color, LUMA_RELEASE=release),
             ports=[tuple(port.split("/")) for port in published],
-            host={**wanted.mounts.host, "port_bindings": published},
+            host={**wanted.mounts.host, **wanted.runtime.host, "port_bindings": published},
+            **wanted.runtime.config,
         )
+        wanted.runtime.attach(self.engine, name)
 
     def _wait(self, names: t.Sequence[str], deadline: float) -> list[Verdict]:
         """Waits for all replicas at once; the first that fails ends the wait for the others, and so does the loss of

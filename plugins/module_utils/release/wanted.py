@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from ansible_collections.luma.deploy.plugins.module_utils.host.container_options import hash_of
 from ansible_collections.luma.deploy.plugins.module_utils.host.containers import Container
 from ansible_collections.luma.deploy.plugins.module_utils.host.mounts import Mounts
+from ansible_collections.luma.deploy.plugins.module_utils.host.runtime import Runtime
 from ansible_collections.luma.deploy.plugins.module_utils.release.colors import other
 from ansible_collections.luma.deploy.plugins.module_utils.release.health import HealthCheck
 
@@ -30,6 +31,7 @@ class Wanted:
     environment: t.Mapping[str, str] = field(default_factory=dict)
     ports: tuple[str, ...] = ()
     mounts: Mounts = WITHOUT_MOUNTS
+    runtime: Runtime = field(default_factory=Runtime)
     check: HealthCheck = STAYS_RUNNING
     stop_timeout: float = 30.0
 
@@ -43,6 +45,7 @@ class Wanted:
                 "environment": dict(self.environment),
                 "ports": self.ports,
                 **self.mounts.config,
+                **self.runtime.hashed,
             }
         )
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import posixpath
 import re
 import typing as t
@@ -14,12 +15,16 @@ from ansible_collections.luma.deploy.plugins.module_utils.host.container_options
 from ansible_collections.luma.deploy.plugins.module_utils.host.labels import LABEL_PROJECT, LABEL_SERVICE
 from ansible_collections.luma.deploy.plugins.module_utils.host.mounts import Mounts
 from ansible_collections.luma.deploy.plugins.module_utils.host.registries import Registry
+from ansible_collections.luma.deploy.plugins.module_utils.host.runtime import Runtime
 from ansible_collections.luma.deploy.plugins.module_utils.host.wanted_image import ALWAYS
 
 #: How Docker calls a volume that nobody has named.
 ANONYMOUS = re.compile(r"[0-9a-f]{64}")
 
 WITHOUT_MOUNTS = Mounts()
+
+#: The label with how a container is run, by which it is told what has changed.
+LABEL_RUNTIME = "luma.runtime"
 
 #: What the name of a container that replaces another one ends with.
 NEW = "-new"
@@ -37,6 +42,7 @@ class Service:
     environment: t.Mapping[str, str] = field(default_factory=dict)
     ports: tuple[str, ...] = ()
     mounts: Mounts = WITHOUT_MOUNTS
+    runtime: Runtime = field(default_factory=Runtime)
     stop_timeout: float = 30.0
     registry: Registry | None = None
     pull: str = ALWAYS
@@ -63,6 +69,7 @@ class Service:
                 "environment": dict(self.environment),
                 "ports": self.ports,
                 **self.mounts.config,
+                **self.runtime.hashed,
                 "stop_timeout": self.stop_timeout,
             }
         )
@@ -109,8 +116,10 @@ def differences(
         "stop_timeout": round(service.stop_timeout),
     }
     environment = dict(_variables(defaults), **service.environment)
+    options = json.loads((config.get("Labels") or {}).get(LABEL_RUNTIME, "{}"))
     return (
         *(key for key in after if before[key] != after[key]),
+        *_differing(options, service.runtime.given),
         *(f"environment.{name}" for name in _differing(_variables(config), environment)),
     )
 
@@ -120,5 +129,5 @@ def _variables(config: t.Mapping[str, t.Any]) -> dict[str, str]:
     return {name: value for name, _separator, value in pairs}
 
 
-def _differing(before: t.Mapping[str, str], after: t.Mapping[str, str]) -> list[str]:
+def _differing(before: t.Mapping[str, t.Any], after: t.Mapping[str, t.Any]) -> list[str]:
     return sorted(name for name in {*before, *after} if before.get(name) != after.get(name))

@@ -16,6 +16,7 @@ some of this, and the next one begins by repairing it. Volumes are never removed
 from __future__ import annotations
 
 import contextlib
+import json
 import math
 import time
 import typing as t
@@ -37,6 +38,7 @@ from ansible_collections.luma.deploy.plugins.module_utils.release.health import 
     wait_until_healthy,
 )
 from ansible_collections.luma.deploy.plugins.module_utils.services.specification import (
+    LABEL_RUNTIME,
     Service,
     differences,
     inherited_volumes,
@@ -230,21 +232,34 @@ class Upkeep:
         an ``address`` it gets a free one."""
         service = self.service
         published = port_bindings(service.ports)
+        service.runtime.refuse_missing(self.engine)
         service.mounts.place()
         with self.engine.free_addresses(service.project, self.network) as addresses:
             self.engine.create(
                 name,
                 service.image,
                 self.network,
-                labels=dict(service.owner, **{LABEL_CONFIG_HASH: service.config_hash}),
+                labels={
+                    **service.runtime.labels,
+                    **service.owner,
+                    LABEL_CONFIG_HASH: service.config_hash,
+                    **({LABEL_RUNTIME: json.dumps(service.runtime.given)} if service.runtime.given else {}),
+                },
                 aliases=[service.name],
                 address=address or next(addresses, ""),
                 command=service.command,
                 environment=dict(service.environment),
                 stop_timeout=round(service.stop_timeout),
                 ports=[tuple(port.split("/")) for port in published],
-                host={**service.mounts.host, "binds": list(binds), "port_bindings": published},
+                host={
+                    **service.mounts.host,
+                    **service.runtime.host,
+                    "binds": list(binds),
+                    "port_bindings": published,
+                },
+                **service.runtime.config,
             )
+        service.runtime.attach(self.engine, name)
 
     def _discard(self, name: str, volumes: bool = True) -> None:
         """Removes a container that is given up, stopped first where it runs: it may be at work on the data."""

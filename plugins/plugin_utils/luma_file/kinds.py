@@ -56,10 +56,11 @@ class Values:
 @dataclass(frozen=True)
 class Pairs:
     """A map of texts, or a list of KEY=VALUE, read as a map of `Scalar`. ``from_environment``: whether the list may
-    hold names alone, whose values are those of the environment."""
+    hold names alone, whose values are those of the environment. ``check_value``: what a value has to be."""
 
     check_name: Callable[[str], None]
     from_environment: bool = False
+    check_value: Parser | None = None
     aliases: tuple[str, ...] = ()
 
 

@@ -217,6 +217,8 @@ class Reader:
                 self._mistake(place.start_mark, inner, "is there twice")
             self.places[inner] = place.start_mark
             self._accepted(place, inner, schema.check_name, name)
+            if schema.check_value:
+                self._accepted(place, inner, schema.check_value, scalar)
             result[name] = scalar
         return result
 

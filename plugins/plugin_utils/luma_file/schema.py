@@ -10,7 +10,14 @@ import shlex
 from dataclasses import replace
 
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file import values
-from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.kinds import Named, Pairs, Section, Value, Values
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.kinds import (
+    Named,
+    Pairs,
+    Schema,
+    Section,
+    Value,
+    Values,
+)
 
 REGISTRY_PASSWORD = "DOCKER_REGISTRY_PASSWORD"
 
@@ -56,6 +63,32 @@ BUILD = Section(
     },
     optional=True,
 )
+#: How the engine runs a container; the names are those of compose.
+RUNTIME: dict[str, Schema] = {
+    "memory": Value(values.size, aliases=("mem_limit",)),
+    "cpus": Value(values.cpus),
+    "pids_limit": Value(values.pids_limit),
+    "shm_size": Value(values.size),
+    "ulimits": Pairs(values.check_word, check_value=values.ulimit),
+    "user": Value(values.text),
+    "working_dir": Value(values.absolute_path),
+    "entrypoint": OPTIONAL_COMMAND,
+    "init": Value(values.boolean),
+    "read_only": Value(values.boolean),
+    "tmpfs": Values(values.string, from_text=one, optional=True),
+    "devices": Values(values.string, optional=True),
+    "gpus": Value(values.gpus),
+    "cap_add": Values(values.capability, optional=True),
+    "cap_drop": Values(values.capability, optional=True),
+    "security_opt": Values(values.string, optional=True),
+    "extra_hosts": Values(values.extra_host, optional=True),
+    "dns": Values(values.address, from_text=one, optional=True),
+    "sysctls": Pairs(values.check_word),
+    "labels": Pairs(values.check_label),
+    "logging": Section({"driver": Value(values.string), "options": Pairs(values.check_word)}, optional=True),
+    "stop_signal": Value(values.stop_signal),
+    "networks": Values(values.string, optional=True),
+}
 HEALTH_CHECK = Section(
     {
         "path": Value(values.path, aliases=("http_path",)),
@@ -113,6 +146,7 @@ APP = Section(
         "drain_timeout": Value(values.duration, 30.0),
         "stream_drain_timeout": Value(values.duration),
         "stop_timeout": Value(values.duration, 30.0),
+        **RUNTIME,
     },
     extensible=True,
 )
@@ -128,6 +162,7 @@ SERVICE = Section(
         "volumes": Values(values.string),
         "files": Values(values.sent_file),
         "stop_timeout": Value(values.duration, 30.0),
+        **RUNTIME,
     },
     extensible=True,
     elsewhere={

@@ -15,6 +15,7 @@ from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.https import
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.image_names import home_of
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.mounts import Content, path_beside
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.reader import InvalidFile, Reader
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.runtime import runtime_of, without_runtime
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.schema import LUMA_YML, REGISTRY_PASSWORD
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.secrets import (
     Decrypt,
@@ -103,7 +104,7 @@ class Project:
         streams = app["stream_drain_timeout"]
         common = self._common(path, name, app | {"image": app["image"] or default}, built=bool(app["build"]))
         return (
-            app
+            without_runtime(app)
             | common
             | {
                 "release": None,
@@ -142,7 +143,9 @@ class Project:
         path = f"services.{name}"
         if not service["image"] and not self._has(f"{path}.image") and not self._has(f"{path}.build"):
             self.reader.refuse(path, "has no image")
-        return service | self._common(path, name, service | {"image": service["image"] or name}, built=False)
+        return without_runtime(service) | self._common(
+            path, name, service | {"image": service["image"] or name}, built=False
+        )
 
     def ssh(self) -> dict[str, Any]:
         ssh: dict[str, Any] = self.read["ssh"]
@@ -182,6 +185,7 @@ class Project:
             # The names of the variables whose values are secret: given as secrets, or from the environment or a vault.
             "secrets": sorted({*filled_in, *environment["secret"]}),
             "files": self._files(path, entry),
+            "runtime": runtime_of(entry),
         }
 
     def _home(self, path: str, entry: dict[str, Any], built: bool) -> tuple[str, dict[str, str | None] | None]:

@@ -191,6 +191,83 @@ def key_type(value: Scalar) -> str:
     return value.text
 
 
+def text(value: Scalar) -> str:
+    """A text, which may look like a number."""
+    if not value.text:
+        raise ValueError("has to be a text")
+    return value.text
+
+
+def size(value: Scalar) -> int:
+    """``512m``, ``1.5g`` or a number of bytes, as bytes; the units are powers of 1024, as in compose."""
+    found = re.fullmatch(r"(\d{1,15}(?:\.\d+)?)\s*(?:([kmgt])i?)?b?", value.text, re.IGNORECASE)
+    number = int(float(found[1]) * 1024 ** (" kmgt".index((found[2] or " ").lower()))) if found else 0
+    if number < 1:
+        raise ValueError("has to be a size such as 512m or 2g, or a number of bytes")
+    return number
+
+
+def cpus(value: Scalar) -> float:
+    if not re.fullmatch(r"\d{1,4}(\.\d+)?", value.text) or not float(value.text):
+        raise ValueError("has to be a number of CPUs such as 0.5 or 2")
+    return float(value.text)
+
+
+def pids_limit(value: Scalar) -> int:
+    if value.text != "-1" and _whole_number(value) < 1:
+        raise ValueError("has to be a whole number, 1 or more, or -1 for no limit")
+    return int(value.text)
+
+
+def gpus(value: Scalar) -> str:
+    if value.text != "all" and _whole_number(value) < 1:
+        raise ValueError("has to be all, or a number of GPUs")
+    return value.text
+
+
+def absolute_path(value: Scalar) -> str:
+    if not value.text.startswith("/"):
+        raise ValueError("has to be a path in the container, which begins with /")
+    return value.text
+
+
+def capability(value: Scalar) -> str:
+    name = value.text.upper().removeprefix("CAP_")
+    if not re.fullmatch(r"[A-Z_]+", name):
+        raise ValueError(f"{value.written} is not a capability such as NET_ADMIN, or ALL")
+    return name
+
+
+def extra_host(value: Scalar) -> str:
+    name, _colon, where = value.text.replace("=", ":", 1).partition(":")
+    if not name or not (is_address(where.strip("[]")) or where == "host-gateway"):
+        raise ValueError(f'{value.written} is not a host such as "db:10.0.0.5" or "host:host-gateway"')
+    return f"{name}:{where.strip('[]')}"
+
+
+def stop_signal(value: Scalar) -> str:
+    if not re.fullmatch(r"(SIG)?[A-Z0-9+-]+", value.text):
+        raise ValueError(f"{value.written} is not a signal such as SIGTERM or SIGQUIT")
+    return value.text
+
+
+def ulimit(value: Scalar) -> str:
+    if not re.fullmatch(r"-?\d+(:-?\d+)?", value.text):
+        raise ValueError("has to be a number, or two as in 1024:65536; -1 for no limit")
+    return value.text
+
+
+def check_word(name: str) -> None:
+    if not re.fullmatch(r"\S+", name):
+        raise ValueError("has to be a name without spaces")
+
+
+def check_label(name: str) -> None:
+    check_word(name)
+    if name.startswith("luma."):
+        raise ValueError("labels that begin with luma. are luma's own")
+
+
 def published_port(value: Scalar) -> str:
     if not re.fullmatch(r"(?:(?:[\d.]+|\[[0-9a-fA-F:]+\]):)?(?:\d*(?:-\d+)?:)?\d+(?:/(?:tcp|udp|sctp))?", value.text):
         raise ValueError(f'{value.written} is not a published port such as "3000", "8080:3000" or "8080-8083:3000/tcp"')
