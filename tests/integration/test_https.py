@@ -10,6 +10,7 @@ import os
 import re
 import stat
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,12 @@ import pytest
 import yaml
 from ansible_collections.luma.deploy.plugins.module_utils.acme import container
 from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.runtime_api import Haproxy
 from ansible_collections.luma.deploy.plugins.plugin_utils.certificates import keys
 
 from tests.host import ACME_IMAGE, APP_IMAGE, LUMA, PROXY_FOLDER, PROXY_IMAGE, docker
 from tests.integration.conftest import Site, run_module
+from tests.zero_loss.project import wait_for
 
 FORM = ("--write-out", "\n%{http_version} %{http_code} %{redirect_url}")
 
@@ -107,6 +110,20 @@ def test_an_app_is_told_what_its_visitor_came_by(proxied: Site, https: dict[str,
     assert (seen["x-forwarded-proto"], seen["x-forwarded-port"]) == ("https", str(visitor.https))
     seen = json.loads(visitor.get("/headers", "--header", "X-Forwarded-Proto: https", scheme="http")[0])
     assert (seen["x-forwarded-proto"], seen["x-forwarded-port"]) == ("http", str(visitor.http))
+
+
+def test_a_request_that_waits_for_a_replica_stays_one_by_https(proxied: Site, https: dict[str, Any]) -> None:
+    """It is sent to the proxy once more, by the proxy itself."""
+    visitor = Visitor(proxied, proxied.route(ssl=True, https=https, hold=60))
+    with ThreadPoolExecutor() as pool:
+        early = pool.submit(visitor.get, "/headers")
+        haproxy = Haproxy(PROXY_FOLDER / "run")
+        wait_for(lambda: haproxy.waiting(f"{proxied.project}:{proxied.app}") == 1, "the request does not wait")
+        proxied.deploy()
+        body, what = early.result()
+    assert what == "2 200"
+    seen = json.loads(body)
+    assert (seen["x-forwarded-proto"], seen["x-forwarded-port"]) == ("https", str(visitor.https))
 
 
 @pytest.mark.parametrize(("networks", "believed"), [(["0.0.0.0/0"], True), (["192.0.2.0/24"], False)])

@@ -25,7 +25,7 @@ RUNTIME: dict[str, Any] = {
     "working_dir": "/srv",
     "init": True,
     "read_only": True,
-    "tmpfs": ["/tmp", "/run:size=1m"],
+    "tmpfs": ["/run:size=1m", "/tmp"],
     "devices": ["/dev/zero:/dev/nought:r"],
     "cap_add": ["NET_RAW"],
     "cap_drop": ["ALL"],
@@ -62,7 +62,7 @@ def told(site: Site, container: str) -> dict[str, Any]:
         "working_dir": config["WorkingDir"],
         "init": host["Init"],
         "read_only": host["ReadonlyRootfs"],
-        "tmpfs": [f"{path}:{options}".rstrip(":") for path, options in host["Tmpfs"].items()],
+        "tmpfs": sorted(f"{path}:{options}".rstrip(":") for path, options in host["Tmpfs"].items()),
         "devices": [":".join(device[key] for key in ("PathOnHost", "PathInContainer", "CgroupPermissions"))],
         "cap_add": [each.removeprefix("CAP_") for each in host["CapAdd"]],
         "cap_drop": host["CapDrop"],
@@ -94,9 +94,7 @@ def test_an_entrypoint(site: Site) -> None:
 
 
 def test_a_network_that_is_not_there_changes_nothing(site: Site) -> None:
-    with pytest.raises(
-        Failed, match=r"There is no network nowhere on this host. Nothing was changed. .*nowhere"
-    ):
+    with pytest.raises(Failed, match=r"There is no network nowhere on this host. Nothing was changed. .*nowhere"):
         site.prepare(runtime={"networks": ["nowhere"]})
     assert site.containers() == []
 

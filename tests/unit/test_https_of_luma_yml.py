@@ -73,6 +73,25 @@ def test_who_has_https_and_for_which_names(
     assert bool(found["https"] and found["https"]["acme"]) is bool(names)
 
 
+@pytest.mark.parametrize(
+    ("proxy", "https"),
+    [
+        ({}, True),
+        ({"http_port": 80, "https_port": 443, "bind": "203.0.113.7"}, True),
+        ({"http_port": 8080}, False),
+        ({"https_port": 8443}, False),
+        ({"bind": "127.0.0.1"}, False),
+    ],
+)
+def test_behind_another_server_nothing_comes_by_itself(tmp_path: Path, proxy: dict[str, Any], https: bool) -> None:
+    def has_https(**ssl: bool) -> bool:
+        content = {"proxy": proxy, "apps": {"blog": {"image": "blog", "proxy": {"hosts": ["blog.com"], **ssl}}}}
+        return bool(read(tmp_path, yaml.safe_dump(content))["apps"]["blog"]["route"]["ssl"])
+
+    assert has_https() is https
+    assert has_https(ssl=True)
+
+
 def test_a_ca_of_ones_own_and_a_challenge_by_dns(tmp_path: Path) -> None:
     write_secrets(tmp_path, "TOKEN=x\n")
     options = {"acme_directory": "https://ca.internal/dir", "acme_dns": {"provider": "rfc2136", "secret": ["TOKEN"]}}

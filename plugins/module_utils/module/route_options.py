@@ -81,13 +81,14 @@ def ensure_route(module: AnsibleModule, engine: Engine, until_switch: bool = Fal
     params = module.params
     proxy = Proxy(engine, ProxySettings(**params["proxy"]), proxy_folder(params))
     route, https = route_of(params), https_of(params)
-    agent = AgentContainer(engine, proxy.folder, params["https"]["image"]) if https and https.wanted else None
+    has_agent = https and https.wanted and params["https"]["agent"]
+    agent = AgentContainer(engine, proxy.folder, params["https"]["image"]) if has_agent else None
     if agent and not module.check_mode:
         agent.need_image()
     placed = https is not None and proxy.place(route, https, module.check_mode)
     done = proxy.ensure(route, module.check_mode, until_switch)
     done.certificates = placed
-    if agent and params["https"]["agent"]:
+    if agent:
         done.agent = agent.ensure(module.check_mode)
     return done
 

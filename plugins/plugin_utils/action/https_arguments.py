@@ -121,8 +121,9 @@ def run_with_agent(arguments: dict[str, Any], run: Callable[[dict[str, Any]], di
     if not (result.get("failed") and missing and missing in (https.get("image"), LEGO_IMAGE, PYTHON_IMAGE)):
         return result
     again = run({**arguments, "https": {**https, "agent": False}})
+    why = result["msg"].removesuffix(" Nothing was changed.")
     warning = (
-        f"No certificate is asked for or renewed on this host, which has no image for the ACME agent: {result['msg']} "
+        f"No certificate is asked for or renewed on this host, which has no image for the ACME agent: {why} "
         "Name one that it can have in proxy_options.acme_image, or take the certificates over yourself (proxy.ssl)."
     )
     return again | {"warnings": [*again.get("warnings", []), warning]}

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -32,10 +33,18 @@ def is_public(name: str) -> bool:
 
 
 class HttpsFile:
-    """What ``proxy_options`` and the secrets say for all apps; ``folder`` is that of luma.yml."""
+    """What ``proxy_options``, ``proxy`` and the secrets say for all apps; ``folder`` is that of luma.yml."""
 
-    def __init__(self, options: Mapping[str, Any], secrets: SecretsFile, folder: Path) -> None:
+    def __init__(
+        self, options: Mapping[str, Any], proxy: Mapping[str, Any], secrets: SecretsFile, folder: Path
+    ) -> None:
         self.options = options
+        # Elsewhere something else has the ports that visitors come to, and mostly ends TLS itself.
+        self.is_in_front = (
+            proxy["http_port"] in (None, 80)
+            and proxy["https_port"] in (None, 443)
+            and not (proxy["bind"] and ipaddress.ip_address(proxy["bind"]).is_loopback)
+        )
         self.secrets = secrets
         self.folder = folder
 
@@ -46,7 +55,8 @@ class HttpsFile:
             path = ssl["certificate"] and str(self._path(ssl["certificate"]))
             return {"names": hosts, "hosts": hosts, "acme": None, "certificate": path, "key": ssl["key"]}
         names = [host for host in hosts if self._can_have_one(host)]
-        if ssl is False or (ssl is None and not any(map(is_public, names))):
+        by_itself = self.is_in_front and any(map(is_public, names))
+        if ssl is False or (ssl is None and not by_itself):
             return None
         acme = self._acme() if names else None
         return {"names": names, "hosts": hosts, "acme": acme, "certificate": None, "key": None}

@@ -87,7 +87,7 @@ class Project:
         self.read = read
         self.folder = Path(file).absolute().parent
         self.secrets = SecretsFile.beside(reader.file)
-        self.https = HttpsFile(read["proxy_options"], self.secrets, self.folder)
+        self.https = HttpsFile(read["proxy_options"], read["proxy"], self.secrets, self.folder)
         self.warnings: list[str] = []
         self.name = read["name"] or _name_of(self.folder)
 
