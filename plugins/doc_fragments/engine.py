@@ -204,6 +204,20 @@ options:
         type: list
         elements: str
         default: []
+      allow:
+        description: The addresses and networks of those who may come; others get a 403. All may without it.
+        type: list
+        elements: str
+        default: []
+      max_body:
+        description:
+          - The most bytes of a request's body; more gets a 413, and a body without a length a 411. V(0) for any size.
+        type: int
+        default: 0
+      redirects:
+        description: Names of O(route.hosts) that only lead to another name, and that name.
+        type: dict
+        default: {}
       ssl:
         description: Whether the app is reached by HTTPS, too. M(luma.deploy.proxy) has the option for its certificate.
         type: bool

@@ -90,6 +90,9 @@ def test_the_smallest_file_has_all_defaults(tmp_path: Path) -> None:
             "hsts": 0,
             "forward_headers": False,
             "forward_from": [],
+            "allow": [],
+            "max_body": 0,
+            "redirects": {},
             "keep_alive": 75.0,
         },
         "proxy": {
@@ -99,6 +102,9 @@ def test_the_smallest_file_has_all_defaults(tmp_path: Path) -> None:
             "ssl_redirect": True,
             "hsts": 0,
             "forward_headers": [],
+            "allow": [],
+            "max_body": None,
+            "redirects": {},
             "response_timeout": 30.0,
             "stream_timeout": 3600.0,
             "hold": 10.0,
@@ -110,6 +116,13 @@ def test_the_smallest_file_has_all_defaults(tmp_path: Path) -> None:
         "stream_drain_timeout": 30.0,
         "stop_timeout": 30.0,
     }
+
+
+def test_a_name_that_is_redirected_is_routed(tmp_path: Path) -> None:
+    blog = app(tmp_path, "proxy: {hosts: [blog.localhost], redirects: {www.blog.localhost: blog.localhost}}")
+    assert blog["route"]["hosts"] == ["blog.localhost", "www.blog.localhost"]
+    assert blog["route"]["redirects"] == {"www.blog.localhost": "blog.localhost"}
+    assert blog["health_check"]["host"] == "blog.localhost"
 
 
 def test_a_service_has_all_defaults(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.luma.deploy.plugins.module_utils.proxy import tls
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.admission import render_admission
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.forwarding import render_forwarding
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.names import HOLD_SERVER
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.paths import (
@@ -143,7 +144,8 @@ backend {backend}
     http-response set-timeout server {stream_timeout}ms
     timeout tunnel {stream_timeout}ms
     timeout check {check_timeout}ms
-{check}{checked}{forward}{https}{hold_rules}    # The slot that answered, for those who measure: `luma deploy --probe`.
+{check}{checked}{forward}{admission}{https}{hold_rules}\
+    # The slot that answered, for those who measure: `luma deploy --probe`.
     http-request set-var(txn.probe) req.hdr(x-luma-probe)
     http-response set-header X-Luma-Server %[srv_name] if {{ var(txn.probe) -m found }} !{{ srv_name {hold_server} }}
     use-server %[var(txn.slot)] if {{ var(txn.slot) -m found }}
@@ -207,6 +209,7 @@ def environment_of(settings: t.Mapping[str, t.Any]) -> dict[str, str]:
         "LUMA_HTTP_PORT": str(settings["http_port"]),
         "LUMA_HTTPS_PORT": https_port,
         # What follows a name in a URL.
+        "LUMA_HTTP_SUFFIX": "" if settings["http_port"] == 80 else f":{settings['http_port']}",
         "LUMA_HTTPS_SUFFIX": "" if https_port == "443" else f":{https_port}",
     }
     switches = {"LUMA_PROXY_PROTOCOL": settings["proxy_protocol"], "LUMA_HTTP3": settings["http3"]}
@@ -274,6 +277,7 @@ def _render_backend(route: Route, with_https: bool) -> str:
         check=check if route.check_path else "",
         checked=tls.CHECKED if route.ssl else "",
         forward=render_forwarding(route, with_https, BACKEND_TLV),
+        admission=render_admission(route),
         https=tls.render_backend(route),
         hold_server=HOLD_SERVER,
         hold_rules=HOLD_RULES.format(**hold) if route.hold else "",

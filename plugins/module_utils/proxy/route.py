@@ -21,7 +21,9 @@ class Route:
     be idle. ``forward_headers``: whether X-Forwarded-* of the client are trusted and passed on, with ``forward_from``
     those of these addresses and networks only. ``slots``: how many replicas of both colors fit. ``ssl``: whether it is
     reached by HTTPS, too; then ``ssl_redirect`` sends visitors there from HTTP as soon as their name has a certificate
-    that browsers accept, and ``hsts`` tells browsers for how many seconds they are to use nothing else.
+    that browsers accept, and ``hsts`` tells browsers for how many seconds they are to use nothing else. ``allow``: the
+    addresses and networks of those who may come, all without it; ``max_body``: the largest body of a request, in bytes,
+    0 for any; ``redirects``: names among the hosts that only lead to another one.
     """
 
     project: str
@@ -42,6 +44,9 @@ class Route:
     ssl_redirect: bool = True
     hsts: int = 0
     forward_from: tuple[str, ...] = ()
+    allow: tuple[str, ...] = ()
+    max_body: int = 0
+    redirects: tuple[tuple[str, str], ...] = ()
 
     @property
     def backend(self) -> str:

@@ -102,8 +102,9 @@ def _read(file: Path) -> Route:
     written = json.loads(file.read_text(encoding="utf-8"))
     # A newer luma may have written more.
     known = {name: value for name, value in written.items() if name in Route.__dataclass_fields__}
-    lists = {name: tuple(known.get(name) or ()) for name in ("hosts", "forward_from")}
-    return Route(**{**known, **lists})
+    lists = {name: tuple(known.get(name) or ()) for name in ("hosts", "forward_from", "allow")}
+    pairs = tuple((name, target) for name, target in known.get("redirects") or ())
+    return Route(**{**known, **lists, "redirects": pairs})
 
 
 def _write(file: Path, route: Route) -> None:

@@ -97,7 +97,7 @@ class Project:
         path = f"apps.{name}"
         if not app["image"] and not app["build"] and not self._has(f"{path}.image"):
             self.reader.refuse(path, "has neither image nor build: it needs one of them")
-        proxied = app["proxy"] if app["proxy"] and app["proxy"]["hosts"] else None
+        proxied = {**app["proxy"], "hosts": hosts_of(app)} if hosts_of(app) else None
         default = f"{self.name}-{name}"
         https = self._https(f"{path}.proxy", proxied) if proxied else None
         hooks = _overridden(self.read["hooks"], app["hooks"])
@@ -128,7 +128,12 @@ class Project:
         # A list of those whose headers are trusted, or whether all are.
         forward = proxied["forward_headers"]
         trusted = {"forward_headers": bool(forward), "forward_from": forward if isinstance(forward, list) else []}
-        return {key: proxied[key] for key in ROUTE_KEYS} | of_proxy | trusted | {"ssl": ssl}
+        admission = {
+            "allow": proxied["allow"],
+            "max_body": proxied["max_body"] or 0,
+            "redirects": {name: target.text for name, target in proxied["redirects"].items()},
+        }
+        return {key: proxied[key] for key in ROUTE_KEYS} | of_proxy | trusted | admission | {"ssl": ssl}
 
     def _https(self, path: str, proxied: dict[str, Any]) -> dict[str, Any] | None:
         https = self.https.of(proxied["hosts"], proxied["ssl"])
@@ -268,7 +273,7 @@ class Project:
     def _refuse_shared_hosts(self, apps: dict[str, Any]) -> None:
         owners: dict[str, str] = {}
         for name, app in apps.items():
-            for index, host in enumerate(app["proxy"]["hosts"] if app["proxy"] else ()):
+            for index, host in enumerate(hosts_of(app)):
                 owner = owners.setdefault(host.lower(), name)
                 if owner != name:
                     self.reader.refuse(f"apps.{name}.proxy.hosts[{index}]", f"{host} belongs to {owner} already")
@@ -305,6 +310,12 @@ class Project:
             except ValueError as exc:
                 self.reader.refuse(f"{path}[{index}]", str(exc))
         return list(hosts)
+
+
+def hosts_of(app: dict[str, Any]) -> list[str]:
+    """The names that are routed to an app, those that only lead to another one last."""
+    proxy = app["proxy"]
+    return [*proxy["hosts"], *(name for name in proxy["redirects"] if name not in proxy["hosts"])] if proxy else []
 
 
 def _name_of(folder: Path) -> str:

@@ -106,6 +106,10 @@ def host_name(value: Scalar) -> str:
     return name
 
 
+def check_host_name(name: str) -> None:
+    host_name(Scalar(name, "str", name))
+
+
 def _in_ascii(value: Scalar) -> str:
     """As browsers do it: UTS 46, without what differs from IDNA 2008."""
     try:

@@ -1,0 +1,35 @@
+# Copyright (c) 2026, the luma authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which requests come to an app: from whom, how large, and under which of its names.
+
+The rules stand behind those that set X-Forwarded-Proto, and do not concern luma's own checks.
+"""
+
+from __future__ import annotations
+
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.route import Route
+
+ALLOW = """\
+    http-request deny deny_status 403 unless {{ src {networks} }} || {{ fe_name check }}
+"""
+# Of a body without a length nobody knows how large it becomes.
+MAX_BODY = """\
+    http-request deny deny_status 413 if {{ req.hdr_val(content-length) gt {most} }}
+    http-request return status 411 content-type text/plain string "The length of the body is needed.\\n" \
+if {{ req.hdr(transfer-encoding) -m found }}
+"""
+REDIRECT = """\
+    http-request redirect location "https://{target}${{LUMA_HTTPS_SUFFIX-}}%[pathq]" code 308 \
+if {{ req.hdr(host),host_only,lower -m str {name} }} {{ req.hdr(x-forwarded-proto) -m str https }}
+    http-request redirect location "http://{target}${{LUMA_HTTP_SUFFIX-}}%[pathq]" code 308 \
+if {{ req.hdr(host),host_only,lower -m str {name} }}
+"""
+
+
+def render_admission(route: Route) -> str:
+    """The rules of an app's backend."""
+    allow = ALLOW.format(networks=" ".join(route.allow)) if route.allow else ""
+    most = MAX_BODY.format(most=route.max_body) if route.max_body else ""
+    redirects = (REDIRECT.format(name=name.lower(), target=target) for name, target in route.redirects)
+    return "".join([allow, most, *redirects])

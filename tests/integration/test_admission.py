@@ -1,0 +1,45 @@
+# Copyright (c) 2026, the luma authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which requests luma-proxy lets come to an app."""
+
+from __future__ import annotations
+
+import http.client
+from collections.abc import Iterable
+
+import pytest
+
+from tests.integration.conftest import Site
+
+
+def answer(port: int, host: str, path: str = "/up", body: bytes | Iterable[bytes] | None = None) -> tuple[int, str]:
+    """The status, and where a redirect leads."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection.request("POST" if body else "GET", path, body, {"Host": host})
+    response = connection.getresponse()
+    return response.status, response.headers.get("Location", "")
+
+
+@pytest.mark.parametrize(("networks", "status"), [(["0.0.0.0/0"], 200), (["192.0.2.0/24", "2001:db8::/32"], 403)])
+def test_only_who_is_allowed_comes_and_the_app_can_be_deployed(proxied: Site, networks: list[str], status: int) -> None:
+    port = proxied.route(allow=networks)["http_port"]
+    proxied.deploy()
+    proxied.deploy(environment={"N": "2"})
+    assert answer(port, proxied.host) == (status, "")
+
+
+def test_a_body_has_to_be_as_small_as_is_said(proxied: Site) -> None:
+    port = proxied.route(max_body=1000)["http_port"]
+    proxied.deploy()
+    sizes = {size: answer(port, proxied.host, "/upload", bytes(size))[0] for size in (1, 1000, 1001)}
+    assert sizes == {1: 200, 1000: 200, 1001: 413}
+    assert answer(port, proxied.host, "/upload", iter([b"a", b"b"]))[0] == 411
+
+
+def test_a_name_leads_to_another(proxied: Site) -> None:
+    www = f"www.{proxied.host}"
+    port = proxied.route(hosts=[proxied.host, www], redirects={www: proxied.host})["http_port"]
+    proxied.deploy()
+    assert answer(port, proxied.host)[0] == 200
+    assert answer(port, www.upper(), "/a?b=c") == (308, f"http://{proxied.host}:{port}/a?b=c")
