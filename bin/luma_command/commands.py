@@ -132,6 +132,13 @@ ALL = (
     Command(
         "lock release", "release an app's lock on all its hosts, whoever holds it", (THE_APP,), "lock release blog"
     ),
+    Command(
+        "maintenance on",
+        "answer an app's visitors with 503 and a page that says so",
+        (THE_APP, argument("--allow", action="append", metavar="ADDRESS", help="serve this address; may be repeated")),
+        "maintenance on blog --allow 203.0.113.7",
+    ),
+    Command("maintenance off", "serve an app's visitors again", (THE_APP,), "maintenance off blog"),
     Command("cert status", "show the certificate of each app, and what keeps one from being there", (APPS,)),
     Command("cert renew", "order a new certificate of an app now", (THE_APP,), "cert renew blog"),
     Command("proxy status", "show luma-proxy on each host, and what it serves"),

@@ -148,6 +148,9 @@ apps:
         errors:
           description: How many were answered 5xx, found no connection, or broke off.
           type: int
+    maintenance:
+      description: Whether it is in maintenance, see M(luma.deploy.maintenance).
+      type: bool
     certificate:
       description: See RV(luma.deploy.certificate_info#module:apps[].certificate).
       type: dict
@@ -239,7 +242,13 @@ def look(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:
         with contextlib.suppress(LumaError):
             # That the proxy does not answer is told already.
             certificate = certificate_info(haproxy.folder.parent, app.backend)
-        return dict(found, last_release=Releases(params["state_dir"], app).last(), certificate=certificate)
+        route = Routes(proxy_folder(params) / "routes").of(app.backend)
+        return dict(
+            found,
+            last_release=Releases(params["state_dir"], app).last(),
+            certificate=certificate,
+            maintenance=bool(route and route.maintenance),
+        )
 
     return {
         "changed": False,

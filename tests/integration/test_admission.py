@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from tests.integration.conftest import Site
+from tests.integration.conftest import Failed, Site, run_module
 
 
 def answer(port: int, host: str, path: str = "/up", body: bytes | Iterable[bytes] | None = None) -> tuple[int, str]:
@@ -43,3 +43,28 @@ def test_a_name_leads_to_another(proxied: Site) -> None:
     proxied.deploy()
     assert answer(port, proxied.host)[0] == 200
     assert answer(port, www.upper(), "/a?b=c") == (308, f"http://{proxied.host}:{port}/a?b=c")
+
+
+def test_maintenance_lasts_over_deployments_until_it_is_ended(proxied: Site) -> None:
+    port = proxied.route()["http_port"]
+    proxied.deploy()
+    begin = {**proxied.names, "state": "on"}
+    assert run_module("maintenance", check=True, **begin)["changed"]
+    assert answer(port, proxied.host)[0] == 200
+    assert run_module("maintenance", **begin)["changed"]
+    assert not run_module("maintenance", **begin)["changed"]
+    assert answer(port, proxied.host)[0] == 503
+    proxied.deploy(environment={"N": "2"})
+    assert not proxied.route()["changed"]
+    assert answer(port, proxied.host)[0] == 503
+    run_module("maintenance", **begin, allow=["0.0.0.0/0"])
+    assert answer(port, proxied.host)[0] == 200
+    assert run_module("maintenance", **proxied.names, state="off")["changed"]
+    assert answer(port, proxied.host)[0] == 200
+
+
+def test_maintenance_of_what_is_not_there(proxied: Site) -> None:
+    with pytest.raises(Failed, match=r"nobody is not routed on this host\. Nothing was changed\."):
+        run_module("maintenance", project=proxied.project, app="nobody", state="on")
+    with pytest.raises(Failed, match="Give addresses such as"):
+        run_module("maintenance", **proxied.names, state="on", allow=["somewhere"])

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the luma authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which requests come to an app: from whom, how large, and under which of its names.
+"""Which requests come to an app: from whom, how large, under which of its names, and whether any at all.
 
 The rules stand behind those that set X-Forwarded-Proto, and do not concern luma's own checks.
 """
@@ -10,6 +10,15 @@ from __future__ import annotations
 
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.route import Route
 
+MAINTENANCE = """\
+    http-request return status 503 content-type text/html hdr Retry-After 60 string "{page}" \
+unless {{ fe_name check }}{others}
+"""
+PAGE = (
+    "<!doctype html><meta charset=utf-8><meta name=viewport content='width=device-width'><title>Maintenance</title>"
+    "<body style='font:1.2em system-ui;text-align:center;padding:15vh 1em'><h1>Back soon</h1>"
+    "<p>This site is down for maintenance.</p>"
+)
 ALLOW = """\
     http-request deny deny_status 403 unless {{ src {networks} }} || {{ fe_name check }}
 """
@@ -32,4 +41,6 @@ def render_admission(route: Route) -> str:
     allow = ALLOW.format(networks=" ".join(route.allow)) if route.allow else ""
     most = MAX_BODY.format(most=route.max_body) if route.max_body else ""
     redirects = (REDIRECT.format(name=name.lower(), target=target) for name, target in route.redirects)
-    return "".join([allow, most, *redirects])
+    others = f" || {{ src {' '.join(route.maintenance_allow)} }}" if route.maintenance_allow else ""
+    maintenance = MAINTENANCE.format(page=PAGE, others=others) if route.maintenance else ""
+    return "".join([maintenance, allow, most, *redirects])

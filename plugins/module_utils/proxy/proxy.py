@@ -154,6 +154,20 @@ class Proxy(ProxyContainer):
         with self.routes.recorded(route):
             self._load(rendered(self.routes.all()), route)
 
+    def set_maintenance(self, backend: str, on: bool, allow: t.Sequence[str], check_mode: bool) -> bool:
+        """Begins or ends the maintenance of an app, in which visitors but those at the addresses of ``allow`` are told
+        so; returns whether that changes anything. Raises `LumaError` where the app is not routed."""
+        with contextlib.nullcontext() if check_mode else self.haproxy.exclusive():
+            route = self.routes.of(backend)
+            if route is None:
+                raise LumaError(f"{backend.partition(':')[2]} is not routed on this host. Nothing was changed.")
+            wanted = replace(route, maintenance=on, maintenance_allow=tuple(allow) if on else ())
+            if wanted == route or check_mode:
+                return wanted != route
+            with self.routes.written(wanted):
+                self._load(rendered(self.routes.all()))
+            return True
+
     def _differs(self, files: t.Mapping[str, str]) -> bool:
         """Whether the proxy may have loaded anything else."""
         return any(self.read(name) != text for name, text in files.items()) or bool(self.read(PENDING))

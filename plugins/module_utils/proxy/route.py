@@ -23,7 +23,8 @@ class Route:
     reached by HTTPS, too; then ``ssl_redirect`` sends visitors there from HTTP as soon as their name has a certificate
     that browsers accept, and ``hsts`` tells browsers for how many seconds they are to use nothing else. ``allow``: the
     addresses and networks of those who may come, all without it; ``max_body``: the largest body of a request, in bytes,
-    0 for any; ``redirects``: names among the hosts that only lead to another one.
+    0 for any; ``redirects``: names among the hosts that only lead to another one. ``maintenance``: all are told so, but
+    for those at the addresses of ``maintenance_allow``; it is the host's own, and no deployment changes it.
     """
 
     project: str
@@ -47,6 +48,8 @@ class Route:
     allow: tuple[str, ...] = ()
     max_body: int = 0
     redirects: tuple[tuple[str, str], ...] = ()
+    maintenance: bool = False
+    maintenance_allow: tuple[str, ...] = ()
 
     @property
     def backend(self) -> str:

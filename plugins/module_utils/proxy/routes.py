@@ -56,16 +56,29 @@ class Routes:
 
     def with_room(self, route: Route) -> Route:
         """The route with slots for what serves, too: they only ever grow, since an app that is being scaled down still
-        serves with all of its replicas."""
+        serves with all of its replicas. Whether it is in maintenance stays."""
         earlier = self.of(route.backend)
-        return replace(route, slots=max(route.slots, earlier.slots)) if earlier else route
+        if earlier is None:
+            return route
+        return replace(
+            route,
+            slots=max(route.slots, earlier.slots),
+            maintenance=earlier.maintenance,
+            maintenance_allow=earlier.maintenance_allow,
+        )
 
     @contextlib.contextmanager
     def recorded(self, route: Route) -> t.Iterator[None]:
         """Writes the route down before it is used, so that a run that dies in between leaves something to do for the
         next one; takes it back where it could not be used."""
+        with self.written(self.with_room(route)):
+            yield
+
+    @contextlib.contextmanager
+    def written(self, route: Route) -> t.Iterator[None]:
+        """The same, of a route as it is."""
         earlier = self.of(route.backend)
-        _write(self._file(route.backend), self.with_room(route))
+        _write(self._file(route.backend), route)
         try:
             yield
         except LumaError:
@@ -102,7 +115,7 @@ def _read(file: Path) -> Route:
     written = json.loads(file.read_text(encoding="utf-8"))
     # A newer luma may have written more.
     known = {name: value for name, value in written.items() if name in Route.__dataclass_fields__}
-    lists = {name: tuple(known.get(name) or ()) for name in ("hosts", "forward_from", "allow")}
+    lists = {name: tuple(known.get(name) or ()) for name in ("hosts", "forward_from", "allow", "maintenance_allow")}
     pairs = tuple((name, target) for name, target in known.get("redirects") or ())
     return Route(**{**known, **lists, "redirects": pairs})
 

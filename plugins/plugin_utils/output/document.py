@@ -126,6 +126,8 @@ CONTENT: dict[str, Callable[[Outcomes, bool], dict[str, Any]]] = {
     "rollback": deployment,
     "exec": executed,
     "lock release": released_locks,
+    "maintenance on": on_each_host("luma.deploy.maintenance"),
+    "maintenance off": on_each_host("luma.deploy.maintenance"),
     "cert renew": on_each_host("luma.deploy.certificate_renew"),
     "proxy update": on_each_host("luma.deploy.proxy_update"),
     "remove": removed,

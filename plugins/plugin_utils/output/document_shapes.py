@@ -45,7 +45,7 @@ CONTAINER = values("name color status running healthy saw release image_id confi
     "sessions cpu_percent memory_bytes"
 )
 CERTIFICATE = values("names missing expires days issuer serial source problem problem_at next_try pending")
-STATUS_HOST = values("host answered problem active last_release proxy_problem") | {
+STATUS_HOST = values("host answered problem active last_release proxy_problem maintenance") | {
     "containers": [CONTAINER],
     "proxy": BACKEND,
     "certificate": CERTIFICATE,
@@ -75,6 +75,8 @@ SHAPES: Mapping[str, Mapping[str, Shape]] = {
         "apps": [values("name") | {"hosts": [values("host answered problem locked") | {"holder": HOLDER}]}]
     },
     "lock release": {"apps": [values("name") | {"hosts": [values("host released") | {"holder": HOLDER}]}]},
+    "maintenance on": {"hosts": [values("host changed")]},
+    "maintenance off": {"hosts": [values("host changed")]},
     "cert status": {
         "apps": [values("name") | {"hosts": [values("host answered problem") | {"certificate": CERTIFICATE}]}]
     },

@@ -40,6 +40,7 @@ class AppStatus:
     blue: int
     green: int
     https: Sequence[str]
+    maintenance: Sequence[str]
 
     @classmethod
     def of(cls, app: Mapping[str, Any], found: Found) -> AppStatus:
@@ -82,6 +83,7 @@ class AppStatus:
             blue=running.count("blue"),
             green=running.count("green"),
             https=_https(looks),
+            maintenance=[host for host, look in looks.items() if look.get("maintenance")],
         )
 
     def lines(self) -> list[str]:
@@ -91,6 +93,7 @@ class AppStatus:
             f"   Status: {SIGNS[self.status]} {self.status}" + (f" ({'; '.join(words)})" if words else ""),
             f"   Replicas: {self.replicas}/{self.wanted} running",
             f"   Colors: {self.blue} blue, {self.green} green",
+            *([f"   Maintenance: ⚠️ on, on {', '.join(self.maintenance)}"] if self.maintenance else []),
             *(f"   HTTPS: {line}" for line in self.https),
         ]
 
