@@ -102,7 +102,6 @@ def test_one_of_the_users_own_comes_and_goes(host: Host) -> None:
     assert host.place(own)
     assert (host.served, host.text("etc/certs/trusted.map")) == ("OWN\nCHAIN\n", f"blog.com {BLOG}\n")
     assert not list((host.folder / "acme" / BLOG).iterdir())
-    assert not host.orders.any()
     assert host.place(replace(own, certificate="NEXT\n"))
     assert host.place(HTTPS)
     # Until the agent has another one.

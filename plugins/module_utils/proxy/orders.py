@@ -52,10 +52,6 @@ class Orders:
         self.folder = folder / FOLDER
         self.certificates = certificates.Certificates(folder / certificates.FOLDER)
 
-    def any(self) -> bool:
-        """Whether there is anything for an agent to do."""
-        return any(self.folder.glob(f"*/{WANTED}"))
-
     def place(self, backend: str, https: Https, check_mode: bool, mark: t.Callable[[], None]) -> bool:
         """Writes what differs; returns whether anything did. ``mark`` is called before what luma-proxy has to load."""
         if not check_mode:
