@@ -89,6 +89,9 @@ THE_APP = apps(help="the app")
 LOG_OPTIONS = (
     argument("-f", "--follow", action="store_true", help="wait for more, until Ctrl-C"),
     argument("-n", "--lines", type=int, metavar="N", help="the last N lines of each container; 100 without it"),
+    argument("--since", metavar="TIME", help="all from then on: 10m, 2h or 1d ago, or 2026-11-23T03:57:15Z"),
+    argument("--until", metavar="TIME", help="up to then"),
+    argument("--grep", metavar="PATTERN", help="only lines with this regular expression in them"),
 )
 
 ALL = (
@@ -120,7 +123,12 @@ ALL = (
         (APPS, argument("-n", "--lines", type=int, metavar="N", help="the last N runs; 20 without it")),
         "audit blog -n 5",
     ),
-    Command("logs", "show the log lines of all replicas on all hosts", (THE_APP, *LOG_OPTIONS), "logs blog -n 20"),
+    Command(
+        "logs",
+        "show the log lines of apps and services on all hosts",
+        (apps(nargs="*", help="apps and services; all of luma.yml without a name"), *LOG_OPTIONS),
+        "logs blog --since 10m --grep ERROR",
+    ),
     Command(
         "exec",
         "run a command in a replica of an app",

@@ -36,7 +36,7 @@ class ActionModule(ActionBase):
             {
                 "file": {"type": "str", "default": "luma.yml"},
                 "apps": {"type": "list", "elements": "str", "default": []},
-                "services": {"type": "str", "choices": ["none", "with", "only"], "default": "none"},
+                "services": {"type": "str", "choices": ["none", "with", "only", "named"], "default": "none"},
                 "announce": {"type": "bool", "default": False},
                 "make_secret": {"type": "bool", "default": False},
                 "removal": {"type": "bool", "default": False},
@@ -52,7 +52,8 @@ class ActionModule(ActionBase):
                 else chosen(project, arguments["apps"], arguments["services"])
             )
             # What runs elsewhere is of no concern to an app that is named.
-            concerned = apps if apps and arguments["apps"] else [*apps, *services]
+            all_meant = not (apps and arguments["apps"]) or arguments["services"] == "named"
+            concerned = [*apps, *services] if all_meant else apps
             hosts = sorted({host for entry in concerned for host in entry["hosts"]})
             refuse_unreachable(hosts, inventory, project["file"])
             made = make_acme_secret(project, apps) if arguments["make_secret"] and not self._task.check_mode else []
@@ -79,11 +80,19 @@ def inventory_of(task_vars: dict[str, Any]) -> Inventory:
 
 def chosen(project: dict[str, Any], names: list[str], services: str) -> tuple[list[Entry], list[Entry]]:
     """The apps and the services that are meant. With ``services`` `only`, names are those of services, and there are no
-    apps; `with`, they are those of apps, and there are all services. Without a name all are meant."""
+    apps; `with`, they are those of apps, and there are all services; `named`, they are those of either. Without a name
+    all are meant."""
     if services == "only":
         return [], named("service", project["services"], names)
+    if services == "named":
+        named("app or service", {**project["apps"], **project["services"]}, names)
+        return of_these(project["apps"], names), of_these(project["services"], names)
     apps = named("app", project["apps"], names)
     return apps, list(project["services"].values()) if services == "with" else []
+
+
+def of_these(entries: dict[str, Entry], names: list[str]) -> list[Entry]:
+    return [entry for name, entry in entries.items() if not names or name in names]
 
 
 def named(kind: str, entries: dict[str, Entry], names: list[str]) -> list[Entry]:

@@ -33,8 +33,9 @@ options:
     description:
       - With V(with), all services are returned beside the apps.
       - With V(only), those services that O(apps) names, or all, and no app.
+      - With V(named), O(apps) names apps and services; without one, all of both are returned.
     type: str
-    choices: [none, with, only]
+    choices: [none, with, only, named]
     default: none
   announce:
     description: Whether to say that the deployment of the apps begins.

@@ -89,6 +89,12 @@ def test_logs_and_commands(site: Site) -> None:
         ("testapp-blue-2", "listening"),
     ]
     assert run_module("container_logs", **logs, cursor=first["cursor"])["lines"] == []
+    assert run_module("container_logs", **logs, grep="^list.*g$")["lines"] == first["lines"]
+    assert run_module("container_logs", **logs, grep="nothing")["lines"] == []
+    assert run_module("container_logs", **logs, since="1h")["lines"] == first["lines"]
+    assert run_module("container_logs", **logs, until="1h")["lines"] == []
+    with pytest.raises(Failed, match="is no regular expression"):
+        run_module("container_logs", **logs, grep="(")
     # What a later deployment makes, joins; a cursor that knows no container is not the beginning.
     release(site, A="2")
     later = run_module("container_logs", **logs, cursor=first["cursor"], wait=30, lines=0)

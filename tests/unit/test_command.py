@@ -139,7 +139,7 @@ def test_an_existing_file_is_an_inventory_behind_the_users(tmp_path: Path, monke
         ("init blog", "luma init does not take blog"),
         ("deploy -- blog", "luma deploy does not take blog"),
         ("deploy -c", "argument -c/--config: expected one argument"),
-        ("logs", "the following arguments are required: APP"),
+        ("cert renew", "the following arguments are required: APP"),
         ("logs blog -n many", "argument -n/--lines: invalid int value: 'many'"),
         ("logs blog -f --json", "luma logs --follow has no end, and so no JSON document"),
         ("exec blog ls", "luma exec does not take ls"),

@@ -10,8 +10,12 @@ with nine digits, so that they sort as text.
 from __future__ import annotations
 
 import contextlib
+import datetime
+import math
+import re
 import time
 import typing as t
+from dataclasses import dataclass
 
 from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
 from ansible_collections.luma.deploy.plugins.module_utils.host.client import in_parallel
@@ -24,22 +28,49 @@ with contextlib.suppress(ImportError):
 POLL_SECONDS = 0.2
 #: How many of its last lines a container is asked for at first: the engine finds these without reading the whole log.
 LOOK_BACK = 1000
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 Line = t.Dict[str, str]
 Cursor = t.Dict[str, str]
 
 
+@dataclass(frozen=True)
+class Part:
+    """Which lines of a container are meant: the last ``lines``, or all; ``since`` and ``until`` are times in seconds
+    since 1970, 0 for none; and only those that have the ``pattern``."""
+
+    lines: int | t.Literal["all"] = 100
+    since: float = 0.0
+    until: float = 0.0
+    pattern: re.Pattern[str] | None = None
+
+    def has(self, line: Line) -> bool:
+        return self.pattern is None or bool(self.pattern.search(line["text"]))
+
+
+def moment(text: str, now: float) -> float:
+    """A time, as seconds since 1970: how long it is ago (``90s``, ``10m``, ``2h``, ``1d``), or RFC 3339. Raises
+    `LumaError`."""
+    found = re.fullmatch(r"(\d{1,9})([smhd])", text)
+    if found:
+        return now - int(found[1]) * UNITS[found[2]]
+    try:
+        return datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
+    except ValueError as exc:
+        raise LumaError(f"{text} is no time: write 10m, 2h, 1d, or 2026-11-23T03:57:15Z.") from exc
+
+
 def read_logs(
-    engine: Engine, labels: t.Sequence[t.Sequence[str]], lines: int, cursor: t.Mapping[str, str], wait: float
+    engine: Engine, labels: t.Sequence[t.Sequence[str]], part: Part, cursor: t.Mapping[str, str], wait: float
 ) -> tuple[list[Line], Cursor, list[str]]:
     """The lines after ``cursor`` of all containers that have one of these sets of labels, in the order of time, the
-    new cursor, and the containers' names. Without a cursor the last ``lines`` of each; a container that is not in the
+    new cursor, and the containers' names. Without a cursor a ``part`` of each; a container that is not in the
     cursor is new, and all of it is returned. Waits up to ``wait`` seconds for a first line."""
     deadline = time.monotonic() + wait
     while True:
         rows = [row for wanted in labels for row in _containers(engine, wanted)]
-        found = in_parallel(lambda row: _lines_after(engine, row, cursor, lines), rows)
-        new = sorted((line for each in found for line in each), key=lambda line: line["at"])
+        found = in_parallel(lambda row: _lines_after(engine, row, cursor, part), rows)
+        new = sorted((line for each in found for line in each if part.has(line)), key=lambda line: line["at"])
         if new or time.monotonic() >= deadline:
             ends = {row["Id"]: each[-1]["at"] if each else "" for row, each in zip(rows, found)}
             after = {id_: end or cursor.get(id_, "") for id_, end in ends.items()}
@@ -56,9 +87,11 @@ def _name(row: t.Mapping[str, t.Any]) -> str:
     return str(row["Names"][0].lstrip("/"))
 
 
-def _lines_after(engine: Engine, row: t.Mapping[str, t.Any], cursor: t.Mapping[str, str], lines: int) -> list[Line]:
+def _lines_after(engine: Engine, row: t.Mapping[str, t.Any], cursor: t.Mapping[str, str], part: Part) -> list[Line]:
     if not cursor:
-        return _tail(engine, row, lines)
+        # In whole seconds, as the SDK takes them before version 7.
+        times = {"since": int(part.since), "until": math.ceil(part.until)}
+        return _tail(engine, row, part.lines, **{name: value for name, value in times.items() if value})
     after = cursor.get(row["Id"], "")
     found = _tail(engine, row, LOOK_BACK)
     if len(found) >= LOOK_BACK and found[0]["at"] > after:
@@ -66,11 +99,11 @@ def _lines_after(engine: Engine, row: t.Mapping[str, t.Any], cursor: t.Mapping[s
     return [line for line in found if line["at"] > after]
 
 
-def _tail(engine: Engine, row: t.Mapping[str, t.Any], lines: t.Any) -> list[Line]:
+def _tail(engine: Engine, row: t.Mapping[str, t.Any], lines: t.Any, **times: int) -> list[Line]:
     # The stubs know another answer, that of a stream.
     logs: t.Any = engine.client.logs
     try:
-        raw = engine.call("read the logs of " + _name(row), logs, row["Id"], timestamps=True, tail=lines)
+        raw = engine.call("read the logs of " + _name(row), logs, row["Id"], timestamps=True, tail=lines, **times)
     except LumaError as exc:
         # It was listed, and has been removed since or is being removed.
         if isinstance(exc.__cause__, NotFound) or "marked for removal" in str(exc):
