@@ -18,6 +18,7 @@ from pathlib import Path
 
 from ansible_collections.luma.deploy.plugins.module_utils.acme.app import WANTED, App
 from ansible_collections.luma.deploy.plugins.module_utils.acme.commands import Commands
+from ansible_collections.luma.deploy.plugins.module_utils.acme.journal import say
 from ansible_collections.luma.deploy.plugins.module_utils.acme.tools import Tools, tools_from
 from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
 
@@ -92,7 +93,7 @@ def main() -> None:
         signal.signal(number, lambda *_: ended.set())
     commands = Commands()
     agent = Agent(Path(os.environ.get("LUMA_ACME_FOLDER", "/acme")), tools_from(os.environ, commands))
-    print("The agent looks after the certificates of this host's apps.", flush=True)
+    say("The agent looks after the certificates of this host's apps.")
     while not ended.is_set():
         agent.look()
         ended.wait(TICK)

@@ -6,11 +6,18 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 import typing as t
 from pathlib import Path
 
 from ansible_collections.luma.deploy.plugins.module_utils.acme import state
 from ansible_collections.luma.deploy.plugins.module_utils.acme.served import Shown
+
+
+def say(words: str) -> None:
+    """Writes a line to the container's log."""
+    sys.stdout.write(words + "\n")
+    sys.stdout.flush()
 
 
 class Journal:
@@ -24,7 +31,7 @@ class Journal:
         self._trouble = ""
 
     def log(self, words: str) -> None:
-        print(f"{self.label}: {words}", flush=True)
+        say(f"{self.label}: {words}")
 
     def save(self) -> None:
         """Raises `OSError`."""
