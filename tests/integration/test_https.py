@@ -193,6 +193,18 @@ def test_no_image_for_the_agent_fails_no_deployment(site: Site, proxy_options: d
     assert visitor.get() == ("healthy", "2 200")
 
 
+def test_a_foreign_container_of_the_agents_name_fails_no_deployment(proxied: Site, https: dict[str, Any]) -> None:
+    """The material of an order that no agent is to take up."""
+    asked = {**json.loads(https["material"]), "account_key": "K\n", "wanted": {"names": [], "dns": None}}
+    docker("create", "--name", "luma-acme", APP_IMAGE)
+    try:
+        done = proxied.route(ssl=True, https={"material": json.dumps(asked), "image": ACME_IMAGE})
+    finally:
+        docker("rm", "luma-acme")
+    assert done["report"][0].startswith("⚠️ No certificate is asked for or renewed on this host: The name luma-acme is")
+    assert Visitor(proxied, done).serial()
+
+
 def test_the_agents_image_is_made_of_two(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Stand-ins for the public ones, which are Debian's here, with lego where that of the public one is."""
     lego, made = "luma-test/lego:1", f"luma-test/made-{os.getpid()}:1"
@@ -204,7 +216,7 @@ def test_the_agents_image_is_made_of_two(monkeypatch: pytest.MonkeyPatch, tmp_pa
     agent = container.AgentContainer(Engine.connect("unix:///var/run/docker.sock"), tmp_path)
     try:
         agent.need_image()
+        agent._build()
         assert "lego version 4" in docker("run", "--rm", made, "/usr/local/bin/lego", "--version")
-        agent.need_image()
     finally:
         docker("rmi", "--force", made, lego)

@@ -62,13 +62,13 @@ class AgentContainer:
         self.image = image or IMAGE
 
     def need_image(self) -> None:
-        """Makes sure that the host has the image. Raises `LumaError` with ``missing_image`` where it cannot be had."""
+        """Makes sure that the host has the image, or those that it is made of. Raises `LumaError` with
+        ``missing_image`` where one cannot be had."""
         if self.image != IMAGE:
             self.engine.need_image(self.image)
         elif self.engine.image(IMAGE) is None:
             for base in (LEGO_IMAGE, PYTHON_IMAGE):
                 self.engine.need_image(base)
-            self._build()
 
     def _build(self) -> None:
         build: t.Any = self.engine.client.build
@@ -81,6 +81,9 @@ class AgentContainer:
     def ensure(self, check_mode: bool = False) -> bool:
         """Makes it run, of the present code; returns whether anything was to be done."""
         image, code = self.engine.image(self.image), sources()
+        if image is None and self.image == IMAGE and not check_mode:
+            self._build()
+            image = self.engine.image(IMAGE)
         digest = hashlib.sha256(repr(sorted(code.items())).encode()).hexdigest()[:16]
         made_of = f"{image['Id'] if image else self.image} {digest}"
         found = self.own()
@@ -99,8 +102,8 @@ class AgentContainer:
         container = self.engine.container(CONTAINER, names.NETWORK)
         if container is not None and container.labels.get(LABEL_ROLE) != ROLE:
             raise LumaError(
-                f"The name {CONTAINER} is taken by a container that luma did not make: no certificates are renewed. "
-                f"Rename it with: docker rename {CONTAINER} OTHER"
+                f"The name {CONTAINER} is taken by a container that luma did not make. Rename it with: docker rename "
+                f"{CONTAINER} OTHER"
             )
         return container
 

@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.luma.deploy.plugins.module_utils.acme.container import AgentContainer
+from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
 from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
 from ansible_collections.luma.deploy.plugins.module_utils.module.engine_module import app_of, proxy_folder
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.ipv6 import shown
@@ -87,13 +89,23 @@ def ensure_route(module: AnsibleModule, engine: Engine, until_switch: bool = Fal
     has_agent = https and https.wanted and params["https"]["agent"]
     agent = AgentContainer(engine, proxy.folder, params["https"]["image"]) if has_agent else None
     if agent and not module.check_mode:
+        # Before anything is changed: where the host cannot have it, the controller may.
         agent.need_image()
     placed = https is not None and proxy.place(route, https, module.check_mode)
     done = proxy.ensure(route, module.check_mode, until_switch)
     done.certificates = placed
     if agent:
-        done.agent = agent.ensure(module.check_mode)
+        run_agent(agent, proxy, done, module.check_mode)
     return done
+
+
+def run_agent(agent: AgentContainer, proxy: Proxy, done: Reconciled, check_mode: bool) -> None:
+    """Makes the ACME agent run. No deployment fails because of a certificate: what is wrong is a note."""
+    try:
+        with contextlib.nullcontext() if check_mode else proxy.haproxy.exclusive():
+            done.agent = agent.ensure(check_mode)
+    except LumaError as exc:
+        done.notes.append(f"⚠️ No certificate is asked for or renewed on this host: {exc}")
 
 
 def https_of(params: t.Mapping[str, t.Any]) -> Https | None:
