@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Requests per second through luma-proxy, through a plain HAProxy of the same image, and without a proxy; by HTTPS with
-the same certificate, too, on kept connections and with a handshake for each."""
+such a certificate, too, on kept connections and with a handshake for each."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from statistics import median
 
 from ansible_collections.luma.deploy.plugins.module_utils.proxy import tls
+from ansible_collections.luma.deploy.plugins.plugin_utils.certificates import keys
 
-from tests.host import PROXY, PROXY_FOLDER, PROXY_IMAGE, docker
+from tests.host import PROXY, PROXY_IMAGE, docker
 from tests.zero_loss.project import Project, wait_for
 
 # Many short turns: what else the machine does then falls on all three alike.
@@ -63,21 +64,23 @@ def measure_throughput(project: Project) -> Rates:
     """Deploy the static backend as the project's app, and measure the three ways to it in turns."""
     (project.folder / "backend.cfg").write_text(BACKEND)
     (project.folder / "plain.cfg").write_text(PLAIN.format(project=project.name))
-    # By its address, with which wrk comes, the proxy has no other app.
-    project.app["proxy"] |= {"hosts": [project.host, "*"], "ssl": True}
     project.app |= {
         "image": PROXY_IMAGE,
         "command": ["haproxy", "-db", "-f", "/backend.cfg"],
         "volumes": ["./backend.cfg:/backend.cfg:ro"],
     }
-    deployment = project.deploy()
-    assert deployment.code == 0, deployment.output
+    deploy(project)
     (backend,) = project.containers()
+    key = keys.app_key(bytes(32), project.name, project.name, "ec256")
+    (project.folder / "certificate.pem").write_text(keys.pem_of(key) + keys.self_signed(key, [project.host]))
     plain = start_plain_proxy(project)
     try:
         proxies = [address(PROXY, project), address(plain, project)]
         urls = [*(f"http://{each}:8080/" for each in proxies), f"http://{address(backend, project)}:3000/"]
         rounds = [[wrk(url, project.host) for url in urls] for _round in range(ROUNDS)]
+        # By its address, with which wrk comes, the proxy has no other app.
+        project.app["proxy"] |= {"hosts": [project.host, "*"], "ssl": True}
+        deploy(project)
         secure = [f"https://{each}:8443/" for each in proxies]
         kept = [[wrk(url, project.host) for url in secure] for _round in range(ROUNDS)]
         new = [[wrk(url, project.host, "Connection: close") for url in secure] for _round in range(ROUNDS)]
@@ -94,14 +97,18 @@ def measure_throughput(project: Project) -> Rates:
     )
 
 
+def deploy(project: Project) -> None:
+    deployment = project.deploy()
+    assert deployment.code == 0, deployment.output
+
+
 def start_plain_proxy(project: Project) -> str:
     name = f"{project.name}-plain"
     config = f"{project.folder / 'plain.cfg'}:/plain.cfg:ro"
-    certificate = f"{PROXY_FOLDER}/etc/certs/{project.name}:{project.name}.pem"
+    certificate = f"{project.folder / 'certificate.pem'}:/certificate.pem:ro"
     docker(
         *("run", "--detach", "--name", name, "--network", f"{project.name}-network", "--volume", config),
-        *("--mount", f"type=bind,source={certificate},target=/certificate.pem,readonly", "--user", "99"),
-        *(PROXY_IMAGE, "haproxy", "-db", "-f", "/plain.cfg"),
+        *("--volume", certificate, PROXY_IMAGE, "haproxy", "-db", "-f", "/plain.cfg"),
     )
     wait_for(lambda: docker("inspect", "--format", "{{.State.Running}}", name) == "true", "no plain proxy")
     return name
