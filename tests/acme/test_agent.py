@@ -102,9 +102,7 @@ def test_a_renewal_loses_no_request(world: World, fleets: dict[str, Fleet], tmp_
     reports = [tmp_path / str(number) for number in range(len(ways))]
     with contextlib.ExitStack() as stack:
         clients = [
-            subprocess.Popen(
-                [*command, *way, "https://renew.test/[1-100000]"], stderr=stack.enter_context(file.open("w"))
-            )
+            subprocess.Popen([*command, *way, url], stderr=stack.enter_context(file.open("w")))
             for way, file in zip(ways, reports, strict=True)
         ]
         wait_for(lambda: all(file.stat().st_size for file in reports), lambda: "no traffic")
