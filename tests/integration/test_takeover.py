@@ -175,7 +175,7 @@ class EarlierHost:
                 self.app: {
                     "image": APP_IMAGE,
                     "replicas": 2,
-                    "proxy": {"hosts": ["blog.localhost"], "app_port": 3000},
+                    "proxy": {"hosts": ["blog.localhost"], "app_port": 3000, "ssl": True},
                     "environment": {"plain": {"VERSION": "new"}},
                     "stop_timeout": "1s",
                     **app,
@@ -231,6 +231,12 @@ class EarlierHost:
         new = ("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=blog.localhost")
         subprocess.run([*new, "-keyout", str(made), "-out", str(made)], check=True, capture_output=True)
         return made
+
+    def certificate(self) -> str:
+        """The subject of the certificate that is served for the app's name."""
+        where = ["-connect", f"127.0.0.1:{self.https_port}", "-servername", "blog.localhost"]
+        shown = subprocess.run(["openssl", "s_client", *where], input="", capture_output=True, text=True, check=False)
+        return next(line for line in shown.stdout.splitlines() if line.startswith("subject="))
 
     def _run(self, app: str, name: str, network: str, replica: str = "1") -> None:
         labels = {"app": app, "color": name[len(app) + 1 :], "replica": replica, "active": "true", "managed": "true"}
@@ -339,6 +345,7 @@ def test_a_host_is_taken_over(host: EarlierHost) -> None:
         assert "luma-proxy was exchanged; every connection was answered meanwhile" in output
         assert f"certificates are kept in {host.project}-certs" in output
         assert slow.result() == (200, "old")
+        assert "luma, self-signed" in host.certificate()
         assert host.containers() == before
         assert docker("ps", "-aq", "--filter", f"label=luma.app={host.app}", "--filter", "label=luma.managed") == ""
         made = json.loads(docker("network", "inspect", host.network))[0]
