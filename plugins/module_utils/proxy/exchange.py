@@ -24,6 +24,8 @@ from ansible_collections.luma.deploy.plugins.module_utils.proxy.settings import 
 SERVERS_SECONDS = 5.0
 #: How long clients with an idle connection have for their next request, where nobody is kept waiting by that.
 IDLE_SECONDS = 2.0
+#: How long requests have on a detour that a killed run has left.
+LEFTOVER_SECONDS = 10.0
 
 
 class Exchange:
@@ -186,4 +188,7 @@ class Exchange:
                 self.engine.call("start luma-proxy", self.engine.client.restart, names.CONTAINER, timeout=0)
                 self.proxy.wait_until_it_answers(names.CONTAINER, self.haproxy)
         Detour().close()
+        # It may have requests in flight, as it would have in a run that nobody has killed.
+        with contextlib.suppress(LumaError):
+            self.finish_requests(names.DETOUR, self.second, LEFTOVER_SECONDS, IDLE_SECONDS)
         self._remove_second()
