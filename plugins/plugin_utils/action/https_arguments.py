@@ -15,11 +15,10 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible_collections.luma.deploy.plugins.module_utils.acme.container import LEGO_IMAGE, PYTHON_IMAGE
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.route import ANY_HOST
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.settings import DEFAULTS
 from ansible_collections.luma.deploy.plugins.plugin_utils.certificates import keys
 from ansible_collections.luma.deploy.plugins.plugin_utils.certificates.own import OwnCertificate
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.secrets import SecretsFile
-
-HTTPS_PORT = 443
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,7 @@ def with_https(
         # A deployment would make it.
         return {**arguments, "https": {**https, "image": image}}
     host, hosts = task_vars["inventory_hostname"], https.get("servers") or []
-    port = (arguments.get("proxy") or {}).get("https_port") or HTTPS_PORT
+    port = (arguments.get("proxy") or {}).get("https_port") or DEFAULTS["https_port"]
     place = Place.of(arguments["app"], host, hosts if host in hosts else [host], task_vars, int(port))
     try:
         material = _own(https, secrets) if https.get("certificate") else _by_acme(arguments, https, secrets, place)
