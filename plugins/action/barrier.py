@@ -11,10 +11,11 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 from ansible_collections.luma.deploy.plugins.module_utils.acme.info import WARNING, in_words, needs_attention
 from ansible_collections.luma.deploy.plugins.plugin_utils.action.interruption import requested
-from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.ledger import Fleet, known_releases
-from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.parts import INTERRUPTED, Contest, Results, Undo
+from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.ledger import known_releases
+from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.parts import INTERRUPTED, Results, Undo
 from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.removal import still_named
 from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.report import conclusion, outcome
+from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.transaction import Asked, OfProcesses, Transaction
 from ansible_collections.luma.deploy.plugins.plugin_utils.overview.orphans import orphan_lines
 
 PHASES = [
@@ -44,7 +45,7 @@ ARGUMENTS = {
     "command": {"type": "str", "default": ""},
 }
 # What the ledger has beside the hosts' parts, until the phase that learns it.
-NOTED: dict[str, Any] = {"waves": [], "outcome": "", "releases": [], "certificates": []}
+NOTED: dict[str, Any] = {"waves": [], "outcome": "", "releases": {}, "certificates": []}
 # After these everybody is served one release, and nothing is left to be undone.
 FINAL = ("retire", "undo", "end", "remove")
 
@@ -59,70 +60,98 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         _validation, arguments = self.validate_argument_spec(ARGUMENTS)
         ledger, hostvars = arguments["ledger"], (task_vars or {})["hostvars"]
-        fleet = Fleet.read(arguments["app"], ledger.get("hosts", {}))
-        results = [registered(hostvars, fleet, name) for name in arguments["results_of"]]
+        run = Transaction.read(arguments["app"], ledger.get("processes", {}))
+        results = [registered(hostvars, run, name) for name in arguments["results_of"]]
         if arguments["phase"] == "undo":
             # What the run goes back for need not be a barrier, but may be a task that has none, such as a hook.
-            results.append(registered(hostvars, fleet, "ansible_failed_result"))
+            results.append(registered(hostvars, run, "ansible_failed_result"))
         interrupted = arguments["phase"] not in FINAL and requested()
         known = {name: ledger.get(name, nothing) for name, nothing in NOTED.items()}
-        facts = {"changed": False, "contest": asdict(Contest()), **known}
+        facts = {"changed": False, "contest": asdict(Asked()), **known}
         if arguments["phase"] != "services":
-            facts["app"] = fleet.app["name"]
+            facts["app"] = run.app["name"]
         try:
-            facts |= after(arguments["phase"], fleet, ledger, results, arguments["command"])
+            facts |= after(arguments["phase"], run, ledger, results, arguments["command"])
             if interrupted:
                 raise Undo(["❌ Interrupted."])
         except Undo as exc:
             marker = INTERRUPTED if interrupted else exc.marker
             facts |= {"failed": True, "msg": str(exc)} | ({marker: True} if marker else {})
-        found = {"first": fleet.first, "first_to_switch": fleet.first_to_switch, "locked_hosts": fleet.locked}
-        return result | facts | found | {"hosts": fleet.as_dict()}
+        return result | facts | found(run) | {"processes": run.as_dict()}
 
 
-def registered(hostvars: Any, fleet: Fleet, name: str) -> Results:
-    """What the task came to that registers ``name``, on the hosts that it ran on."""
-    found = {host: hostvars[host].get(name, {"skipped": True}) for host in fleet.hosts}
-    return {host: result for host, result in found.items() if not result.get("skipped")}
+def registered(hostvars: Any, run: Transaction, name: str) -> OfProcesses:
+    """What the task came to that registers ``name``, where it ran."""
+    return run.by_process({host: hostvars[host].get(name, {"skipped": True}) for host in run.app["hosts"]})
 
 
-def after(phase: str, fleet: Fleet, ledger: dict[str, Any], results: list[Results], command: str) -> dict[str, Any]:
+def of_hosts(results: OfProcesses) -> dict[str, Any]:
+    """By host, of a task that is done once on each."""
+    return {host: result for each in results.values() for host, result in each.items()}
+
+
+def found(run: Transaction) -> dict[str, Any]:
+    """What the tasks behind any phase have to know."""
+    (first_process, first), (process, host, part) = run.first, run.first_to_switch
+    parts = [each for _fleet, _host, each in run.parts]
+    return {
+        "first": first,
+        "first_process": first_process,
+        "first_to_switch": host,
+        "switching": {"process": process, "image": part.image.get("name", ""), "release": part.release},
+        "release": next((each.release for each in parts if each.release), ""),
+        "before": next((each.before for each in parts if each.before), ""),
+        "locked_hosts": run.locked,
+    }
+
+
+def after(
+    phase: str, run: Transaction, ledger: dict[str, Any], results: list[OfProcesses], command: str
+) -> dict[str, Any]:
     """What the tasks behind this phase have to know, beside the hosts' parts."""
     match phase:
         case "lock" | "lock_again":
-            known = known_releases(ledger.get("releases", ()), results[0])
-            return {"contest": asdict(fleet.lock(results[0], again=phase == "lock_again")), "releases": known}
+            known = releases_of(run, ledger, results[0])
+            return {"contest": asdict(run.lock(results[0], again=phase == "lock_again")), "releases": known}
         case "prepare" | "prepare_again":
-            return after_preparation(fleet, ledger, results[0], again=phase == "prepare_again")
+            return after_preparation(run, ledger, results[0], again=phase == "prepare_again")
         case "switch":
-            fleet.switch(*results)
+            run.switch(*results)
         case "release":
-            fleet.release(*results)
+            run.release(*results)
         case "bake" | "services":
-            fleet.require_all(*results)
+            run.require_all(*results)
         case "retire":
-            fleet.retire(*results)
-            return {"outcome": outcome(fleet)}
+            run.retire(*results)
+            return {"outcome": outcome(run)}
         case "undo":
             *undone, failed = results
-            fleet.undo(*undone)
-            return {"outcome": outcome(fleet, undone_for=[ledger, *failed.values()])}
+            run.undo(*undone)
+            return {"outcome": outcome(run, undone_for=[ledger, *of_hosts(failed).values()])}
         case "end":
-            probed, hooked = [*results, {}][:2]
-            return {"probes": dict(probed)} | conclusion(fleet, ledger["outcome"], command, probed, hooked)
+            probed, hooked = map(of_hosts, [*results, {}][:2])
+            return {"probes": probed} | conclusion(run, ledger["outcome"], command, probed, hooked)
         case "remove":
-            return {"report": [fleet.remove(results[0], command), *still_named(fleet.app)]}
+            return {"report": [*run.remove(results[0], command), *still_named(run.app)]}
     return {}
 
 
-def after_preparation(fleet: Fleet, ledger: dict[str, Any], results: Results, again: bool) -> dict[str, Any]:
-    known = known_releases(ledger.get("releases", ()), results)
-    contest = fleet.prepare(results, known, again)
-    waves = [] if contest.hosts else fleet.waves()
+def releases_of(run: Transaction, ledger: dict[str, Any], results: OfProcesses) -> dict[str, list[Any]]:
+    earlier = ledger.get("releases", {})
+    return {name: known_releases(earlier.get(name, ()), results.get(name, {})) for name in run.fleets}
+
+
+def after_preparation(run: Transaction, ledger: dict[str, Any], results: OfProcesses, again: bool) -> dict[str, Any]:
+    known = releases_of(run, ledger, results)
+    contest = run.prepare(results, known, again)
+    waves = [] if contest.hosts else run.waves()
     # Without waves this is the last phase.
-    came_to = {} if contest.hosts or waves else {"outcome": outcome(fleet)}
-    on_their_way, warnings = certificates(fleet.app["name"], results)
-    told = [*orphan_lines(results), *warnings]
+    came_to = {} if contest.hosts or waves else {"outcome": outcome(run)}
+    on_their_way, told = list[str](), list[str]()
+    for process, of_process in results.items():
+        pending, warnings = certificates(process, of_process)
+        on_their_way += pending
+        told += [*orphan_lines(of_process), *warnings]
     facts = {"contest": asdict(contest), "releases": known, "waves": waves, "certificates": on_their_way}
     return facts | {"warnings": told} | came_to
 

@@ -37,6 +37,7 @@ class ActionModule(ActionBase):
                 "file": {"type": "str", "default": "luma.yml"},
                 "apps": {"type": "list", "elements": "str", "default": []},
                 "services": {"type": "str", "choices": ["none", "with", "only", "named"], "default": "none"},
+                "whole": {"type": "bool", "default": False},
                 "announce": {"type": "bool", "default": False},
                 "make_secret": {"type": "bool", "default": False},
                 "removal": {"type": "bool", "default": False},
@@ -46,11 +47,14 @@ class ActionModule(ActionBase):
         inventory = inventory_of(task_vars or {})
         try:
             project = load(arguments["file"], vault_of(self._loader), inventory, may_be_empty=arguments["removal"])
-            apps, services = (
-                ([app_to_remove(project, arguments["apps"], arguments["only_hosts"], inventory)], [])
-                if arguments["removal"]
-                else chosen(project, arguments["apps"], arguments["services"])
-            )
+            services: list[Entry] = []
+            if arguments["removal"]:
+                whole_apps = [app_to_remove(project, arguments["apps"], arguments["only_hosts"], inventory)]
+                apps = whole_apps[0]["processes"] or whole_apps
+            else:
+                apps, services = chosen(project, arguments["apps"], arguments["services"], arguments["whole"])
+                owners = dict.fromkeys(app["app"] for app in apps)
+                whole_apps = [released(project["whole_apps"][name]) for name in owners]
             # What runs elsewhere is of no concern to an app that is named.
             all_meant = not (apps and arguments["apps"]) or arguments["services"] == "named"
             concerned = [*apps, *services] if all_meant else apps
@@ -62,14 +66,15 @@ class ActionModule(ActionBase):
         return result | {
             "changed": False,
             **{key: project[key] for key in ("project", "folder", "file", "proxy", "warnings")},
-            "apps": apps if arguments["removal"] else [released(app) for app in apps],
+            "apps": apps if arguments["removal"] else with_release(apps, whole_apps),
+            "whole_apps": whole_apps,
             "app_hosts": {name: app["hosts"] for name, app in project["apps"].items()},
             "services": services,
             "service_names": list(project["services"]),
             "hosts": hosts,
             "run": identity(os.getppid()),
             "engine_missing": LOCALHOST in hosts and not engine_listens(),
-            "report": [*(announcement(apps) if arguments["announce"] else []), *made],
+            "report": [*(announcement(whole_apps) if arguments["announce"] else []), *made],
         }
 
 
@@ -78,30 +83,46 @@ def inventory_of(task_vars: dict[str, Any]) -> Inventory:
     return Inventory(groups.get("all", ()), groups)
 
 
-def chosen(project: dict[str, Any], names: list[str], services: str) -> tuple[list[Entry], list[Entry]]:
+def chosen(project: dict[str, Any], names: list[str], services: str, whole: bool) -> tuple[list[Entry], list[Entry]]:
     """The apps and the services that are meant. With ``services`` `only`, names are those of services, and there are no
     apps; `with`, they are those of apps, and there are all services; `named`, they are those of either. Without a name
-    all are meant."""
+    all are meant. The name of an app with processes means all of them; ``whole``: the name of one alone is refused."""
     if services == "only":
-        return [], named("service", project["services"], names)
+        refuse_unknown("service", project["services"], names)
+        return [], of_these(project["services"], names)
+    either = project["services"] if services == "named" else {}
+    kind = "app or service" if either else "app"
+    for process in (project["apps"][name] for name in names if whole and name in project["apps"]):
+        if process["app"] != process["name"]:
+            raise InvalidFile(
+                f"{process['name']} is a process of {process['app']}, whose processes are one release: name "
+                f"{process['app']} instead"
+            )
+    refuse_unknown(kind, {**project["whole_apps"], **({} if whole else project["apps"]), **either}, names)
+    names = members_named(project, names)
+    apps = of_these(project["apps"], names)
     if services == "named":
-        named("app or service", {**project["apps"], **project["services"]}, names)
-        return of_these(project["apps"], names), of_these(project["services"], names)
-    apps = named("app", project["apps"], names)
+        return apps, of_these(project["services"], names)
     return apps, list(project["services"].values()) if services == "with" else []
 
 
+def members_named(project: dict[str, Any], names: list[str]) -> list[str]:
+    """The names, with that of an app replaced by those of its processes."""
+    members = {name: [each["name"] for each in app["processes"]] for name, app in project["whole_apps"].items()}
+    return list(dict.fromkeys(member for name in names for member in members.get(name) or [name]))
+
+
 def of_these(entries: dict[str, Entry], names: list[str]) -> list[Entry]:
-    return [entry for name, entry in entries.items() if not names or name in names]
+    """The entries with these names, in the order of the names; all without one."""
+    return [entries[name] for name in names or entries if name in entries]
 
 
-def named(kind: str, entries: dict[str, Entry], names: list[str]) -> list[Entry]:
+def refuse_unknown(kind: str, entries: dict[str, Entry], names: list[str]) -> None:
     for name in names:
         if name not in entries:
             near = difflib.get_close_matches(name, list(entries), n=1)
             hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(entries) or 'none'}"
             raise InvalidFile(f"There is no {kind} {name} in luma.yml; {hint}")
-    return [entries[name] for name in names or entries]
 
 
 def refuse_unreachable(hosts: list[str], inventory: Inventory, file: str) -> None:
@@ -117,6 +138,16 @@ def released(app: Entry) -> Entry:
         return app
     release = release_of(app["build"]["context"])
     return app | {"release": release, "image": tagged(app["image"], release)}
+
+
+def with_release(apps: list[Entry], whole_apps: list[Entry]) -> list[Entry]:
+    """What is built for an app is what all of its processes run. They are changed in the whole app, too."""
+    members: dict[str, Entry] = {}
+    for whole in whole_apps:
+        built = {key: whole[key] for key in ("image", "release")}
+        whole["processes"] = [process | built for process in whole["processes"]]
+        members |= {process["name"]: process for process in whole["processes"] or [whole]}
+    return [members[app["name"]] for app in apps]
 
 
 def announcement(apps: list[Entry]) -> list[str]:

@@ -10,9 +10,9 @@ from typing import Any
 from ansible.errors import AnsiblePromptInterrupt, AnsiblePromptNoninteractive
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.ledger import Fleet
 from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.parts import Undo
 from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.removal import question
+from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.transaction import Transaction
 
 
 class ActionModule(ActionBase):
@@ -33,17 +33,19 @@ class ActionModule(ActionBase):
         app, found = arguments["app"], arguments["found"]
         result |= {"changed": False, "wanted": False}
         try:
-            Fleet.read(app, {}).require_all(found)
+            run = Transaction.read(app, {})
+            of_processes = run.by_process(found)
+            run.require_all(of_processes)
         except Undo as exc:
             marker = {exc.marker: True} if exc.marker else {}
             return result | {"failed": True, "msg": f"{exc}\n❌ Nothing was changed."} | marker
-        if not any(each["present"] for each in found.values()):
+        if not any(each["present"] for hosts in of_processes.values() for each in hosts.values()):
             return result | {"report": [f"Nothing to remove: there is nothing of {app['name']} on {', '.join(found)}"]}
         if self._task.check_mode:
             return result
         if arguments["yes"]:
             return result | {"wanted": True}
-        return result | self._ask(app["name"], question(app, found))
+        return result | self._ask(app["name"], question(app, of_processes))
 
     def _ask(self, name: str, lines: list[str]) -> dict[str, Any]:
         unchanged = f"❌ {name} was not removed, and nothing was changed."

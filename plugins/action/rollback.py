@@ -12,10 +12,9 @@ from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.rollback import 
     CannotRollBack,
     InvalidChoice,
     NoHostAnswers,
-    in_words,
-    spec_of,
-    target,
+    choices,
     the_app,
+    whole_spec,
 )
 
 
@@ -39,9 +38,9 @@ class ActionModule(ActionBase):
             app = the_app(arguments["apps"])
             if not arguments["found"]:
                 return result
-            release = target(app, arguments["release"], arguments["found"])
+            chosen = choices(app, arguments["release"], arguments["found"])
         except CannotRollBack as exc:
             kind = {"invalid_input": InvalidChoice, "unreachable_engine": NoHostAnswers}
             markers = {marker: isinstance(exc, error) for marker, error in kind.items()}
             return result | {"failed": True, "msg": str(exc)} | markers
-        return result | {"app_spec": spec_of(release, app), "report": [in_words(release, app["name"])]}
+        return result | {"app_spec": whole_spec(app, chosen), "report": [str(choice) for choice in chosen]}

@@ -63,7 +63,9 @@ options:
     type: dict
     default: {}
   results_of:
-    description: The variables in which each host's results are registered. A host that skipped the task had no part.
+    description:
+      - The variables in which each host's results are registered. A host that skipped the task had no part.
+      - A task that is done for each process of the app repeats itself over them with C(app_process) as C(loop_var).
     type: list
     elements: str
     default: []
@@ -99,7 +101,7 @@ EXAMPLES = r"""
         project: shop
         app: blog
         color: blue
-      when: fleet.hosts[inventory_hostname].asked
+      when: fleet.processes.blog[inventory_hostname].asked
 """
 
 RETURN = r"""
@@ -107,8 +109,10 @@ app:
   description: The app's name; not after V(services).
   type: str
   returned: if it is about an app
-hosts:
-  description: Each host's part in the transaction so far.
+processes:
+  description:
+    - Each process' part in the transaction so far, by its name, then by the host's. An app without processes is one,
+      with the app's name. What follows is what is known of one on one host.
   type: dict
   returned: always
   contains:
@@ -170,9 +174,35 @@ first:
   description: The first host that takes part, and was not out of reach at the last attempt.
   type: str
   returned: always
+first_process:
+  description: The first process on that host.
+  type: str
+  returned: always
 first_to_switch:
   description:
     - From V(prepare) on, the first host that switches, in check mode the one that would. Empty if none does.
+  type: str
+  returned: always
+switching:
+  description: What is about to serve there, to be handed to M(luma.deploy.release_hook).
+  type: dict
+  returned: always
+  contains:
+    process:
+      description: The process that switches first there, of all of its processes.
+      type: str
+    image:
+      description: Its image.
+      type: str
+    release:
+      description: Its release.
+      type: str
+release:
+  description: The release that the transaction is about; empty until it is known.
+  type: str
+  returned: always
+before:
+  description: The release that served before; empty without one.
   type: str
   returned: always
 locked_hosts:
@@ -189,9 +219,8 @@ contest:
   returned: always
   contains:
     hosts:
-      description: On which hosts.
-      type: list
-      elements: str
+      description: On which hosts, by the name of the process.
+      type: dict
     take_over:
       description: The ids of the runs that died.
       type: list
@@ -200,9 +229,9 @@ contest:
       description: How long to wait for a run that is about to give way, in seconds.
       type: int
 releases:
-  description: From V(lock) or V(prepare) on, the releases that any host has on record, see M(luma.deploy.deploy_lock).
-  type: list
-  elements: dict
+  description: From V(lock) or V(prepare) on, the releases that any host has on record, by the name of the process; see
+    M(luma.deploy.deploy_lock).
+  type: dict
   returned: always
 waves:
   description: From V(prepare) on, the hosts that switch together, in their order.

@@ -122,6 +122,12 @@ options:
     description: How long a container that is removed has between its stop signal and SIGKILL, in seconds.
     type: float
     default: 30
+  overlap:
+    description:
+      - Whether both colors may run at once. If not, the containers are created and not started, which
+        M(luma.deploy.network_alias_switch) does with the same option.
+    type: bool
+    default: true
 attributes:
   check_mode:
     support: full
@@ -449,7 +455,6 @@ from ansible_collections.luma.deploy.plugins.module_utils.release.drain import (
     refuse_active,
     retire,
 )
-from ansible_collections.luma.deploy.plugins.module_utils.release.health import HealthCheck
 from ansible_collections.luma.deploy.plugins.module_utils.release.hook import ReleaseHook
 from ansible_collections.luma.deploy.plugins.module_utils.release.orphans import ORPHAN_OPTIONS, orphans_for
 from ansible_collections.luma.deploy.plugins.module_utils.release.preparation import Preparation, release_of
@@ -511,6 +516,7 @@ def preparation_of(
         runtime=Runtime.of(params["runtime"]),
         check=check,
         stop_timeout=params["stop_timeout"],
+        overlap=params["overlap"],
     )
     return Preparation(
         engine,
@@ -518,7 +524,7 @@ def preparation_of(
         app_of(params),
         wanted,
         image.id,
-        params["deploy_timeout"] or default_deploy_timeout(check),
+        params["deploy_timeout"] or check.longest,
         DrainTimeouts.of(params),
         held,
         params["known_releases"] + known_here(params),
@@ -576,11 +582,6 @@ def absent(module: AnsibleModule, engine: Engine, _held: Held) -> dict[str, t.An
     return {"changed": bool(names), "active": view.active, "report": removed, "diff": difference}
 
 
-def default_deploy_timeout(check: HealthCheck) -> float:
-    """What a check's own limits allow at the most, and the start of the containers, in seconds."""
-    return 30 + check.start_period + check.retries * (check.interval + check.timeout)
-
-
 def difference(prepared: Prepared, wanted: Wanted, image: WantedImage) -> dict[str, t.Any]:
     """The diff of the color that is to serve; environment values are not in it."""
     if not prepared.created:
@@ -603,10 +604,11 @@ def report(prepared: Prepared, image: WantedImage) -> list[str]:
     if not names:
         return [f"{prepared.release or image.shown} would be deployed as {prepared.color}"]
     found = "Deploying" if prepared.created else "Found, from an earlier run,"
+    started = all(container.running for container in prepared.containers)
     return [
         "Current active: {}, deploying: {}".format(prepared.active or "none", prepared.color),
         f"{found} {count} replica(s): {names}",
-        f"Health checks: ✓ {count}/{count} replicas healthy",
+        f"Health checks: ✓ {count}/{count} replicas healthy" if started else "They are started at the switch",
     ]
 
 
@@ -643,6 +645,7 @@ def main() -> None:
             deploy_timeout={"type": "float"},
             **DRAIN_OPTIONS,
             stop_timeout={"type": "float", "default": 30},
+            overlap={"type": "bool", "default": True},
         ),
         required_if=[("state", "present", ["image"]), ("state", "absent", ["color"])],
         supports_check_mode=True,

@@ -43,6 +43,17 @@ options:
   replicas:
     description: How many replicas the color has to have. Without it, as many as there are.
     type: int
+  overlap:
+    description:
+      - Whether both colors may run at once. If not, the other color is stopped, then O(color) is started and has to
+        become healthy, and only then the alias moves. If it does not, the other color is started again.
+      - Only with O(proxied=false).
+    type: bool
+    default: true
+  stop_timeout:
+    description: With O(overlap=false), how long the other color has from SIGTERM to SIGKILL, in seconds.
+    type: float
+    default: 30
   secret_names:
     description: The names of variables whose values are hidden in the output of a health check that fails.
     type: list
@@ -77,9 +88,6 @@ EXAMPLES = r"""
       path: /up
       port: 3000
       host: blog.com
-    record:
-      spec: "{{ app }}"
-      by: me@laptop
 """
 
 RETURN = r"""
@@ -160,12 +168,17 @@ from ansible_collections.luma.deploy.plugins.module_utils.module.route_options i
 from ansible_collections.luma.deploy.plugins.module_utils.module.secrets import hidden_in_errors, secrets_of
 from ansible_collections.luma.deploy.plugins.module_utils.release.colors import COLORS
 from ansible_collections.luma.deploy.plugins.module_utils.release.drain import DRAIN_OPTIONS, DrainTimeouts
+from ansible_collections.luma.deploy.plugins.module_utils.release.handover import Handover
 from ansible_collections.luma.deploy.plugins.module_utils.release.switch import Switch, Switched
 from ansible_collections.luma.deploy.plugins.module_utils.run.lock import RUN_OPTION, Held
 
 
-def switch(module: AnsibleModule, engine: Engine, _held: Held) -> dict[str, t.Any]:
+def switch(module: AnsibleModule, engine: Engine, held: Held) -> dict[str, t.Any]:
     params, app = module.params, app_of(module.params)
+    handed_over = [] if params["overlap"] else hand_over(module, engine, held)
+    if handed_over and module.check_mode:
+        # What the switch looks at would run only then.
+        return {"changed": True, "report": handed_over}
     switching = Switch(
         engine,
         proxy_of(module),
@@ -184,9 +197,18 @@ def switch(module: AnsibleModule, engine: Engine, _held: Held) -> dict[str, t.An
     del result["warnings"]
     return dict(
         result,
-        report=report(switched),
+        changed=switched.changed or bool(handed_over),
+        report=handed_over + report(switched),
         diff={"before": {"serving": switched.previous}, "after": {"serving": switched.color}},
     )
+
+
+def hand_over(module: AnsibleModule, engine: Engine, held: Held) -> list[str]:
+    params, app = module.params, app_of(module.params)
+    check = health_check_of(params, None)
+    handover = Handover(engine, app, params["color"], check, params["stop_timeout"], held)
+    with hidden_in_errors(secrets_of(engine, app, params["color"], params["secret_names"])):
+        return handover.run(module.check_mode)
 
 
 def report(switched: Switched) -> list[str]:
@@ -206,6 +228,8 @@ def main() -> None:
             color={"type": "str", "choices": list(COLORS), "required": True},
             replicas={"type": "int"},
             **DRAIN_OPTIONS,
+            overlap={"type": "bool", "default": True},
+            stop_timeout={"type": "float", "default": 30},
             secret_names={"type": "list", "elements": "str", "default": [], "no_log": False},
         ),
         mutually_exclusive=[("route", "restore_route")],

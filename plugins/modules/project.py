@@ -24,7 +24,7 @@ options:
     default: luma.yml
   apps:
     description:
-      - The names of apps; without one, all of them.
+      - The names of apps, or of processes of apps; without one, all of them.
       - With O(services=only) the names of services.
     type: list
     elements: str
@@ -37,6 +37,11 @@ options:
     type: str
     choices: [none, with, only, named]
     default: none
+  whole:
+    description:
+      - Whether the apps are to be deployed, so that one process of an app alone cannot be meant.
+    type: bool
+    default: false
   announce:
     description: Whether to say that the deployment of the apps begins.
     type: bool
@@ -95,9 +100,17 @@ file:
   returned: success
 apps:
   description:
-    - The chosen apps, each with all its keys, and C(hosts), the hosts it goes to.
+    - The chosen apps, each with all its keys, and C(hosts), the hosts it goes to. An app with C(processes) is not among
+      them, but each of its processes is, as an app C(shop-web) would be, with the app's name as C(app).
     - C(image) is the image's full name, tagged with C(release) if the app is built.
     - C(environment) has the ordinary values, C(secrets) the names of the variables whose values are secret.
+  type: list
+  elements: dict
+  returned: success
+whole_apps:
+  description:
+    - What the role P(luma.deploy.app#role) deploys as one, the apps that O(apps) means. Those with processes have them
+      in C(processes), as they are in RV(apps); others have an empty list there.
   type: list
   elements: dict
   returned: success

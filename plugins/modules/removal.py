@@ -21,11 +21,13 @@ extends_documentation_fragment:
   - luma.deploy.engine.query
 options:
   app:
-    description: The app, as M(luma.deploy.project) returns it with C(removal=true).
+    description: The app, as M(luma.deploy.project) returns it in C(whole_apps) with C(removal=true).
     type: dict
     required: true
   found:
-    description: What M(luma.deploy.app_remove) returned in check mode, by the host's name.
+    description:
+      - What M(luma.deploy.app_remove) returned in check mode, by the host's name. If the app has processes, that task
+        repeats itself over them, with C(app_process) as C(loop_var).
     type: dict
     required: true
   "yes":
@@ -44,7 +46,7 @@ EXAMPLES = r"""
 
 - name: Ask whether to remove it
   luma.deploy.removal:
-    app: "{{ luma_project.apps[0] }}"
+    app: "{{ luma_project.whole_apps[0] }}"
     found: "{{ dict(ansible_play_hosts | zip(ansible_play_hosts | map('extract', hostvars, 'found'))) }}"
   run_once: true
   register: removal

@@ -17,13 +17,16 @@ description:
     the role P(luma.deploy.app#role). It has the release's own configuration, its route, and the image that luma kept.
   - Without a name it is the previous release, the newest on record that does not serve. A release that serves again
     becomes the newest, so that a second rollback returns to where the first one began.
+  - Of an app with processes, each is brought back that the last run has changed, or that has the named release on
+    record. The others are deployed as they are, so that nothing of them changes.
   - The hosts that know a previous release have to mean the same, and all have to have it.
   - Runs on the controller and contacts nothing.
 extends_documentation_fragment:
   - luma.deploy.engine.query
 options:
   apps:
-    description: The app, as M(luma.deploy.project) returns it. Several are an error, which says so.
+    description:
+      - The app, as M(luma.deploy.project) returns it in C(whole_apps). Several are an error, which says so.
     type: list
     elements: dict
     required: true
@@ -44,7 +47,7 @@ options:
 EXAMPLES = r"""
 - name: Choose the release
   luma.deploy.rollback:
-    apps: "{{ luma_project.apps }}"
+    apps: "{{ luma_project.whole_apps }}"
     found: "{{ dict(ansible_play_hosts | zip(ansible_play_hosts | map('extract', hostvars, 'luma_found'))) }}"
   run_once: true
   register: luma_target

@@ -10,6 +10,7 @@ from typing import Any
 from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.ledger import Fleet
 from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.parts import Contest
 from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.report import conclusion
+from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.transaction import Transaction
 
 COMMAND = "luma deploy blog"
 OK: dict[str, Any] = {"changed": True}
@@ -51,7 +52,7 @@ def held_by(run: str = "other", **facts: Any) -> dict[str, Any]:
 def switching(fleet: Fleet, results: dict[str, dict[str, Any]]) -> list[list[str]]:
     """The waves after a preparation that none has to do again."""
     assert fleet.prepare(results) == Contest()
-    return fleet.waves()
+    return alone(fleet).waves()
 
 
 def reread(fleet: Fleet) -> Fleet:
@@ -59,7 +60,12 @@ def reread(fleet: Fleet) -> Fleet:
     return Fleet.read(fleet.app, fleet.as_dict())
 
 
+def alone(fleet: Fleet) -> Transaction:
+    """The deployment of an app without processes."""
+    return Transaction(fleet.app, {fleet.app["name"]: fleet})
+
+
 def end(fleet: Fleet, came_to: str) -> str:
     """What the user reads at the end."""
-    result = conclusion(fleet, came_to, COMMAND, {}, {})
+    result = conclusion(alone(fleet), came_to, COMMAND, {}, {})
     return "\n".join([*result.get("report", ()), result.get("msg", "")])

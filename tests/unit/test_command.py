@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.values import COMMANDS as RESERVED
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.names import COMMANDS as RESERVED
 from ansible_collections.luma.deploy.plugins.plugin_utils.output.document_shapes import SCHEMA
 from luma_command.arguments import Request, option_names, refuse_to_ask_nobody, request_of
 from luma_command.commands import COMMANDS, GLOBAL_OPTIONS, UsageError

@@ -37,6 +37,7 @@ def test_the_smallest_file_has_all_defaults(tmp_path: Path) -> None:
     assert blog == {
         "project": "my-shop",
         "name": "blog",
+        "app": "blog",
         "image": "my-blog",
         "pull": "always",
         "release": None,
@@ -45,6 +46,7 @@ def test_the_smallest_file_has_all_defaults(tmp_path: Path) -> None:
         "hosts": ["localhost"],
         "servers": [],
         "replicas": 2,
+        "overlap": True,
         "command": [],
         "environment": {},
         "secrets": [],

@@ -35,6 +35,7 @@ from tests.unit.fleet import (
     OK,
     SERVES,
     SETTLED,
+    alone,
     end,
     fleet_of,
     on_all,
@@ -56,8 +57,8 @@ def test_all_hosts_deploy() -> None:
     fleet.require_all(on_all(fleet))
     fleet = reread(fleet)
     fleet.retire(on_all(fleet))
-    assert outcome(fleet) == DEPLOYED
-    assert lines(fleet)[0] == "[web1] blog: r1 → r2 (green)"
+    assert outcome(alone(fleet)) == DEPLOYED
+    assert lines(alone(fleet))[0] == "[web1] blog: r1 → r2 (green)"
     assert end(fleet, DEPLOYED).splitlines()[-1] == (
         "Blue-green deployment completed successfully ✅ Users of blog are served r2 on all 3 hosts."
     )
@@ -67,8 +68,8 @@ def test_nothing_to_do_says_nothing_more() -> None:
     fleet = fleet_of()
     assert switching(fleet, on_all(fleet, SETTLED)) == []
     fleet.retire({})
-    assert outcome(fleet) == UNCHANGED
-    assert conclusion(fleet, UNCHANGED, COMMAND, {}, {}) == {}
+    assert outcome(alone(fleet)) == UNCHANGED
+    assert conclusion(alone(fleet), UNCHANGED, COMMAND, {}, {}) == {}
 
 
 @pytest.mark.parametrize("result", [BROKEN, GONE])
@@ -124,8 +125,12 @@ def test_a_host_that_fails_to_prepare_leaves_all_as_they_were() -> None:
         fleet.prepare(on_all(fleet, prepared(), web2={**BROKEN, "previous_release": "r1"}))
     fleet = reread(fleet)
     fleet.undo({}, on_all(fleet))
-    assert outcome(fleet, []) == FAILED
-    assert lines(fleet) == ["[web1] blog: r1, as before", "[web2] blog: r1, failed", "[web3] blog: r1, as before"]
+    assert outcome(alone(fleet), []) == FAILED
+    assert lines(alone(fleet)) == [
+        "[web1] blog: r1, as before",
+        "[web2] blog: r1, failed",
+        "[web3] blog: r1, as before",
+    ]
     assert end(fleet, FAILED).endswith(
         f"blog was not deployed. Users of blog are served r1 on all 3 hosts. Fix the error above, then run: {COMMAND}"
     )
@@ -139,7 +144,7 @@ def test_a_host_that_vanishes_at_the_switch_sends_the_others_back() -> None:
     fleet = reread(fleet)
     assert [host.serves for host in fleet.hosts.values()] == ["new", "new", "unknown"]
     fleet.undo(on_all(fleet, web3=GONE), {})
-    assert lines(fleet) == [
+    assert lines(alone(fleet)) == [
         "[web1] blog: r1, back from r2",
         "[web2] blog: r1, back from r2",
         "[web3] blog: r1 or r2, cannot be reached",
@@ -167,7 +172,7 @@ def test_an_undo_that_fails_says_why() -> None:
         fleet.switch(on_all(fleet, web1=BROKEN))
     stuck = {"failed": True, "msg": "blog-green cannot be removed."}
     fleet.undo(on_all(fleet, web3=stuck), {"web1": OK, "web2": stuck})
-    assert lines(fleet) == [
+    assert lines(alone(fleet)) == [
         "[web1] blog: r1, back from r2",
         "[web2] blog: r1, back from r2, but the new color is left over: blog-green cannot be removed.",
         "[web3] blog: r1 or r2, or nobody is served: blog-green cannot be removed.",
@@ -188,8 +193,8 @@ def test_a_color_that_is_left_over_undoes_nothing() -> None:
     fleet.prepare(on_all(fleet, prepared()))
     fleet.switch(on_all(fleet))
     fleet.retire(on_all(fleet, web2=GONE))
-    assert outcome(fleet) == UNFINISHED
-    result = conclusion(fleet, UNFINISHED, COMMAND, {}, {})
+    assert outcome(alone(fleet)) == UNFINISHED
+    result = conclusion(alone(fleet), UNFINISHED, COMMAND, {}, {})
     assert result["failed"]
     assert result[UNREACHABLE]
     assert "left over on web2" in result["msg"]
@@ -245,7 +250,7 @@ def test_a_fleet_that_is_to_be_cleaned_up_stays_level_where_that_fails() -> None
     part = fleet.hosts["web2"]
     assert (part.back, part.serves, part.before) == (None, "new", "r2")
     fleet.undo({}, {})
-    assert lines(fleet)[:2] == [
+    assert lines(alone(fleet))[:2] == [
         "[web1] blog: r2, nothing changed",
         "[web2] blog: r2, as before, but the old color is left over: blog-green did not become healthy.",
     ]
@@ -259,7 +264,7 @@ def test_a_lost_request_and_a_failed_hook_fail_the_run() -> None:
     fleet.retire({"web1": OK})
     lost = {"web1": {"failed": True, "msg": "3 of 9 requests were lost"}}
     hook = {"web1": {"failed": True, "msg": "hooks.post_deploy ended with 3"}}
-    result = conclusion(fleet, DEPLOYED, COMMAND, lost, hook)
+    result = conclusion(alone(fleet), DEPLOYED, COMMAND, lost, hook)
     assert result["failed"]
     assert result["msg"].splitlines() == [
         "[web1] ❌ 3 of 9 requests were lost",
@@ -270,14 +275,14 @@ def test_a_lost_request_and_a_failed_hook_fail_the_run() -> None:
 
 def test_ctrl_c_in_the_last_hook_is_told_by_the_exit_code() -> None:
     hook = {"web1": {"failed": True, "interrupted": True, "msg": "Hook post_deploy was stopped: Ctrl-C"}}
-    assert conclusion(fleet_of("web1"), DEPLOYED, COMMAND, {}, hook)[INTERRUPTED]
-    assert INTERRUPTED not in conclusion(fleet_of("web1"), DEPLOYED, COMMAND, {}, {"web1": BROKEN})
+    assert conclusion(alone(fleet_of("web1")), DEPLOYED, COMMAND, {}, hook)[INTERRUPTED]
+    assert INTERRUPTED not in conclusion(alone(fleet_of("web1")), DEPLOYED, COMMAND, {}, {"web1": BROKEN})
 
 
 @pytest.mark.parametrize("marker", [INTERRUPTED, LOCKED])
 def test_why_a_run_went_back_is_its_outcome(marker: str) -> None:
-    assert outcome(fleet_of(), [{}, {marker: True}]) == marker
-    assert outcome(fleet_of(), [{}]) == FAILED
+    assert outcome(alone(fleet_of()), [{}, {marker: True}]) == marker
+    assert outcome(alone(fleet_of()), [{}]) == FAILED
 
 
 # --- hosts that may be down ------------------------------------------------------------------------------------------
@@ -292,7 +297,7 @@ def test_a_host_that_may_be_down_is_left_out_and_named(result: dict[str, Any]) -
     assert switching(fleet, {"web1": prepared(), "web3": prepared()}) == [["web1", "web3"]]
     fleet.switch({"web1": OK, "web3": OK})
     fleet.retire({"web1": OK, "web3": OK})
-    assert outcome(fleet) == DEPLOYED
+    assert outcome(alone(fleet)) == DEPLOYED
     text = end(fleet, DEPLOYED)
     assert "[web2] blog: ⚠️ skipped" in text
     assert "r2 on web1 and web3; web2 cannot be reached." in text

@@ -18,7 +18,20 @@ from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.parts import (
 )
 from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.report import FAILED, UNCHANGED, outcome
 
-from tests.unit.fleet import BROKEN, GONE, OK, SETTLED, end, fleet_of, held_by, on_all, prepared, reread, switching
+from tests.unit.fleet import (
+    BROKEN,
+    GONE,
+    OK,
+    SETTLED,
+    alone,
+    end,
+    fleet_of,
+    held_by,
+    on_all,
+    prepared,
+    reread,
+    switching,
+)
 
 # --- preparations that take the locks ---
 
@@ -37,7 +50,7 @@ def test_a_preparation_takes_the_locks_and_gives_back_those_of_hosts_with_nothin
     assert fleet.locked == ["web1", "web2", "web3"]
     fleet = fleet_of()
     assert fleet.prepare(on_all(fleet, DONE)) == Contest()
-    assert (fleet.waves(), fleet.locked, outcome(fleet)) == ([], [], UNCHANGED)
+    assert (alone(fleet).waves(), fleet.locked, outcome(alone(fleet))) == ([], [], UNCHANGED)
 
 
 def test_hosts_with_nothing_to_do_lock_again_if_others_have_something_to_do() -> None:
@@ -46,7 +59,7 @@ def test_hosts_with_nothing_to_do_lock_again_if_others_have_something_to_do() ->
     fleet = reread(fleet)
     again = {**SETTLED, **LOCKS}
     assert fleet.prepare({"web1": again, "web3": again}, again=True) == Contest()
-    assert (fleet.waves(), fleet.locked) == ([["web2"]], ["web1", "web2", "web3"])
+    assert (alone(fleet).waves(), fleet.locked) == ([["web2"]], ["web1", "web2", "web3"])
 
 
 def test_a_host_that_is_locked_by_a_dead_run_prepares_again() -> None:
@@ -56,7 +69,7 @@ def test_a_host_that_is_locked_by_a_dead_run_prepares_again() -> None:
     fleet = reread(fleet)
     assert fleet.locked == ["web2", "web3"]
     assert fleet.prepare({"web1": made()}, again=True) == Contest()
-    assert fleet.waves() == [["web1", "web2", "web3"]]
+    assert alone(fleet).waves() == [["web1", "web2", "web3"]]
 
 
 def test_of_two_preparations_at_once_the_one_with_the_first_host_waits_and_the_other_removes_what_it_made() -> None:

@@ -14,7 +14,7 @@ import pytest
 import yaml
 from ansible_collections.luma.deploy.plugins.plugin_utils.certificates.keys import app_key, pem_of, self_signed
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.kinds import Named, Scalar, Schema, Section, Value
-from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.schema import LUMA_YML
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.schema import APP, LUMA_YML, PROCESS, RUNTIME
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.specification import load
 
 ROOT = Path(__file__).parents[2]
@@ -31,7 +31,9 @@ def keys(schema: Schema, path: str = "") -> Iterator[tuple[str, Schema]]:
         for name, inner in schema.keys.items():
             inner_path = f"{path}.{name}".removeprefix(".")
             yield inner_path, inner
-            yield from keys(inner, inner_path)
+            # A process has keys of its app, which are told once.
+            if name != "processes":
+                yield from keys(inner, inner_path)
 
 
 def lines_of_keys(example: str) -> Iterator[tuple[str, str]]:
@@ -82,6 +84,12 @@ def test_every_example_is_valid(example: str, tmp_path: Path, monkeypatch: pytes
 
 def test_every_key_is_in_an_example() -> None:
     assert not set(SCHEMA) - set(DOCUMENTED)
+
+
+def test_the_keys_of_a_process_are_named() -> None:
+    told = PAGE.partition("\nThe keys of a process:")[2].partition(", and the\n")[0]
+    assert set(re.findall(r"`(\w+)`", told)) == {*set(PROCESS.keys) - set(RUNTIME)}
+    assert set(PROCESS.keys) <= set(APP.keys)
 
 
 def test_every_key_that_a_message_names_exists() -> None:

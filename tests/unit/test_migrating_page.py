@@ -42,6 +42,7 @@ NEW = {
     ),
     *RUNTIME,
     *("mem_limit", "logging.driver", "logging.options"),
+    "overlap",
     *("ssh.become", "ssh.proxy_jump", "files", "pull", "releases.keep"),
 }
 

@@ -72,7 +72,7 @@ def test_only_named_hosts_let_go_of_it(tmp_path: Path) -> None:
     app = chosen(tmp_path, "blog", "web2")
     assert app["hosts"] == ["web2"]
     # It does not come back there.
-    assert "luma.yml still has" not in "\n".join(question(app, {"web2": FOUND}))
+    assert "luma.yml still has" not in "\n".join(question(app, {"blog": {"web2": FOUND}}))
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_what_cannot_be_removed(arguments: list[str], complaint: str, tmp_path: 
 
 def test_the_question_says_what_goes_from_where_and_what_stays(tmp_path: Path) -> None:
     app = chosen(tmp_path, "blog", "web1", "web2")
-    assert question(app, {"web1": FOUND, "web2": NOTHING}) == [
+    assert question(app, {"blog": {"web1": FOUND, "web2": NOTHING}}) == [
         "blog of the project shop is about to be removed:",
         "  web1  blog-green (1 running); the route of blog.com; 2 release(s) on record; 1 image name(s)",
         "  web2  nothing of it",
@@ -107,7 +107,7 @@ class Removing(ActionModule):
     """One that Ansible has not made."""
 
     def __init__(self, found: dict[str, Any], yes: bool = False, check: bool = False) -> None:
-        app = {"name": "blog", "project": "shop", "hosts": list(found), "in_luma_yml": []}
+        app = {"name": "blog", "project": "shop", "hosts": list(found), "in_luma_yml": [], "processes": []}
         arguments = {"app": {**app, "deploy": {"max_unavailable_hosts": 0}}, "found": found, "yes": yes}
         self._task: Any = SimpleNamespace(args=arguments, async_val=0, check_mode=check)
         self._connection: Any = SimpleNamespace(_shell=SimpleNamespace(tmpdir="/tmp"))

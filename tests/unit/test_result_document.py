@@ -22,7 +22,10 @@ from luma_command.commands import COMMANDS
 from tests import json_page
 
 COMMON = ["schema", "command", "exit_code", "changed", "report", "errors", "warnings"]
-SPEC = {"name": "blog", "image": "my-blog", "replicas": 2, "hosts": ["one", "two"], "environment": {"A": "plain-value"}}
+SPEC = {
+    "name": "blog", "app": "blog", "image": "my-blog", "replicas": 2, "hosts": ["one", "two"], "proxied": True,
+    "environment": {"A": "plain-value"}, "processes": [],
+}  # fmt: skip
 PROJECT = {"apps": [SPEC], "services": [{"name": "db", "hosts": ["one"]}]}
 
 
@@ -49,7 +52,7 @@ def prepared(host: str, **values: Any) -> Outcome:
 
 def barrier(came_to: str, **hosts: Host) -> Outcome:
     parts = {name: asdict(host) for name, host in hosts.items()}
-    values = {"app": "blog", "outcome": came_to, "hosts": parts, "probes": {}}
+    values = {"app": "blog", "outcome": came_to, "processes": {"blog": parts}, "probes": {}}
     return Outcome("one", "Wait", "luma.deploy.barrier", values)
 
 

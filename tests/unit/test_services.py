@@ -320,13 +320,14 @@ def test_the_hash_is_that_of_all_that_only_a_new_container_can_change() -> None:
 
 def test_which_apps_and_services_a_deployment_means() -> None:
     project: dict[str, Any] = {"apps": {"blog": {"a": 1}, "api": {"a": 2}}, "services": {"db": {"s": 1}}}
-    assert chosen(project, [], "none") == ([{"a": 1}, {"a": 2}], [])
-    assert chosen(project, ["api"], "with") == ([{"a": 2}], [{"s": 1}])
-    assert chosen(project, [], "only") == ([], [{"s": 1}])
+    project["whole_apps"] = {name: {"processes": []} for name in project["apps"]}
+    assert chosen(project, [], "none", whole=False) == ([{"a": 1}, {"a": 2}], [])
+    assert chosen(project, ["api"], "with", whole=False) == ([{"a": 2}], [{"s": 1}])
+    assert chosen(project, [], "only", whole=False) == ([], [{"s": 1}])
     with pytest.raises(InvalidFile, match=r"There is no service dbs in luma.yml; did you mean db"):
-        chosen(project, ["dbs"], "only")
+        chosen(project, ["dbs"], "only", whole=False)
     with pytest.raises(InvalidFile, match=r"There is no app db in luma.yml; there are: blog, api"):
-        chosen(project, ["db"], "with")
+        chosen(project, ["db"], "with", whole=False)
 
 
 def test_the_page_s_example_is_valid(tmp_path: Path) -> None:

@@ -30,4 +30,4 @@ def record_active(module: AnsibleModule, engine: Engine, color: str) -> list[str
     active = [c for c in engine.containers(app.project, app.name, app.network) if c.color == color]
     if not active:
         return []
-    return record(engine, params["state_dir"], app, active, **params["record"])
+    return record(engine, params["state_dir"], app, active, **params["record"], run=params["run"] or "")

@@ -54,6 +54,11 @@ class HealthCheck:
     start_period: float = 0.0
     https: bool = False
 
+    @property
+    def longest(self) -> float:
+        """What its own limits allow at the most, and the start of the containers, in seconds."""
+        return 30 + self.start_period + self.retries * (self.interval + self.timeout)
+
 
 @dataclass(frozen=True)
 class Probe:

@@ -1,7 +1,8 @@
 # Copyright (c) 2026, the luma authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Brings the inactive color of an app to "created, started, every replica healthy"; serves nobody yet."""
+"""Brings the inactive color of an app to "created, started, every replica healthy"; serves nobody yet. What must
+not run twice is only created: `release.handover` starts it."""
 
 from __future__ import annotations
 
@@ -27,19 +28,15 @@ from ansible_collections.luma.deploy.plugins.module_utils.proxy.runtime_api impo
 from ansible_collections.luma.deploy.plugins.module_utils.release.colors import COLORS, App, View, other
 from ansible_collections.luma.deploy.plugins.module_utils.release.container_names import names_of_colors
 from ansible_collections.luma.deploy.plugins.module_utils.release.drain import DEFAULT_TIMEOUTS, DrainTimeouts, retire
-from ansible_collections.luma.deploy.plugins.module_utils.release.health import (
-    Verdict,
-    describe_failure,
-    failure_text,
-    probe,
-    wait_until_healthy,
-)
+from ansible_collections.luma.deploy.plugins.module_utils.release.health import probe
 from ansible_collections.luma.deploy.plugins.module_utils.release.release_names import identity, name_of
+from ansible_collections.luma.deploy.plugins.module_utils.release.start import raise_unhealthy, wait_for_all
 from ansible_collections.luma.deploy.plugins.module_utils.release.switch import Switch
 from ansible_collections.luma.deploy.plugins.module_utils.release.wanted import Prepared, Wanted
 from ansible_collections.luma.deploy.plugins.module_utils.run.lock import Held
 
 WITHOUT_LOCK = Held()
+REMOVED = "The new containers were removed. What was running still runs."
 
 
 class Preparation:
@@ -189,12 +186,7 @@ class Preparation:
                 names = self._names()[color]
                 replicas = [(name, number, next(addresses, "")) for number, name in enumerate(names, 1)]
                 in_parallel(lambda replica: self._create(color, *replica, release), replicas)
-            in_parallel(self.engine.start, names)
-            started = time.monotonic()
-            verdicts = self._wait(names, deadline)
-            self.held.stop_where_lost(f"The preparation of {self.app.name}")
-            self._raise_unhealthy(verdicts)
-            self._keep_running([verdict.container for verdict in verdicts])
+            started = self._start(names, deadline) if self.wanted.overlap else cleared
         except BaseException:
             # Where the engine is what failed, the next run removes them.
             with contextlib.suppress(LumaError):
@@ -208,6 +200,16 @@ class Preparation:
             start=started - cleared,
             health=time.monotonic() - started,
         )
+
+    def _start(self, names: t.Sequence[str], deadline: float) -> float:
+        """Returns when all had been started."""
+        in_parallel(self.engine.start, names)
+        started = time.monotonic()
+        verdicts = wait_for_all(self.engine, self.app, self.wanted.check, names, deadline, self.held)
+        self.held.stop_where_lost(f"The preparation of {self.app.name}")
+        raise_unhealthy(self.engine, self.app, self.wanted.check, verdicts, REMOVED)
+        self._keep_running([verdict.container for verdict in verdicts])
+        return started
 
     def _clear(self, view: View, color: str) -> None:
         """Removes what an earlier run left of the color that is to be made. Where it can have traffic, that is taken
@@ -245,41 +247,10 @@ class Preparation:
         )
         wanted.runtime.attach(self.engine, name)
 
-    def _wait(self, names: t.Sequence[str], deadline: float) -> list[Verdict]:
-        """Waits for all replicas at once; the first that fails ends the wait for the others, and so does the loss of
-        the lock."""
-        failed: list[str] = []
-
-        def give_up() -> bool:
-            return bool(failed or self.held.lost())
-
-        def wait(name: str) -> Verdict:
-            verdict = wait_until_healthy(
-                self.engine, self.wanted.check, name, self.app.network, deadline, give_up=give_up
-            )
-            if not verdict.healthy:
-                failed.append(name)
-            return verdict
-
-        return in_parallel(wait, names)
-
     def _keep_running(self, containers: t.Iterable[Container]) -> None:
         """Only what is healthy is started again after a crash: a replica that fails in its health check shows how it
         ended, and not that it was started again."""
         in_parallel(lambda c: self.engine.keep_running(c.id), [c for c in containers if c.restart_policy in ("", "no")])
-
-    def _raise_unhealthy(self, verdicts: t.Sequence[Verdict]) -> None:
-        bad = [verdict for verdict in verdicts if not verdict.healthy and not verdict.given_up]
-        if not bad:
-            return
-        failures = in_parallel(lambda verdict: describe_failure(self.engine, verdict, self.wanted.check), bad)
-        # The most telling one comes first.
-        failures.sort(key=lambda failure: failure["exit_code"] is None)
-        text = (
-            f"{len(bad)} of {len(verdicts)} replicas of {self.app.name} failed. {failure_text(failures[0])}\n"
-            "The new containers were removed. What was running still runs."
-        )
-        raise LumaError(text, failures=failures)
 
     def _remove(self, color: str) -> None:
         containers = self.engine.containers(self.app.project, self.app.name, self.app.network)

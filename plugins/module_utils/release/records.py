@@ -29,7 +29,8 @@ KEPT = 5
 @dataclass(frozen=True)
 class Release:
     """What served at one time. ``image`` is the name that it was deployed under, ``image_id`` what that name meant;
-    ``at`` a time in UTC (RFC 3339); ``by`` user@host; ``spec`` the app as `luma.deploy.project` returned it."""
+    ``at`` a time in UTC (RFC 3339); ``by`` user@host; ``spec`` the app as `luma.deploy.project` returned it;
+    ``run`` the id of the run of luma that deployed it, empty where an earlier luma has recorded it."""
 
     release: str
     image: str
@@ -38,6 +39,7 @@ class Release:
     at: str
     by: str
     spec: t.Mapping[str, t.Any]
+    run: str = ""
 
     @property
     def replicas(self) -> int:
@@ -83,7 +85,7 @@ class Releases:
         one moves, so that the release before the newest is the one that served before it."""
         releases = self.read()
         if releases and releases[-1].is_same(new):
-            new = replace(new, at=releases[-1].at, by=releases[-1].by)
+            new = replace(new, at=releases[-1].at, by=releases[-1].by, run=releases[-1].run)
             if new == releases[-1]:
                 return
         self._write([*(earlier for earlier in releases if not earlier.is_same(new)), new][-self.kept :])
@@ -137,6 +139,7 @@ def record(
     spec: t.Mapping[str, t.Any],
     by: str,
     keep: int = KEPT,
+    run: str = "",
 ) -> list[str]:
     """Writes down the release that ``containers``, the active ones, are, and keeps its image. Returns warnings: what
     serves already does not fail for want of a record."""
@@ -153,7 +156,7 @@ def record(
     image = spec["image"] if spec["image"] != kept_image(app, first.image_id) or not names else names[-1]
     try:
         keep_image(engine, app, first.image_id)
-        releases.add(Release(first.release, image, first.image_id, first.config_hash, now(), by, spec))
+        releases.add(Release(first.release, image, first.image_id, first.config_hash, now(), by, spec, run))
     except (LumaError, OSError) as exc:
         warnings.append(f"The release could not be recorded, so that a rollback will not know it: {exc}")
     return warnings

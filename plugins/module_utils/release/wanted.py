@@ -22,7 +22,7 @@ WITHOUT_MOUNTS = Mounts()
 @dataclass(frozen=True)
 class Wanted:
     """What the replicas of a color have to be. ``environment`` may hold secrets: it goes nowhere but into the
-    containers, and into the configuration's hash."""
+    containers, and into the configuration's hash. ``overlap``: whether both colors may run at once."""
 
     image: str
     replicas: int = 1
@@ -34,6 +34,7 @@ class Wanted:
     runtime: Runtime = field(default_factory=Runtime)
     check: HealthCheck = STAYS_RUNNING
     stop_timeout: float = 30.0
+    overlap: bool = True
 
     @property
     def config_hash(self) -> str:
@@ -82,7 +83,7 @@ def facts(prepared: Prepared) -> dict[str, t.Any]:
             "address": c.address,
             "image": c.image_id,
             "release": c.release,
-            "health": "healthy",
+            "health": "healthy" if c.running else c.status,
         }
         for c in prepared.containers
     ]

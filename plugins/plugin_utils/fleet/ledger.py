@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the luma authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The deployment of an app to its hosts as one transaction: what each host came to in each phase, and what is next.
+"""The deployment of one process of an app to its hosts: what each host came to in each phase, and what is next.
 
 A phase runs on all hosts at once. At the barrier behind it `Fleet` takes note of every host's result, and raises `Undo`
 where the transaction cannot go on: then every host goes back to the color that served before. Nothing is contacted.
@@ -35,21 +35,22 @@ from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.parts import (
     line,
     message,
 )
-from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.waves import waves
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.values import ALWAYS
 
 
 class Fleet:
-    """The transaction between two phases. ``app`` is its specification, as `luma.deploy.project` returns it; ``hosts``
+    """A process between two phases. ``app`` is its specification, as `luma.deploy.project` returns it; ``hosts``
     each host's part, in the order of luma.yml."""
 
     def __init__(self, app: Mapping[str, Any], hosts: Mapping[str, Host]) -> None:
         self.app = app
         self.hosts = dict(hosts)
+        #: Whether the lock of its first host decides which of two runs goes on that came at once.
+        self.decides = True
 
     @classmethod
     def read(cls, app: Mapping[str, Any], hosts: Mapping[str, Mapping[str, Any]]) -> Fleet:
-        """The transaction as `as_dict` has written it down; at its beginning without ``hosts``."""
+        """As `as_dict` has written it down; at its beginning without ``hosts``."""
         return cls(app, {name: Host(**hosts.get(name, {})) for name in app["hosts"]})
 
     def as_dict(self) -> dict[str, dict[str, Any]]:
@@ -68,11 +69,6 @@ class Fleet:
         """The hosts whose lock this run has, and can give back. Not those where it would cost a timeout of ssh; one
         whose engine alone does not answer is no such host."""
         return self.those(lambda host: host.locked and not host.unreachable)
-
-    @property
-    def first(self) -> str:
-        """The first host that takes part and, at the last attempt, answered."""
-        return next(iter(self.those(lambda host: not host.skipped and not host.lost)), self.up[0])
 
     @property
     def first_to_switch(self) -> str:
@@ -101,7 +97,8 @@ class Fleet:
             return Contest()
         holders = {name: result["holder"] for name, result in refusals.items() if result.get("holder")}
         # Without a holder it is a step that a dead run has left at work.
-        contest = None if again or len(holders) < len(refusals) else Contest.of(holders, self.up[0])
+        first = self.up[0] if self.decides else ""
+        contest = None if again or len(holders) < len(refusals) else Contest.of(holders, first)
         if contest is None:
             raise Undo((line(name, result) for name, result in refusals.items()), LOCKED)
         return contest
@@ -152,10 +149,6 @@ class Fleet:
         """The hosts that found nothing to do and gave their lock back, while others have something to do."""
         back = [name for name in self.up if results[name].get("lock_released")]
         return back if len(back) < len(self.up) else []
-
-    def waves(self) -> list[list[str]]:
-        """The hosts that switch together, in their order."""
-        return waves(self.those(lambda host: host.prepared and not host.skipped), self.app["deploy"])
 
     def _stay_where_one_cannot_go_back(self) -> None:
         """Hosts that an earlier run has switched can go back, to be level with those that are behind. They stay where

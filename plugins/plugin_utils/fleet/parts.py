@@ -35,7 +35,8 @@ class Undo(Exception):
     """Why the transaction cannot go on, a line for each host. ``marker`` is one of the above, or empty."""
 
     def __init__(self, lines: Iterable[str], marker: str = "") -> None:
-        super().__init__("\n".join(lines))
+        self.lines = list(lines)
+        super().__init__("\n".join(self.lines))
         self.marker = marker
 
 

@@ -8,39 +8,44 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.transaction import OfProcesses
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.names import check_former_app_name
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.reader import InvalidFile
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.servers import LOCALHOST, Inventory
-from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.values import check_former_app_name
 from ansible_collections.luma.deploy.plugins.plugin_utils.text import table
-
-Found = Mapping[str, Mapping[str, Any]]
 
 
 def app_to_remove(
     project: Mapping[str, Any], names: Sequence[str], only: Sequence[str], inventory: Inventory
 ) -> dict[str, Any]:
-    """The one app that is named, as far as its removal needs it. It is removed from ``only`` these hosts or, without
-    one, from those that luma.yml names for it; if luma.yml does not have it any more, from all hosts that are known.
-    Raises `InvalidFile`."""
+    """The one app that is named, with its ``processes``, as far as its removal needs it. It is removed from ``only``
+    these hosts or, without one, from those that luma.yml names for it; if luma.yml does not have it any more, from all
+    hosts that are known. Raises `InvalidFile`."""
     if len(names) != 1:
         raise InvalidFile("luma remove needs the name of one app")
     (name,) = names
-    app = project["apps"].get(name, {})
+    app = project["apps"].get(name) or project["whole_apps"].get(name, {})
     if not app:
         _refuse_what_is_no_app(name, project)
     for host in only:
         if host not in inventory.hosts and host != LOCALHOST:
             raise InvalidFile(f"{host} is in no inventory. To add it for this run: -i {host},")
     entries = [*project["apps"].values(), *project["services"].values()]
-    everywhere = dict.fromkeys([*inventory.hosts, *(host for entry in entries for host in entry["hosts"])])
+    everywhere = list(dict.fromkeys([*inventory.hosts, *(host for entry in entries for host in entry["hosts"])]))
+    return _removed(project, name, app, list(dict.fromkeys(only)), everywhere)
+
+
+def _removed(
+    project: Mapping[str, Any], name: str, app: Mapping[str, Any], only: list[str], everywhere: list[str]
+) -> dict[str, Any]:
+    processes = app.get("processes", ())
     return {
         "project": project["project"],
         "name": name,
-        "hosts": list(dict.fromkeys(only)) or app.get("hosts") or list(everywhere) or [LOCALHOST],
+        "processes": [_removed(project, each["name"], each, only, everywhere) for each in processes],
+        "hosts": only or app.get("hosts") or everywhere or [LOCALHOST],
         "in_luma_yml": app.get("hosts", []),
-        "drain_timeout": app.get("drain_timeout"),
-        "stream_drain_timeout": app.get("stream_drain_timeout"),
-        "stop_timeout": app.get("stop_timeout"),
+        **{key: app.get(key) for key in ("drain_timeout", "stream_drain_timeout", "stop_timeout")},
         # What is left on a host that is down would serve again once it is up.
         "deploy": {"max_unavailable_hosts": 0},
     }
@@ -55,12 +60,16 @@ def _refuse_what_is_no_app(name: str, project: Mapping[str, Any]) -> None:
         raise InvalidFile(f"{name}: {exc}") from exc
 
 
-def question(app: Mapping[str, Any], found: Found) -> list[str]:
-    """What is about to be removed, host by host, and what that means."""
+def question(app: Mapping[str, Any], found: OfProcesses) -> list[str]:
+    """What is about to be removed, host by host, and what that means. ``found``: by process, then by host."""
     name = app["name"]
-    rows = [[host, _in_words(result)] for host, result in found.items()]
+    rows = [
+        [host, *([process] if app["processes"] else []), _in_words(result)]
+        for process, hosts in found.items()
+        for host, result in hosts.items()
+    ]
     lines = [f"{name} of the project {app['project']} is about to be removed:", *table(rows, "  ")]
-    if any(result["running"] for result in found.values()):
+    if any(result["running"] for hosts in found.values() for result in hosts.values()):
         lines.append("It runs: its users will get no answer any more.")
     lines.append("Its volumes, the project's network, services and other apps stay.")
     return lines + still_named(app)

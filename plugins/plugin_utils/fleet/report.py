@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.ledger import Fleet
@@ -24,6 +24,7 @@ from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.parts import (
     joined,
     message,
 )
+from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.transaction import Transaction
 
 # What a run came to; in the audit log, and told to hooks.
 DEPLOYED = "deployed"
@@ -37,19 +38,19 @@ SKIPPED = "skipped"
 OUT_OF_REACH = "unreachable"
 
 
-def outcome(fleet: Fleet, undone_for: Collection[Result] | None = None) -> str:
+def outcome(run: Transaction, undone_for: Collection[Result] | None = None) -> str:
     """One word. ``undone_for``: the results that failed, if the run went back."""
     if undone_for is not None:
         markers = (marker for marker in (INTERRUPTED, LOCKED) if any(result.get(marker) for result in undone_for))
         return next(markers, FAILED)
-    if left_over(fleet):
+    if left_over(run):
         return UNFINISHED
-    return DEPLOYED if fleet.those(lambda host: host.asked) else UNCHANGED
+    return DEPLOYED if run.those(lambda host: host.asked) else UNCHANGED
 
 
-def left_over(fleet: Fleet) -> list[str]:
+def left_over(run: Transaction) -> list[str]:
     """The hosts on which the color that served before is still there."""
-    return fleet.those(lambda host: host.asked and not host.retired and not host.skipped)
+    return run.those(lambda host: host.asked and not host.retired and not host.skipped)
 
 
 def host_outcome(host: Host) -> str:
@@ -71,26 +72,25 @@ def serves(host: Host) -> str | None:
     return {NEW: host.release, OLD: host.before}.get(host.serves) or None
 
 
-def conclusion(fleet: Fleet, came_to: str, command: str, probed: Results, hooked: Results) -> dict[str, Any]:
+def conclusion(run: Transaction, came_to: str, command: str, probed: Results, hooked: Results) -> dict[str, Any]:
     """The end of the run, as a task returns it: a report, and a failure if it is one. ``probed``: what the probe of
     each host saw; ``hooked``: how the last hook ended, if there is one."""
     also = {f"[{host}] ❌ {message(result)}" for host, result in probed.items() if has_failed(result)}
     also |= {f"❌ {message(result)}" for result in hooked.values() if has_failed(result)}
-    skipped = fleet.those(lambda host: host.skipped)
+    skipped = run.those(lambda host: host.skipped)
     if came_to == UNCHANGED and not skipped and not also:
         return {}
-    text = sentence(fleet, came_to, command, flawed=bool(also))
+    text = sentence(run, came_to, command, flawed=bool(also))
     if came_to in (DEPLOYED, UNCHANGED) and not also:
-        return {"report": [*lines(fleet), text]}
-    lost = fleet.those(lambda host: host.lost and not host.skipped)
+        return {"report": [*lines(run), text]}
+    lost = run.those(lambda host: host.lost and not host.skipped)
     markers = ({UNREACHABLE: True} if lost else {}) | ({INTERRUPTED: True} if any_has(hooked, INTERRUPTED) else {})
-    return {"failed": True, "report": lines(fleet), "msg": "\n".join([*sorted(also), f"❌ {text}"])} | markers
+    return {"failed": True, "report": lines(run), "msg": "\n".join([*sorted(also), f"❌ {text}"])} | markers
 
 
-def lines(fleet: Fleet) -> list[str]:
+def lines(run: Transaction) -> list[str]:
     """What happened on each host."""
-    name = fleet.app["name"]
-    return [f"[{host}] {name}: {_story(part)}" for host, part in fleet.hosts.items()]
+    return [f"[{host}] {fleet.app['name']}: {_story(part)}" for fleet, host, part in run.parts]
 
 
 def _story(host: Host) -> str:
@@ -114,37 +114,37 @@ def _story(host: Host) -> str:
     return f"{before}, {end}{left}"
 
 
-def sentence(fleet: Fleet, came_to: str, command: str, flawed: bool = False) -> str:
+def sentence(run: Transaction, came_to: str, command: str, flawed: bool = False) -> str:
     """What users are served, and what to do. ``command``: what the user has typed; ``flawed``: whether the probe or a
     hook failed."""
-    name, advice = fleet.app["name"], ""
+    name, advice = run.app["name"], ""
     if came_to == LOCKED:
         return f"{name} was not deployed, since another run is changing it. Wait until it ends: luma lock status {name}"
-    skipped = fleet.those(lambda host: host.skipped)
+    skipped = run.those(lambda host: host.skipped)
     if skipped:
         advice = f" ⚠️ Once {joined(skipped)} can be reached, run: {command}"
     if came_to == UNFINISHED:
-        done = f"{name} was deployed, but the old color is left over on {joined(left_over(fleet))}."
+        done = f"{name} was deployed, but the old color is left over on {joined(left_over(run))}."
         advice = f" To clean up, run: {command}"
     elif came_to == INTERRUPTED:
         done = f"{name} was interrupted."
     elif came_to == FAILED:
         done = f"{name} was not deployed."
-        advice = f" {_advice(fleet, command)}"
+        advice = f" {_advice(run, command)}"
     elif flawed:
         done = f"{name} is deployed, but the probe or a hook failed, see above."
     else:
         done = "Blue-green deployment completed successfully ✅"
-    return f"{done} {served(fleet)}{advice}"
+    return f"{done} {served(run)}{advice}"
 
 
-def _advice(fleet: Fleet, command: str) -> str:
+def _advice(run: Transaction, command: str) -> str:
     """What to do after a failure."""
-    lost = fleet.those(lambda host: host.lost and not host.skipped)
+    lost = run.those(lambda host: host.lost and not host.skipped)
     if not lost:
         return f"Fix the error above, then run: {command}"
-    needed = len(fleet.those(lambda host: host.lost))
-    if needed <= fleet.app["deploy"]["max_unavailable_hosts"]:
+    needed = len(run.those(lambda host: host.lost))
+    if needed <= run.app["deploy"]["max_unavailable_hosts"]:
         return f"Now, or once {joined(lost)} can be reached, run: {command}"
     return (
         f"Wait until {joined(lost)} can be reached, or set deploy.max_unavailable_hosts: {needed} in luma.yml to "
@@ -152,19 +152,42 @@ def _advice(fleet: Fleet, command: str) -> str:
     )
 
 
-def served(fleet: Fleet) -> str:
-    """What users are served, on which hosts."""
-    users, silent = f"Users of {fleet.app['name']}", fleet.those(lambda host: host.lost)
+def served(run: Transaction) -> str:
+    """What users are served, and what processes run that have no users, on which hosts."""
+    whole = _alike(run)
+    if whole:
+        return _served(whole, f"Users of {run.app['name']}", "are served")
+    return " ".join(_served(fleet, *_words(fleet.app)) for fleet in run.fleets.values())
+
+
+def _alike(run: Transaction) -> Fleet | None:
+    """The whole app on its hosts, if each process is served as the others are."""
+    whole: dict[str, Host] = {}
+    for _fleet, name, part in run.parts:
+        other = whole.setdefault(name, part)
+        if (_serves(other), other.lost) != (_serves(part), part.lost):
+            return None
+    return Fleet(run.app, {name: whole[name] for name in run.app["hosts"]})
+
+
+def _words(process: Mapping[str, Any]) -> tuple[str, str]:
+    """Whose releases are told, and how."""
+    name = process["name"]
+    return (f"Users of {name}", "are served") if process["proxied"] else (name, "runs")
+
+
+def _served(fleet: Fleet, who: str, verb: str) -> str:
+    silent = fleet.those(lambda host: host.lost)
     hosts: dict[str, list[str]] = {}
     for name in fleet.those(lambda host: not host.lost):
         hosts.setdefault(_serves(fleet.hosts[name]), []).append(name)
     if not hosts:
-        return f"{users} are served as before, if they can reach {joined(silent)}."
+        return f"{who} {verb} as before, if {joined(silent)} can be reached."
     everywhere = f"all {len(fleet.hosts)} hosts" if len(fleet.hosts) > 1 else joined(fleet.hosts)
     all_agree = len(hosts) == 1 and not silent
     parts = [f"{what} on {everywhere if all_agree else joined(names)}" for what, names in hosts.items()]
     unknown = f"; {joined(silent)} cannot be reached" if silent else ""
-    return f"{users} are served {', '.join(parts)}{unknown}."
+    return f"{who} {verb} {', '.join(parts)}{unknown}."
 
 
 def _serves(host: Host) -> str:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.parts import is_lost
@@ -14,6 +15,7 @@ from ansible_collections.luma.deploy.plugins.plugin_utils.text import minute
 
 HTTPS_OF_ROUTE = ("ssl", "ssl_redirect", "hsts")
 Release = Mapping[str, Any]
+Found = Mapping[str, Mapping[str, Any]]
 Identity = tuple[Any, ...]
 
 
@@ -23,6 +25,10 @@ class CannotRollBack(Exception):
 
 class InvalidChoice(CannotRollBack):
     """Why the input is wrong; nothing was contacted."""
+
+
+class NoSuchRelease(CannotRollBack):
+    """There is nothing on record that could be brought back."""
 
 
 class NoHostAnswers(CannotRollBack):
@@ -37,7 +43,67 @@ def the_app(apps: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
     return apps[0]
 
 
-def target(app: Mapping[str, Any], wanted: str, found: Mapping[str, Mapping[str, Any]]) -> Release:
+@dataclass(frozen=True)
+class Choice:
+    """What a process is to run: a release on record, and whether that is another one than now."""
+
+    process: Mapping[str, Any]
+    release: Release
+    moves: bool
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        return spec_of(self.release, self.process)
+
+    def __str__(self) -> str:
+        name, release = self.process["name"], self.release
+        if not self.moves:
+            return f"{name} stays at {release['release']}"
+        at = minute(release["at"].partition("+")[0])
+        return f"Rolling back {name} to {release['release']}, deployed {at} by {release['by']}"
+
+
+def choices(app: Mapping[str, Any], wanted: str, found: Found) -> list[Choice]:
+    """The releases to bring back, one for each process. What the last deployment did not change stays, and so does a
+    process that did not have the ``wanted`` release."""
+    processes = app["processes"] or [app]
+    if len(processes) == 1:
+        return [Choice(processes[0], target(processes[0], wanted, found), moves=True)]
+    of_process = {each["name"]: {host: found[host] for host in each["hosts"] if host in found} for each in processes}
+    now = {each["name"]: _serving(each["name"], of_process[each["name"]]) for each in processes}
+    last = max((release for release in now.values() if release), key=lambda each: str(each["at"]), default={})
+    chosen, reasons = list[Choice](), list[CannotRollBack]()
+    for process in processes:
+        serving = now[process["name"]]
+        if wanted or not serving or serving.get("run", "") == last.get("run", ""):
+            try:
+                chosen.append(Choice(process, target(process, wanted, of_process[process["name"]]), moves=True))
+                continue
+            except NoSuchRelease as exc:
+                reasons.append(exc)
+        if serving:
+            chosen.append(Choice(process, serving, moves=False))
+    if not any(choice.moves for choice in chosen):
+        raise reasons[0]
+    return chosen
+
+
+def _serving(app: str, found: Found) -> Release | None:
+    """The release that serves now; where none does the newest on record, None without one."""
+    known = [_releases(app, host, result) for host, result in found.items() if not is_lost(result)]
+    newest_first = [release for releases in known for release in releases]
+    return next((each for each in newest_first if each["serves"]), next(iter(newest_first), None))
+
+
+def whole_spec(app: Mapping[str, Any], chosen: Sequence[Choice]) -> dict[str, Any]:
+    """The app as it is to be deployed, by the role `luma.deploy.app`."""
+    specs = [choice.spec for choice in chosen]
+    if not app["processes"]:
+        return specs[0]
+    return {**app, "hooks": app["hooks"] | {"release": None}, "build": None, "processes": specs}
+
+
+def target(app: Mapping[str, Any], wanted: str, found: Found) -> Release:
     """The release to bring back, the same on all hosts: the ``wanted`` one, or with an empty name the previous one.
 
     The previous one is the newest that does not serve. Since a release that serves again becomes the newest, a second
@@ -53,7 +119,7 @@ def target(app: Mapping[str, Any], wanted: str, found: Mapping[str, Mapping[str,
         reasons = "".join(f"\n  {host}: {result.get('msg')}" for host, result in found.items())
         raise NoHostAnswers(f"No host of {app['name']} can be reached:{reasons}")
     if not meant:
-        raise CannotRollBack(
+        raise NoSuchRelease(
             f"There is nothing to roll back to: {', '.join(known)} has no release of {app['name']} on record but the "
             "one that serves. Nothing was changed."
         )
@@ -84,7 +150,7 @@ def _choose(app: str, wanted: str, releases: Sequence[Release], host: str) -> Re
         matches = [each for each in choices if wanted in (each["release"], each["config_hash"][: len(wanted)])]
         if not matches:
             known = ", ".join(dict.fromkeys(each["release"] for each in releases)) or "none"
-            raise CannotRollBack(f"{host} has no release {wanted} of {app} on record; there are: {known}")
+            raise NoSuchRelease(f"{host} has no release {wanted} of {app} on record; there are: {known}")
         return matches[0]
     return choices[0] if choices and not choices[0]["serves"] else None
 
@@ -102,16 +168,10 @@ def spec_of(release: Release, app: Mapping[str, Any]) -> dict[str, Any]:
     today["hooks"] = app["hooks"] | {"release": None}
     kept = {"image": release["kept_image"], "release": release["release"], "build": None, "pull": MISSING}
     # A release that was recorded before there was such a key has none.
-    spec = {**app, "files": [], **release["spec"], **today, **kept}
+    spec = {**app, "files": [], **release["spec"], "processes": [], **today, **kept}
     if app.get("route") and spec["route"]:
         # Browsers remember that they were sent to HTTPS: what a release had before it is not what visitors expect now.
         https = {key: app["route"][key] for key in HTTPS_OF_ROUTE}
         check = spec["health_check"] | {"https": app["https"] is not None}
         spec |= {"route": spec["route"] | https, "https": app["https"], "health_check": check}
     return spec
-
-
-def in_words(release: Release, app: str) -> str:
-    return f"Rolling back {app} to {release['release']}, deployed {minute(release['at'].partition('+')[0])} by " + str(
-        release["by"]
-    )

@@ -114,7 +114,7 @@ class Reader:
         result = {}
         for name, key_node, value_node in entries:
             inner = _join(path, name)
-            if self.only and inner != self.only:
+            if self.only and not f"{inner}.".startswith(f"{self.only}."):
                 continue
             self.places[inner] = key_node.start_mark
             self._accepted(key_node, inner, named.check_name, name)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import shlex
 from dataclasses import replace
 
-from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file import values
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file import names, values
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.kinds import (
     Named,
     Pairs,
@@ -128,6 +128,36 @@ DEPLOY = {
     "max_unavailable_hosts": Value(values.count, 0),
 }
 HOOKS = Section(dict.fromkeys(("pre_deploy", "release", "post_deploy", "on_failure"), OPTIONAL_COMMAND))
+#: Values that an app has by default, and a process only if it says so itself.
+STOP: dict[str, Value] = {
+    "drain_timeout": Value(values.duration, 30.0),
+    "stream_drain_timeout": Value(values.duration),
+    "stop_timeout": Value(values.duration, 30.0),
+}
+#: What belongs to each process alone; an app without processes is one.
+OF_A_PROCESS: dict[str, Schema] = {
+    "command": COMMAND,
+    "replicas": Value(values.positive, 1),
+    "overlap": Value(values.boolean, True),
+    "ports": Values(values.published_port),
+    "health_check": HEALTH_CHECK,
+    "proxy": ROUTE,
+}
+PROCESS = Section(
+    {
+        **OF_A_PROCESS,
+        "servers": SERVERS,
+        "environment": ENVIRONMENT,
+        "volumes": Values(values.string),
+        **{key: replace(value, default=None) for key, value in STOP.items()},
+        **RUNTIME,
+    },
+    extensible=True,
+    elsewhere=dict.fromkeys(
+        ("image", "build", "pull", "registry", "files", "hooks", "deploy"),
+        "all processes of an app share it: move it up to the app",
+    ),
+)
 APP = Section(
     {
         "image": Value(values.image),
@@ -135,20 +165,15 @@ APP = Section(
         "build": BUILD,
         "registry": REGISTRY,
         "servers": SERVERS,
-        "replicas": Value(values.positive, 1),
-        "command": COMMAND,
+        **OF_A_PROCESS,
+        "processes": Named(PROCESS, names.check_process_name),
         "environment": ENVIRONMENT,
-        "ports": Values(values.published_port),
         "volumes": Values(values.string),
         "files": Values(values.sent_file),
-        "health_check": HEALTH_CHECK,
-        "proxy": ROUTE,
         # What is absent here is as it is for all apps.
         "deploy": Section({key: replace(value, default=None) for key, value in DEPLOY.items()}),
         "hooks": HOOKS,
-        "drain_timeout": Value(values.duration, 30.0),
-        "stream_drain_timeout": Value(values.duration),
-        "stop_timeout": Value(values.duration, 30.0),
+        **STOP,
         **RUNTIME,
     },
     extensible=True,
@@ -175,9 +200,9 @@ SERVICE = Section(
 )
 LUMA_YML = Section(
     {
-        "name": Value(values.project_name),
-        "apps": Named(APP, values.check_app_name),
-        "services": Named(SERVICE, values.check_service_name),
+        "name": Value(names.project_name),
+        "apps": Named(APP, names.check_app_name),
+        "services": Named(SERVICE, names.check_service_name),
         # For all apps, key by key below their own.
         "environment": ENVIRONMENT,
         "ssh": Section(

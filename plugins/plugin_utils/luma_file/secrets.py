@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from ansible.errors import AnsibleError
 from ansible.parsing.dataloader import DataLoader
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.processes import members, names_to_read
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.reader import InvalidFile, Reader
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.schema import LUMA_YML, REGISTRY_PASSWORD
 
@@ -184,12 +185,17 @@ def registry_password(
     return SecretsFile.beside(file).values.get(secret)
 
 
-def _read(file: str, kind: str, name: str, decrypt: Decrypt) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What luma.yml says, and one entry of it; other entries are left out, and their vault strings alone."""
-    reader = Reader(file, decrypt, only=f"{kind}.{name}")
-    read = reader.read(LUMA_YML)
-    if reader.mistakes:
-        raise InvalidFile("\n".join(reader.lines()))
-    if name not in read[kind]:
-        raise InvalidFile(f"{file}: there is no {name} in {kind}")
-    return read, read[kind][name]
+def _read(file: str, kind: str, name: str, decrypt: Decrypt) -> tuple[dict[str, Any], Mapping[str, Any]]:
+    """What luma.yml says, and one entry of it, or one process; others are left out, and their vault strings alone."""
+    names = names_to_read(name) if kind == "apps" else [name]
+    for owner in names:
+        reader = Reader(file, decrypt, only=f"{kind}.{owner}")
+        read = reader.read(LUMA_YML)
+        if reader.mistakes:
+            raise InvalidFile("\n".join(reader.lines()))
+        entries = read[kind]
+        if kind == "apps":
+            entries |= {each.name: each.entry for each in members(read["apps"])}
+        if name in entries:
+            return read, entries[name]
+    raise InvalidFile(f"{file}: there is no {name} in {kind}")

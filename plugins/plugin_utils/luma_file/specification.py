@@ -6,14 +6,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.luma.deploy.plugins.module_utils.host.wanted_image import NEVER
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.route import example_of
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.consistency import Consistency, hosts_of
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.https import HttpsFile
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.image_names import home_of
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.mounts import Content, path_beside
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.processes import Member, members
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.reader import InvalidFile, Reader
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.runtime import runtime_of, without_runtime
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.schema import LUMA_YML, REGISTRY_PASSWORD
@@ -28,6 +31,10 @@ from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.servers impo
 ROUTE_KEYS = ("hosts", "app_port", "response_timeout", "stream_timeout", "hold", "ssl_redirect", "hsts")
 #: What `proxy` says of every route, and not of the proxy's container.
 ROUTE_KEYS_OF_PROXY = ("keep_alive",)
+
+NO_OVERLAP = (
+    "an app with proxy.hosts is never stopped before its successor serves; overlap is for processes without a route"
+)
 
 #: Secrets that the TypeScript luma used by itself, with what is to be used instead.
 FORMER_SECRETS = {
@@ -46,14 +53,15 @@ def load(
 ) -> dict[str, Any]:
     """Reads luma.yml and the secrets beside it.
 
-    Returns ``project``, ``folder`` and ``file`` (absolute), ``proxy``, ``ssh``, ``warnings``, and ``apps`` and
-    ``services``: maps by name of what the roles take. With an inventory each of them has ``hosts``, and a server that
-    is no host is a mistake, and so is a file without any of them, unless it ``may_be_empty``. Raises `InvalidFile` with
-    every mistake."""
+    Returns ``project``, ``folder`` and ``file`` (absolute), ``proxy``, ``ssh``, ``warnings``, and three maps by name of
+    what the roles take: ``apps`` has all that runs by colors, each process of an app by itself; ``whole_apps`` what is
+    deployed as one, with ``processes``, the specifications of its processes, if there are any; and ``services``. With
+    an inventory each of them has ``hosts``, and a server that is no host is a mistake, and so is a file without any of
+    them, unless it ``may_be_empty``. Raises `InvalidFile` with every mistake."""
     reader = Reader(shown(file), decrypt)
     read = reader.read(LUMA_YML)
     project = Project(file, reader, read)
-    apps = {name: project.app(name, app) for name, app in read["apps"].items()}
+    apps = {member.name: project.app(member) for member in project.members}
     services = {name: project.service(name, service) for name, service in read["services"].items()}
     project.check(may_be_empty)
     if inventory:
@@ -68,6 +76,7 @@ def load(
         "proxy": {key: value for key, value in read["proxy"].items() if key not in ROUTE_KEYS_OF_PROXY},
         "ssh": project.ssh(),
         "apps": apps,
+        "whole_apps": {name: project.whole_app(name, apps) for name in read["apps"]},
         "services": services,
         "warnings": [*project.secrets.warnings, *project.former_secrets(), *project.warnings],
     }
@@ -90,23 +99,27 @@ class Project:
         self.https = HttpsFile(read["proxy_options"], read["proxy"], self.secrets, self.folder)
         self.warnings: list[str] = []
         self.name = read["name"] or _name_of(self.folder)
+        self.members = members(read["apps"])
 
     # --- specifications -----------------------------------------------------------------------------------------
 
-    def app(self, name: str, app: dict[str, Any]) -> dict[str, Any]:
-        path = f"apps.{name}"
+    def app(self, member: Member) -> dict[str, Any]:
+        path, app = member.app_path, member.entry
         if not app["image"] and not app["build"] and not self._has(f"{path}.image"):
             self.reader.refuse(path, "has neither image nor build: it needs one of them")
         proxied = {**app["proxy"], "hosts": hosts_of(app)} if hosts_of(app) else None
-        default = f"{self.name}-{name}"
-        https = self._https(f"{path}.proxy", proxied) if proxied else None
+        default = f"{self.name}-{member.app}"
+        https = self._https(member.place_of("proxy"), proxied) if proxied else None
+        if proxied and not app["overlap"]:
+            self.reader.refuse(member.place_of("overlap"), NO_OVERLAP)
         hooks = _overridden(self.read["hooks"], app["hooks"])
         streams = app["stream_drain_timeout"]
-        common = self._common(path, name, app | {"image": app["image"] or default}, built=bool(app["build"]))
+        common = self._common(path, member.name, {**app, "image": app["image"] or default}, built=bool(app["build"]))
         return (
-            without_runtime(app)
+            without_runtime({key: value for key, value in app.items() if key != "processes"})
             | common
             | {
+                "app": member.app,
                 "release": None,
                 # What is built and belongs to no registry is on the controller only.
                 "pull": NEVER if app["build"] and not common["registry"] else app["pull"],
@@ -122,6 +135,15 @@ class Project:
                 "hooks": {hook: command or None for hook, command in hooks.items()},
             }
         )
+
+    def whole_app(self, name: str, apps: dict[str, Any]) -> dict[str, Any]:
+        """What is deployed as one: an app, or with ``processes`` what they share."""
+        app = self.read["apps"][name]
+        if not app["processes"]:
+            return apps[name] | {"processes": []}
+        processes = [spec for spec in apps.values() if spec["app"] == name]
+        hosts = list(dict.fromkeys(host for spec in processes for host in spec.get("hosts", ())))
+        return self.app(Member(name, f"apps.{name}", name, app)) | {"processes": processes, "hosts": hosts}
 
     def _route(self, proxied: dict[str, Any], ssl: bool) -> dict[str, Any]:
         of_proxy = {key: self.read["proxy"][key] for key in ROUTE_KEYS_OF_PROXY}
@@ -158,7 +180,7 @@ class Project:
 
     def former_secrets(self) -> list[str]:
         """Warnings of secrets with which the TypeScript luma reached hosts, and which nothing here reads."""
-        entries = [*self.read["apps"].values(), *self.read["services"].values()]
+        entries = [*(member.entry for member in self.members), *self.read["services"].values()]
         environments = [self.read["environment"], *(entry["environment"] for entry in entries)]
         used = {name for environment in environments for name in environment["secret"]}
         hosts = {server.replace(".", "_").upper(): server for entry in entries for server in entry["servers"]}
@@ -173,10 +195,9 @@ class Project:
             if name in self.secrets.values and name not in used
         ]
 
-    def _common(self, path: str, name: str, entry: dict[str, Any], built: bool) -> dict[str, Any]:
+    def _common(self, path: str, name: str, entry: Mapping[str, Any], built: bool) -> dict[str, Any]:
         """What apps and services have in common."""
         image, registry = self._home(path, entry, built)
-        self._check_secrets(f"{path}.environment", entry["environment"])
         kind, _dot, _name = path.partition(".")
         environment = environment_of(kind, self.read, entry)
         plain = environment["plain"]
@@ -193,7 +214,7 @@ class Project:
             "runtime": runtime_of(entry),
         }
 
-    def _home(self, path: str, entry: dict[str, Any], built: bool) -> tuple[str, dict[str, str | None] | None]:
+    def _home(self, path: str, entry: Mapping[str, Any], built: bool) -> tuple[str, dict[str, str | None] | None]:
         own, docker = entry["registry"], self.read["docker"]
         try:
             image, registry = home_of(entry["image"], built, own, docker)
@@ -229,7 +250,7 @@ class Project:
         args = {name: value.text for name, value in build["args"].items()}
         return build | {"folder": str(self.folder), "context": context, "args": args}
 
-    def _files(self, path: str, entry: dict[str, Any]) -> list[dict[str, str]]:
+    def _files(self, path: str, entry: Mapping[str, Any]) -> list[dict[str, str]]:
         """The files that hosts get, each with the digest of what it has now."""
         mounted = [volume.split(":")[1] for volume in entry["volumes"] if ":" in volume]
         files = []
@@ -255,42 +276,20 @@ class Project:
     # --- what concerns several entries --------------------------------------------------------------------------
 
     def check(self, may_be_empty: bool) -> None:
-        apps, services = self.read["apps"], self.read["services"]
-        self._check_secrets("environment", self.read["environment"])
-        if not apps and not services and not may_be_empty and not self.reader.mistakes:
+        if not self.members and not self.read["services"] and not may_be_empty and not self.reader.mistakes:
             self.reader.refuse("", "there is no app in it; the smallest is: apps: {blog: {image: my-blog}}")
-        self._refuse_shared_hosts(apps)
-        for name in services:
-            if name in apps:
-                self.reader.refuse(f"services.{name}", "an app has this name already")
-            owner = name.removesuffix("-new")
-            if owner != name and owner in services:
-                self.reader.refuse(f"services.{name}", f"the service {owner} has this name while it is replaced")
-        for kind, names in (("apps", apps), ("services", services)):
-            for name in names:
-                self._refuse_name_of_a_container(f"{kind}.{name}", name, apps)
-
-    def _refuse_shared_hosts(self, apps: dict[str, Any]) -> None:
-        owners: dict[str, str] = {}
-        for name, app in apps.items():
-            for index, host in enumerate(hosts_of(app)):
-                owner = owners.setdefault(host.lower(), name)
-                if owner != name:
-                    self.reader.refuse(f"apps.{name}.proxy.hosts[{index}]", f"{host} belongs to {owner} already")
-
-    def _refuse_name_of_a_container(self, path: str, name: str, apps: dict[str, Any]) -> None:
-        """The containers of an app, and the aliases of those that are being prepared, are names on the network too."""
-        owner = re.sub(r"-(blue|green)(-temp)?(-\d+)?$", "", name)
-        # The project's name stands before it where another project's container has the name.
-        owners = [each for each in (owner, owner.removeprefix(f"{self.name}-")) if each in apps]
-        if owner != name and owners:
-            self.reader.refuse(path, f"a container of the app {owners[0]} may have this name; choose another one")
+        for path, environment in _environments(self.read):
+            self._check_secrets(path, environment)
+        Consistency(self.reader, self.read, self.members, self.name).check()
 
     def assign_hosts(self, kinds: dict[str, dict[str, Any]], inventory: Inventory) -> None:
         """Gives every entry its hosts. One that names no servers goes to all hosts, those of the inventory and those
         that the file names, and to this machine where there are none."""
+        paths = {f"apps.{member.name}": self._path_of_servers(member) for member in self.members}
         named = {
-            f"{kind}.{name}": self._hosts(f"{kind}.{name}.servers", entry["servers"], inventory)
+            f"{kind}.{name}": self._hosts(
+                paths.get(f"{kind}.{name}", f"{kind}.{name}.servers"), entry["servers"], inventory
+            )
             for kind, entries in kinds.items()
             for name, entry in entries.items()
         }
@@ -302,6 +301,10 @@ class Project:
                     # Which of them asks the CA, and whom the others ask.
                     entry["https"]["servers"] = entry["hosts"]
 
+    def _path_of_servers(self, member: Member) -> str:
+        own = f"{member.path}.servers"
+        return own if self._has(own) else f"{member.app_path}.servers"
+
     def _hosts(self, path: str, servers: list[str], inventory: Inventory) -> list[str]:
         hosts: dict[str, None] = {}
         for index, server in enumerate(servers):
@@ -312,10 +315,14 @@ class Project:
         return list(hosts)
 
 
-def hosts_of(app: dict[str, Any]) -> list[str]:
-    """The names that are routed to an app, those that only lead to another one last."""
-    proxy = app["proxy"]
-    return [*proxy["hosts"], *(name for name in proxy["redirects"] if name not in proxy["hosts"])] if proxy else []
+def _environments(read: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every environment of the file, by its path."""
+    yield "environment", read["environment"]
+    for kind in ("apps", "services"):
+        for name, entry in read[kind].items():
+            yield f"{kind}.{name}.environment", entry["environment"]
+            for process, own in entry.get("processes", {}).items():
+                yield f"{kind}.{name}.processes.{process}.environment", own["environment"]
 
 
 def _name_of(folder: Path) -> str:
@@ -327,7 +334,7 @@ def _overridden(for_all: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
     return for_all | {key: value for key, value in own.items() if value is not None}
 
 
-def _health_check(app: dict[str, Any], https: bool) -> dict[str, Any]:
+def _health_check(app: Mapping[str, Any], https: bool) -> dict[str, Any]:
     """An app that listens on a port is asked for a path, unless a command is given; what has neither is left to the
     image's own HEALTHCHECK."""
     check, proxy = dict(app["health_check"]), app["proxy"]

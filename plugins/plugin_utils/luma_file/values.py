@@ -12,11 +12,6 @@ from dataclasses import replace
 
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.kinds import Scalar
 
-#: An app called so could not be told from luma's command.
-COMMANDS = (
-    "audit", "cert", "deploy", "exec", "help", "init", "lock", "logs", "maintenance", "proxy", "prune", "releases",
-    "remove", "rollback", "setup", "status", "takeover",
-)  # fmt: skip
 #: When an image's registry is asked; the words of the modules' option ``pull``.
 ALWAYS, MISSING = "always", "missing"
 LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
@@ -319,30 +314,3 @@ def variable(value: Scalar) -> str:
 def check_variable(name: str) -> None:
     if not re.fullmatch(r"[^=\s\0]+", name):
         raise ValueError("has to be the name of an environment variable")
-
-
-def project_name(value: Scalar) -> str:
-    if not re.fullmatch(r"[a-z0-9][a-z0-9_.-]*", value.text):
-        raise ValueError("has to begin with a letter or digit and hold only a-z, 0-9, _, . and -")
-    return value.text
-
-
-def check_app_name(name: str) -> None:
-    _check_name(name, "an app")
-    if name in COMMANDS:
-        raise ValueError(f"an app cannot have the name of the command luma {name}")
-
-
-def check_former_app_name(name: str) -> None:
-    """An app that was there before the command of its name is still one."""
-    _check_name(name, "an app")
-
-
-def check_service_name(name: str) -> None:
-    _check_name(name, "a service")
-
-
-def _check_name(name: str, what: str) -> None:
-    # It is a DNS name (the alias), a part of container names, and the first word of a command line.
-    if not re.fullmatch(r"[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?", name):
-        raise ValueError(f"the name of {what} has to hold only a-z, 0-9, - and _, at most 63")

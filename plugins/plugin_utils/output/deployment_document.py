@@ -30,27 +30,29 @@ def deployment(outcomes: Sequence[Outcome], is_plan: bool) -> dict[str, Any]:
     return {
         "plan": is_plan,
         "apps": [
-            app(spec, [each for each in outcomes if each.app == spec["name"]], is_plan) for spec in specs(outcomes)
+            app(spec, [each for each in outcomes if each.app in (spec["name"], spec["app"])], is_plan)
+            for spec in specs(outcomes)
         ],
         "services": [entry for each in outcomes if each.module == SERVICES for entry in services(each, outcomes)],
     }
 
 
 def specs(outcomes: Iterable[Outcome]) -> list[Values]:
-    """The apps that are deployed. A rollback names its one app anew."""
+    """The apps that are deployed, or their processes. A rollback names them anew."""
     found: list[Values] = []
     for each in outcomes:
         if each.module == "luma.deploy.project":
             found = each.values.get("apps", [])
         if each.module == "luma.deploy.rollback" and "app_spec" in each.values:
-            found = [each.values["app_spec"]]
+            found = each.values["app_spec"]["processes"] or [each.values["app_spec"]]
     return found
 
 
 def app(spec: Values, own: Sequence[Outcome], is_plan: bool) -> dict[str, Any]:
     barrier = last(own, BARRIER)
-    parts = {name: Host(**fields) for name, fields in barrier.get("hosts", {}).items()}
-    probes = barrier.get("probes", {})
+    written = barrier.get("processes", {}).get(spec["name"], {})
+    parts = {name: Host(**fields) for name, fields in written.items()}
+    probes = barrier.get("probes", {}) if spec["proxied"] else {}
     of_host: dict[str, list[Outcome]] = {name: [] for name in spec["hosts"]}
     for each in own:
         of_host.setdefault(each.host, []).append(each)

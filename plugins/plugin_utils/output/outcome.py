@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.transaction import LOOP_VARIABLE
+
 # From the most important to the least: what a run comes to whose tasks came to several.
 INTERRUPTED = 130
 INVALID_INPUT = 2
@@ -70,11 +72,20 @@ class Outcome:
         report = self.values.get("report", ())
         if self.module in ("ansible.builtin.debug", "debug"):
             report = [self.values["msg"]] if "msg" in self.values else []
-        return list(report) if self.module in OF_THE_RUN else [f"[{self.host}] {line}" for line in report]
+        return [f"{self._where}{line}" for line in report]
+
+    @property
+    def _where(self) -> str:
+        """What stands before a line: the host, and the process of an app that has several."""
+        if self.module in OF_THE_RUN:
+            return ""
+        process = self.values.get(LOOP_VARIABLE) or {}
+        is_one_of_several = process.get("app", process.get("name")) != process.get("name")
+        return f"[{self.host}] {process['name']}: " if is_one_of_several else f"[{self.host}] "
 
     @property
     def warnings(self) -> list[str]:
-        where = "" if self.module in OF_THE_RUN else f"[{self.host}] "
+        where = self._where
         return [f"{where}⚠️ {warning}" for warning in self.values.get("warnings", ())]
 
     @property
