@@ -152,9 +152,9 @@ def on_record(**releases: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
 
 def rolled_back(found: dict[str, dict[str, Any]], wanted: str = "") -> dict[str, str]:
     """The release of each process, which is the first word of its command."""
-    app = transaction().app | {"hooks": {"release": ["migrate"]}}
+    app = {**transaction().app, "hooks": {"release": ["migrate"]}}
     processes = [each | {"hooks": app["hooks"], "releases": {}} for each in app["processes"]]
-    app |= {"processes": processes}
+    app["processes"] = processes
     spec = whole_spec(app, choices(app, wanted, found))
     assert spec["hooks"]["release"] is None
     return {each["name"].removeprefix("shop-"): each["command"][0] for each in spec["processes"]}

@@ -19,12 +19,12 @@ MakeProject = Callable[..., Project]
 
 @pytest.fixture(scope="module")
 def make_project(reserved_host: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeProject]:
-    """Makes projects: a name, and keys of the app."""
+    """Makes projects: a name, their class, and keys of the app."""
     made: list[Project] = []
 
-    def make(name: str, **app: Any) -> Project:
+    def make(name: str, kind: type[Project] = Project, **app: Any) -> Project:
         folder: Path = tmp_path_factory.mktemp(name)
-        project = Project(PREFIX + name, folder, **app)
+        project = kind(PREFIX + name, folder, **app)
         made.append(project)
         return project
 

@@ -122,6 +122,16 @@ class Project:
         remove_project(self.name)
 
 
+def luma(project: Project, *arguments: str) -> Deployment:
+    """A command about the project."""
+    began = time.monotonic()
+    command = [str(LUMA), "-c", str(project.folder / "luma.yml"), *arguments]
+    done = subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, timeout=180
+    )
+    return Deployment(done.returncode, done.stdout, time.monotonic() - began)
+
+
 class Traffic:
     """The traffic client in a process of its own; as a context manager it runs until `stop`, or the end."""
 

@@ -5,16 +5,15 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from ansible_collections.luma.deploy.plugins.plugin_utils.traffic.report import failures_in_words, handovers
 
-from tests.host import APP_IMAGE, LUMA, docker
+from tests.host import APP_IMAGE, docker
 from tests.zero_loss.conftest import MakeProject
-from tests.zero_loss.project import Project, Traffic
+from tests.zero_loss.project import Project, Traffic, luma
 
 
 @pytest.fixture
@@ -25,12 +24,6 @@ def project(make_project: MakeProject) -> Iterator[Project]:
     yield made
     made.remove()
     docker("rmi", image)
-
-
-def luma(project: Project, *arguments: str) -> tuple[int, str]:
-    command = [str(LUMA), "-c", str(project.folder / "luma.yml"), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=180)
-    return done.returncode, done.stdout + done.stderr
 
 
 def test_there_and_back(project: Project, tmp_path: Path) -> None:
@@ -45,14 +38,14 @@ def test_there_and_back(project: Project, tmp_path: Path) -> None:
     with Traffic(project.url, project.host, tmp_path) as traffic:
         back = luma(project, "rollback")
         records = traffic.stop().records
-    assert back[0] == 0, back[1]
+    assert back.code == 0, back.output
     assert image_of(project) == first
     assert failures_in_words(records) == []
     (switch,) = handovers(records, lambda record: record.release)
     assert (switch.after, switch.stale) == ("r1", 0)
 
-    code, output = luma(project, "rollback", project.name)
-    assert (code, image_of(project)) == (0, second), output
+    again = luma(project, "rollback", project.name)
+    assert (again.code, image_of(project)) == (0, second), again.output
 
 
 def other_image(folder: Path) -> Path:

@@ -1,0 +1,120 @@
+# Copyright (c) 2026, the luma authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An app with a web server, workers and a clock: one release, nothing lost, and never two clocks."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible_collections.luma.deploy.plugins.plugin_utils.traffic.report import failures_in_words, handovers
+
+from tests.host import APP_IMAGE, docker
+from tests.zero_loss.conftest import MakeProject
+from tests.zero_loss.project import Deployment, Project, Traffic, luma
+
+WORKS = "trap 'exit 0' TERM; while :; do sleep 0.1; done"
+FAILS = "echo no jobs for $LUMA_RELEASE; exit 3"
+
+
+class Shop(Project):
+    """A project whose app has three processes."""
+
+    def write(self, worker: str = WORKS, clock: str = WORKS, **environment: str) -> Path:
+        app = {
+            "image": APP_IMAGE,
+            "stop_timeout": "1s",
+            "environment": {"plain": environment},
+            "processes": {
+                "web": {"replicas": 2, "proxy": self.app["proxy"]},
+                "worker": {"command": ["sh", "-c", worker], "replicas": 2},
+                "clock": {"command": ["sh", "-c", clock], "overlap": False},
+            },
+        }
+        path = self.folder / "luma.yml"
+        path.write_text(yaml.safe_dump({"name": self.name, "proxy": self.proxy, "apps": {self.name: app}}))
+        return path
+
+    def deploy_processes(self, **arguments: str) -> Deployment:
+        self.write(**arguments)
+        return luma(self, "deploy")
+
+    def running(self, process: str) -> dict[str, str]:
+        """The ids of a process' containers, by their names."""
+        label = f"label=luma.app={self.name}-{process}"
+        lines = docker("ps", "--no-trunc", "--filter", label, "--format", "{{.Names}} {{.ID}}").splitlines()
+        return dict(line.split() for line in lines)
+
+    def everything(self) -> dict[str, str]:
+        return {name: each for process in ("web", "worker", "clock") for name, each in self.running(process).items()}
+
+
+@pytest.fixture(scope="module")
+def shop(make_project: MakeProject) -> Shop:
+    made = make_project("processes", Shop)
+    assert isinstance(made, Shop)
+    done = made.deploy_processes(VERSION="r1")
+    assert done.code == 0, done.output
+    return made
+
+
+def lives(project: Shop, process: str, since: datetime) -> list[tuple[int, str]]:
+    """When containers of a process started and ended, in nanoseconds, in the order of time."""
+    until = datetime.now(UTC).timestamp()
+    options = ["--filter", f"label=luma.app={project.name}-{process}", "--format", "{{json .}}"]
+    text = docker("events", "--since", str(since.timestamp()), "--until", str(until), *options)
+    events: list[dict[str, Any]] = [json.loads(line) for line in text.splitlines()]
+    return sorted((each["timeNano"], each["Action"]) for each in events if each["Action"] in ("start", "die"))
+
+
+def test_a_deployment_loses_nothing_and_never_runs_two_clocks(shop: Shop, tmp_path: Path) -> None:
+    began, before = datetime.now(UTC), shop.everything()
+    with Traffic(shop.url, shop.host, tmp_path) as traffic:
+        done = shop.deploy_processes(VERSION="r2")
+        records = traffic.stop().records
+    assert done.code == 0, done.output
+    assert failures_in_words(records) == []
+    (switch,) = handovers(records, lambda record: record.release)
+    assert (switch.after, switch.stale) == ("r2", 0)
+    after = shop.everything()
+    assert len(after) == 5
+    assert not set(before.values()) & set(after.values())
+    assert [action for _at, action in lives(shop, "clock", began)] == ["die", "start"]
+
+
+@pytest.mark.parametrize("process", ["worker", "clock"])
+def test_one_process_that_fails_takes_all_back(shop: Shop, process: str) -> None:
+    before = shop.everything()
+    done = shop.deploy_processes(VERSION="r3", **{process: FAILS})
+    assert done.code == 1, done.output
+    assert "no jobs for" in done.output
+    assert f"Users of {shop.name} are served" in done.output
+    assert shop.everything() == before
+
+
+def test_a_rollback_takes_back_what_the_last_deployment_changed(shop: Shop) -> None:
+    web = shop.running("web")
+    clock = shop.running("clock")
+    done = shop.deploy_processes(VERSION="r2", worker=f": other; {WORKS}")
+    assert done.code == 0, done.output
+    changed = shop.running("worker")
+    done = luma(shop, "rollback")
+    assert done.code == 0, done.output
+    assert f"{shop.name}-web stays at" in done.output
+    assert (shop.running("web"), shop.running("clock")) == (web, clock)
+    names = list(shop.running("worker"))
+    assert not set(names) & set(changed)
+    commands = docker("inspect", "--format", "{{json .Config.Cmd}}", *names).splitlines()
+    assert [json.loads(line)[-1] for line in commands] == [WORKS, WORKS]
+
+
+def test_a_removal_takes_all_of_them(shop: Shop) -> None:
+    done = luma(shop, "remove", shop.name, "--yes")
+    assert done.code == 0, done.output
+    assert shop.everything() == {}
+    assert done.output.count("is removed from localhost ✅") == 3
