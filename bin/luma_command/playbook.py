@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import shlex
@@ -25,6 +26,7 @@ ANSIBLE = Path(sys.executable).with_name("ansible-playbook")
 FAILED = 1
 INVALID_INPUT = 2
 INTERRUPTED = 130
+RESULT_FILE = "result"
 # What ansible-playbook exits with after Ctrl-C.
 ANSIBLE_INTERRUPTED = 99
 
@@ -54,7 +56,8 @@ def inventories(given: Sequence[str], luma_file: str) -> list[str]:
     return [*(given or configured), *([luma_file] if Path(luma_file).exists() else [])]
 
 
-def ansible_environment(request: Request, result_file: Path) -> dict[str, str]:
+def ansible_environment(request: Request, folder: Path) -> dict[str, str]:
+    """``folder``: one of this run's own."""
     callbacks = [os.environ.get("ANSIBLE_CALLBACKS_ENABLED", ""), "luma.deploy.result"]
     environment = {
         "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
@@ -65,7 +68,10 @@ def ansible_environment(request: Request, result_file: Path) -> dict[str, str]:
         "ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "true",
         # The playbook reads luma.yml as well, and says what is wrong with it.
         "LUMA_INVENTORY_INVALID_FILE": "ignore",
-        "LUMA_RESULT_FILE": str(result_file),
+        "LUMA_RESULT_FILE": str(folder / RESULT_FILE),
+        # What commands of .luma/secrets print, so that each is run once; see luma_file/secret_values.py.
+        "LUMA_SECRETS_FOLDER": str(folder),
+        "LUMA_SECRETS_KEY": base64.urlsafe_b64encode(os.urandom(32)).decode(),
         # What others are told who find an app locked.
         "LUMA_COMMAND": shlex.join(["luma", *sys.argv[1:]]),
     }
@@ -78,11 +84,11 @@ def run(request: Request) -> int:
     """Runs the playbook; returns the exit code of luma."""
     as_json = request.options.json
     with tempfile.TemporaryDirectory(prefix="luma-") as folder:
-        result_file, errors_file = Path(folder, "result"), Path(folder, "errors")
+        result_file, errors_file = Path(folder, RESULT_FILE), Path(folder, "errors")
         with errors_file.open("w") as errors:
             ansible = subprocess.Popen(
                 [ANSIBLE, *ansible_arguments(request)],
-                env=ansible_environment(request, result_file),
+                env=ansible_environment(request, Path(folder)),
                 stdout=(sys.stderr if request.verbosity else subprocess.DEVNULL) if as_json else None,
                 stderr=errors if as_json else None,
             )

@@ -16,7 +16,15 @@ from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.removal import a
 from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.run import identity
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.image_names import release_of, tagged
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.reader import InvalidFile
-from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.secrets import SecretsFile, add_secret, vault_of
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.secret_values import NoValue
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.secrets import (
+    Decrypt,
+    SecretsFile,
+    add_secret,
+    environment_secrets,
+    registry_password,
+    vault_of,
+)
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.servers import LOCALHOST, Inventory
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.specification import load
 
@@ -61,7 +69,9 @@ class ActionModule(ActionBase):
             hosts = sorted({host for entry in concerned for host in entry["hosts"]})
             refuse_unreachable(hosts, inventory, project["file"])
             made = make_acme_secret(project, apps) if arguments["make_secret"] and not self._task.check_mode else []
-        except InvalidFile as exc:
+            if arguments["make_secret"]:
+                refuse_without_values(project["file"], apps, services, vault_of(self._loader))
+        except (InvalidFile, NoValue) as exc:
             return result | {"failed": True, "invalid_input": True, "msg": str(exc)}
         return result | {
             "changed": False,
@@ -175,6 +185,21 @@ def make_acme_secret(project: dict[str, Any], apps: list[Entry]) -> list[str]:
         f"Made {ACME_SECRET} in {secrets.path}: the keys of all certificates follow from it. Keep it with your other "
         "secrets, such as those of your CI"
     ]
+
+
+def refuse_without_values(file: str, apps: list[Entry], services: list[Entry], decrypt: Decrypt) -> None:
+    """Asks for all secrets that are needed, before anything is contacted. Raises `NoValue`."""
+    secrets = SecretsFile.beside(file).values
+    if all(map(secrets.is_here, secrets)):
+        return
+    for app in apps:
+        environment_secrets(file, "apps", app["name"], decrypt)
+        registry_password(file, "apps", app["name"], decrypt)
+        if (app["https"] or {}).get("key"):
+            secrets[app["https"]["key"]]
+    for service in services:
+        environment_secrets(file, "services", service["name"], decrypt)
+        registry_password(file, "services", service["name"], decrypt)
 
 
 def engine_listens() -> bool:

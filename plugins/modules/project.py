@@ -50,6 +50,7 @@ options:
     description:
       - Whether C(LUMA_ACME_SECRET), of which the keys of certificates are made, is made and added to C(.luma/secrets)
         beside the file, if the apps need it and it is not there.
+      - Secrets whose values come from elsewhere are asked for as well, so that one that has none is told of at once.
     type: bool
     default: false
   removal:

@@ -29,7 +29,7 @@ class Shop(Project):
         app = {
             "image": APP_IMAGE,
             "stop_timeout": "1s",
-            "environment": {"plain": environment},
+            "environment": {"plain": environment, "secret": {"TOKEN": "MAIN_TOKEN"}},
             "processes": {
                 "web": {"replicas": 2, "proxy": self.app["proxy"]},
                 "worker": {"command": ["sh", "-c", worker], "replicas": 2},
@@ -38,6 +38,10 @@ class Shop(Project):
         }
         path = self.folder / "luma.yml"
         path.write_text(yaml.safe_dump({"name": self.name, "proxy": self.proxy, "apps": {self.name: app}}))
+        (self.folder / ".luma").mkdir(exist_ok=True)
+        secrets = self.folder / ".luma" / "secrets"
+        secrets.write_text("MAIN_TOKEN=$(echo asked >> asked; echo t0ken)\n")
+        secrets.chmod(0o600)
         return path
 
     def deploy_processes(self, **arguments: str) -> Deployment:
@@ -85,6 +89,16 @@ def test_a_deployment_loses_nothing_and_never_runs_two_clocks(shop: Shop, tmp_pa
     assert len(after) == 5
     assert not set(before.values()) & set(after.values())
     assert [action for _at, action in lives(shop, "clock", began)] == ["die", "start"]
+
+
+def test_a_secret_is_asked_for_once_in_a_run(shop: Shop) -> None:
+    asked = shop.folder / "asked"
+    asked.unlink()
+    done = shop.deploy_processes(VERSION="r2")
+    assert (done.code, asked.read_text()) == (0, "asked\n"), done.output
+    for name in shop.everything():
+        assert docker("exec", name, "printenv", "TOKEN") == "t0ken"
+    assert "t0ken" not in done.output
 
 
 @pytest.mark.parametrize("process", ["worker", "clock"])

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import IO
 
 from ansible import constants
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.secret_values import KEY_VARIABLE
 
 #: Seconds between two questions whether the command has ended, or has to.
 INTERVAL = 0.1
@@ -56,7 +57,7 @@ def run(
         subprocess.Popen(
             command,
             cwd=folder,
-            env={**os.environ, **environment},
+            env={**{key: value for key, value in os.environ.items() if key != KEY_VARIABLE}, **environment},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

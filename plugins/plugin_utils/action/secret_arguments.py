@@ -11,6 +11,7 @@ from typing import Any, Literal
 from ansible.errors import AnsibleActionFail
 from ansible.parsing.dataloader import DataLoader
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.reader import InvalidFile
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.secret_values import NoValue
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.secrets import (
     SecretsFile,
     environment_secrets,
@@ -39,14 +40,15 @@ def with_secrets(
     try:
         if names:
             # A release that is rolled back to may have had a secret that luma.yml no longer names.
-            values = SecretsFile.beside(luma_file).values | environment_secrets(luma_file, kind, name, vault_of(loader))
-            missing = [name for name in names if name not in values]
+            values = SecretsFile.beside(luma_file).values
+            own = environment_secrets(luma_file, kind, name, vault_of(loader))
+            missing = [name for name in names if name not in own and name not in values]
             if missing:
                 raise InvalidFile(f"{luma_file}: {kind}.{name} has no secret {', '.join(missing)}")
-            completed["secrets"] = {name: values[name] for name in names} | given
+            completed["secrets"] = {name: own[name] if name in own else values[name] for name in names} | given
         if registry.get("username") and not registry.get("password"):
             password = registry_password(luma_file, kind, name, vault_of(loader))
             completed["registry"] = registry | {"password": password}
-    except InvalidFile as exc:
+    except (InvalidFile, NoValue) as exc:
         raise AnsibleActionFail(str(exc)) from None
     return completed

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the luma authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The kinds of keys that a schema is made of: a tree of `Section`, `Named`, `Value`, `Values` and `Pairs`.
+"""The kinds of keys that a schema is made of: a tree of `Section`, `Named`, `Value`, `Values`, `Names` and `Pairs`.
 
 The parsers of single values get a `Scalar` and raise `ValueError` with what they expect.
 """
@@ -65,6 +65,14 @@ class Pairs:
 
 
 @dataclass(frozen=True)
+class Names:
+    """A list of names, or a map of names to those that stand for them elsewhere; read as such a map."""
+
+    parse: Parser
+    aliases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Section:
     """A map with known keys. ``optional``: None where it is absent, instead of its defaults. ``extensible``: keys that
     begin with ``x-`` are the user's own, and not looked at. ``elsewhere``: keys that belong to another place, with what
@@ -87,4 +95,4 @@ class Named:
     aliases: tuple[str, ...] = ()
 
 
-Schema = Value | Values | Pairs | Section | Named
+Schema = Value | Values | Names | Pairs | Section | Named

@@ -62,16 +62,18 @@ def names_to_read(name: str) -> list[str]:
 
 def _merged(app: Entry, process: Entry) -> Entry:
     """A process has what its app has. If both say something its own counts, variable by variable; volumes add up."""
-    own, shared = process["environment"], app["environment"]
     said = {key: process[key] for key in PROCESS.keys if key in OF_A_PROCESS or process[key] not in (None, [], {})}
     return {
         **app,
         **said,
-        "environment": {
-            "plain": {key: each for key, each in shared["plain"].items() if key not in own["secret"]} | own["plain"],
-            "secret": list(
-                dict.fromkeys([*(key for key in shared["secret"] if key not in own["plain"]), *own["secret"]])
-            ),
-        },
+        "environment": overlaid(app["environment"], process["environment"]),
         "volumes": [*app["volumes"], *process["volumes"]],
+    }
+
+
+def overlaid(shared: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """An environment (``plain`` and ``secret``) with another one over it, variable by variable."""
+    return {
+        "plain": {key: value for key, value in shared["plain"].items() if key not in own["secret"]} | own["plain"],
+        "secret": {key: name for key, name in shared["secret"].items() if key not in own["plain"]} | own["secret"],
     }

@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.kinds import (
     Named,
+    Names,
     Pairs,
     Parser,
     Scalar,
@@ -175,6 +176,8 @@ class Reader:
                 return self._named(node, schema, path)
             case Values():
                 return self._values(node, schema, path)
+            case Names():
+                return self._names(node, schema, path)
             case Pairs():
                 return self._pairs(node, schema, path)
             case Value():
@@ -202,6 +205,17 @@ class Reader:
                 # Counted in what is returned, which is what later checks go by.
                 self.places[f"{path}[{len(result)}]"] = item.start_mark
                 result.append(value)
+        return result
+
+    def _names(self, node: yaml.Node, schema: Names, path: str) -> dict[str, str]:
+        if not isinstance(node, yaml.MappingNode):
+            return {name: name for name in self._values(node, Values(schema.parse), path)}
+        result = {}
+        for name, key_node, value_node in self._entries(node, path):
+            inner = _join(path, name)
+            self.places[inner] = key_node.start_mark
+            self._accepted(key_node, inner, schema.parse, Scalar(name, "str", name))
+            result[name] = self._value(value_node, schema.parse, inner) or name
         return result
 
     def _split(self, node: yaml.ScalarNode, from_text: Callable[[str], list[str]], path: str) -> list[Scalar]:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file import names, values
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.kinds import (
     Named,
+    Names,
     Pairs,
     Schema,
     Section,
@@ -40,7 +41,7 @@ OPTIONAL_COMMAND = Values(values.word, from_text=words, optional=True)
 ENVIRONMENT = Section(
     {
         "plain": Pairs(values.check_variable),
-        "secret": Values(values.variable),
+        "secret": Names(values.variable),
     }
 )
 REGISTRY = Section(

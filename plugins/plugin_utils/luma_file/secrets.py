@@ -16,9 +16,10 @@ from typing import Any, Literal
 
 from ansible.errors import AnsibleError
 from ansible.parsing.dataloader import DataLoader
-from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.processes import members, names_to_read
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.processes import members, names_to_read, overlaid
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.reader import InvalidFile, Reader
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.schema import LUMA_YML, REGISTRY_PASSWORD
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.secret_values import SecretValues, Written
 
 Decrypt = Callable[[str], str]
 OPEN_TO_OTHERS = 0o077
@@ -36,7 +37,7 @@ class SecretsFile:
     the user."""
 
     path: Path
-    values: dict[str, str]
+    values: SecretValues
     mistakes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -47,12 +48,13 @@ class SecretsFile:
         try:
             text, mode = path.read_text(encoding="utf-8-sig"), path.stat().st_mode
         except FileNotFoundError:
-            return cls(path, {})
+            return cls(path, SecretValues(path, {}))
         except (OSError, UnicodeDecodeError) as exc:
             reason = exc.strerror if isinstance(exc, OSError) else "this is not a text in UTF-8"
-            return cls(path, {}, mistakes=(f"{path}: {reason}",))
+            return cls(path, SecretValues(path, {}), mistakes=(f"{path}: {reason}",))
         warning = f"{path} can be read by others than its owner: chmod 600 {path}"
-        return cls(path, *_parse(path, text), warnings=(warning,) if mode & OPEN_TO_OTHERS else ())
+        values, mistakes = _parse(path, text)
+        return cls(path, SecretValues(path, values), mistakes, warnings=(warning,) if mode & OPEN_TO_OTHERS else ())
 
 
 def add_secret(luma_yml: str, name: str, value: str, comment: str) -> None:
@@ -68,8 +70,8 @@ def add_secret(luma_yml: str, name: str, value: str, comment: str) -> None:
         file.write(f"{begin}# {comment}\n{name}={value}\n")
 
 
-def _parse(path: Path, text: str) -> tuple[dict[str, str], tuple[str, ...]]:
-    values, mistakes = {}, []
+def _parse(path: Path, text: str) -> tuple[dict[str, Written], tuple[str, ...]]:
+    values, mistakes = dict[str, Written](), list[str]()
     lines = enumerate(text.split("\n"), 1)
     for number, line in lines:
         key, separator, value = (part.strip() for part in line.partition("="))
@@ -84,7 +86,7 @@ def _parse(path: Path, text: str) -> tuple[dict[str, str], tuple[str, ...]]:
                 value = _over_several_lines(line.partition("=")[2].lstrip(), lines)
             if key in values:
                 raise ValueError(f"{key} is there twice")
-            values[key] = _unquoted(value)
+            values[key] = Written(_unquoted(value), literal=value[:1] == "'", line=number)
         except ValueError as exc:
             mistakes.append(f"{path}:{number}:1: {exc}")
     return values, tuple(mistakes)
@@ -152,11 +154,7 @@ def environment_of(kind: str, read: Mapping[str, Any], entry: Mapping[str, Any])
     own: dict[str, Any] = entry["environment"]
     if kind != "apps":
         return own
-    common = read["environment"]
-    return {
-        "plain": {key: value for key, value in common["plain"].items() if key not in own["secret"]} | own["plain"],
-        "secret": [*(name for name in common["secret"] if name not in own["plain"]), *own["secret"]],
-    }
+    return overlaid(read["environment"], own)
 
 
 def environment_secrets(
@@ -165,14 +163,15 @@ def environment_secrets(
     """The environment variables of an app or a service whose values are secret: those of ``environment.secret``, and
     those of ``environment.plain`` that come from the environment or a vault.
 
-    ``decrypt`` is `vault_of` the calling plugin's loader. Raises `InvalidFile` where a secret is missing."""
+    ``decrypt`` is `vault_of` the calling plugin's loader. Raises `InvalidFile` where a secret is missing, and `NoValue`
+    where it has no value."""
     environment = environment_of(kind, *_read(file, kind, name, decrypt))
     found = {key: value.text for key, value in environment["plain"].items() if value.secret}
     secrets = SecretsFile.beside(file)
-    missing = [key for key in environment["secret"] if key not in secrets.values]
+    missing = [name for name in environment["secret"].values() if name not in secrets.values]
     if missing:
         raise InvalidFile(f"{secrets.path}: there is no {', '.join(missing)} in it")
-    return found | {key: secrets.values[key] for key in environment["secret"]}
+    return found | {key: secrets.values[name] for key, name in environment["secret"].items()}
 
 
 def registry_password(

@@ -182,7 +182,7 @@ class Project:
         """Warnings of secrets with which the TypeScript luma reached hosts, and which nothing here reads."""
         entries = [*(member.entry for member in self.members), *self.read["services"].values()]
         environments = [self.read["environment"], *(entry["environment"] for entry in entries)]
-        used = {name for environment in environments for name in environment["secret"]}
+        used = {name for environment in environments for name in environment["secret"].values()}
         hosts = {server.replace(".", "_").upper(): server for entry in entries for server in entry["servers"]}
         former = FORMER_SECRETS | {
             f"{prefix}{name}": instead.format(host)
@@ -230,12 +230,12 @@ class Project:
         return image, registry
 
     def _check_secrets(self, path: str, environment: dict[str, Any]) -> None:
-        for index, name in enumerate(environment["secret"]):
-            place = f"{path}.secret[{index}]"
+        for index, (key, name) in enumerate(environment["secret"].items()):
+            place = f"{path}.secret[{index}]" if self._has(f"{path}.secret[{index}]") else f"{path}.secret.{key}"
             if name not in self.secrets.values:
                 self.reader.refuse(place, f"the secret {name} is missing: {self._add(name)}")
-            if name in environment["plain"]:
-                self.reader.refuse(place, f"{name} is in plain as well")
+            if key in environment["plain"]:
+                self.reader.refuse(place, f"{key} is in plain as well")
 
     def _add(self, secret: str) -> str:
         return f"add a line {secret}=... to {self.secrets.path}"
