@@ -96,6 +96,7 @@ LOG_OPTIONS = (
 
 ALL = (
     Command("init", "write a commented luma.yml, .luma/secrets and .gitignore, if they are missing"),
+    Command("config", "show luma.yml as it is read, with the place of each value"),
     Command("setup", "give the hosts a Docker engine", (APPS,)),
     Command(
         "deploy",
@@ -177,10 +178,11 @@ ALL = (
 COMMANDS = {command.name: command for command in ALL}
 
 # Needed once: the general help, which has to fit on a screen, does not explain them.
-IN_SHORT = ("takeover",)
+IN_SHORT = ("config", "prune", "takeover")
 
 GLOBAL_OPTIONS = (
     argument("-c", "--config", metavar="FILE", default="luma.yml"),
+    argument("-d", "--environment", metavar="NAME"),
     argument("-i", "--inventory", metavar="INVENTORY", action="append", default=[]),
     argument("-v", "--verbose", action="count", default=0),
     argument("--json", action="store_true"),
@@ -196,6 +198,7 @@ usage: luma COMMAND [APP...] [OPTION...]           more on one: luma COMMAND --h
 {commands}
 
   -c, --config FILE          the file to read instead of ./luma.yml
+  -d, --environment NAME     staging: lay luma.staging.yml and .luma/secrets.staging over the others
   -i, --inventory INVENTORY  an Ansible inventory to use beside it; may be repeated
   -v, --verbose              show what Ansible shows; more with -vv and -vvv
   --json                     print one JSON document and nothing else

@@ -15,7 +15,6 @@ from ansible_collections.luma.deploy.plugins.plugin_utils.certificates.keys impo
 from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.removal import app_to_remove
 from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.run import identity
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.image_names import release_of, tagged
-from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.reader import InvalidFile
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.secret_values import NoValue
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.secrets import (
     Decrypt,
@@ -26,6 +25,7 @@ from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.secrets impo
     vault_of,
 )
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.servers import LOCALHOST, Inventory
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.source import InvalidFile
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.specification import load
 
 ENGINE_SOCKET = "/var/run/docker.sock"

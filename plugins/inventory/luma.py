@@ -64,13 +64,13 @@ from ansible.inventory.group import to_safe_group_name
 from ansible.inventory.host import Host
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.inventory import BaseInventoryPlugin
-from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.reader import InvalidFile
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.secrets import vault_of
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.servers import (
     LOCALHOST,
     Inventory,
     configured_users,
 )
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.source import InvalidFile
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.specification import load
 
 INVALID_INPUT = 2

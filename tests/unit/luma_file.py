@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.reader import InvalidFile
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.secrets import Decrypt, no_vault
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.servers import Inventory
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.source import InvalidFile
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.specification import load
 
 

@@ -9,8 +9,8 @@ import os
 from pathlib import Path
 
 import pytest
-from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.reader import InvalidFile
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.servers import Inventory
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.source import InvalidFile
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.specification import load
 
 from tests.unit.luma_file import app, mistakes, read

@@ -13,8 +13,8 @@ import yaml
 from ansible_collections.luma.deploy.plugins.plugin_utils.certificates import keys
 from ansible_collections.luma.deploy.plugins.plugin_utils.certificates.own import OwnCertificate
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.https import is_public
-from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.reader import InvalidFile
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.secrets import SecretsFile, add_secret
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.source import InvalidFile
 
 from tests.unit.luma_file import read, write_secrets
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 from ansible_collections.luma.deploy.plugins.action.project import chosen, with_release
-from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.reader import InvalidFile
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.secrets import environment_secrets
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.servers import Inventory
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.source import InvalidFile
 
 from tests.unit.luma_file import mistakes, read, write_secrets
 

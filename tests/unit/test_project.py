@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.luma.deploy.plugins.action.project import refuse_unreachable, released
-from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.reader import InvalidFile
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.servers import Inventory
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.source import InvalidFile
 
 from tests.unit.luma_file import app
 

@@ -21,8 +21,8 @@ from ansible_collections.luma.deploy.plugins.module_utils.release.drain import D
 from ansible_collections.luma.deploy.plugins.module_utils.release.records import Release, Releases
 from ansible_collections.luma.deploy.plugins.module_utils.release.removal import Removal
 from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.removal import app_to_remove, question
-from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.reader import InvalidFile
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.servers import Inventory
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.source import InvalidFile
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.specification import load
 from ansible_collections.luma.deploy.plugins.plugin_utils.overview.orphans import orphan_lines
 

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from ansible.parsing.dataloader import DataLoader
 from ansible.parsing.vault import VaultLib, VaultSecret
-from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.reader import InvalidFile
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.secrets import (
     Decrypt,
     SecretsFile,
@@ -18,6 +17,7 @@ from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.secrets impo
     registry_password,
     vault_of,
 )
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.source import InvalidFile
 
 from tests.unit.luma_file import app, mistakes, read, write_secrets
 

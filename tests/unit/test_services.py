@@ -25,7 +25,7 @@ from ansible_collections.luma.deploy.plugins.module_utils.services.specification
 )
 from ansible_collections.luma.deploy.plugins.module_utils.services.upkeep import Outcome
 from ansible_collections.luma.deploy.plugins.modules.service_container import bring_all_up
-from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.reader import InvalidFile
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.source import InvalidFile
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.specification import load
 
 from tests.unit.fakes import Killed

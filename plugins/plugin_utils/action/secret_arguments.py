@@ -10,7 +10,6 @@ from typing import Any, Literal
 
 from ansible.errors import AnsibleActionFail
 from ansible.parsing.dataloader import DataLoader
-from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.reader import InvalidFile
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.secret_values import NoValue
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.secrets import (
     SecretsFile,
@@ -18,6 +17,7 @@ from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.secrets impo
     registry_password,
     vault_of,
 )
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.source import InvalidFile
 
 
 def with_secrets(

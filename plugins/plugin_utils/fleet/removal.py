@@ -10,8 +10,8 @@ from typing import Any
 
 from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.transaction import OfProcesses
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.names import check_former_app_name
-from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.reader import InvalidFile
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.servers import LOCALHOST, Inventory
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.source import InvalidFile
 from ansible_collections.luma.deploy.plugins.plugin_utils.text import table
 
 

@@ -10,7 +10,6 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -25,15 +24,12 @@ from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.kinds import
     Value,
     Values,
 )
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.source import compose
 
 VAULT_TAG = "!vault"
 #: What keys begin with that are the user's own, such as a home for YAML's anchors.
 EXTENSION = "x-"
 VARIABLE = re.compile(r"\$(\$?)\{([^}]*)\}")
-
-
-class InvalidFile(Exception):
-    """A file that luma does not accept; its text has one line for each mistake."""
 
 
 @dataclass
@@ -51,12 +47,12 @@ class Reader:
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     only: str = ""
     places: dict[str, yaml.Mark] = field(default_factory=dict)
-    mistakes: set[tuple[int, int, str]] = field(default_factory=set)
+    mistakes: set[tuple[str, int, int, str]] = field(default_factory=set)
 
     def read(self, schema: Section) -> dict[str, Any]:
         """The file's content with all defaults. What is wrong is left out, and added to the mistakes; a file that is no
         YAML raises `InvalidFile`."""
-        node = self._compose()
+        node = compose(self.file)
         return self._section(node, schema, "") if node else self._defaults(schema)
 
     def refuse(self, path: str, text: str) -> None:
@@ -68,27 +64,11 @@ class Reader:
 
     def lines(self) -> list[str]:
         """The mistakes in the order of the file: ``file:line:column: path: what is wrong``."""
-        return [f"{self.file}:{line}:{column}: {text}" for line, column, text in sorted(self.mistakes)]
-
-    def _compose(self) -> yaml.Node | None:
-        try:
-            return yaml.compose(Path(self.file).read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
-        except OSError as exc:
-            raise InvalidFile(
-                f"{self.file}: {exc.strerror}. luma reads luma.yml in the current folder, or the file given with -c."
-            ) from exc
-        except UnicodeDecodeError as exc:
-            raise InvalidFile(f"{self.file}: this is not a text in UTF-8") from exc
-        except yaml.MarkedYAMLError as exc:
-            mark = exc.problem_mark
-            place = f"{self.file}:{mark.line + 1}:{mark.column + 1}" if mark else self.file
-            raise InvalidFile(f"{place}: this is not YAML: {exc.problem}") from exc
-        except yaml.YAMLError as exc:
-            raise InvalidFile(f"{self.file}: this is not YAML: {exc}") from exc
+        return [f"{file}:{line}:{column}: {text}" for file, line, column, text in sorted(self.mistakes)]
 
     def _mistake(self, mark: yaml.Mark | None, path: str, text: str) -> None:
-        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        self.mistakes.add((line, column, f"{path}: {text}" if path else text))
+        file, line, column = (mark.name, mark.line + 1, mark.column + 1) if mark else (self.file, 1, 1)
+        self.mistakes.add((file, line, column, f"{path}: {text}" if path else text))
 
     # --- maps ---------------------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ import hashlib
 import os
 import re
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,27 +31,33 @@ class NoValue(ValueError):
 
 @dataclass(frozen=True)
 class Written:
-    """A value as the file has it. ``literal``: a ``$`` in it is one, since it stands in single quotes."""
+    """A value as the file has it. ``literal``: a ``$`` in it is one, since it stands in single quotes. ``place``: its
+    file, line and column."""
 
     text: str
     literal: bool = False
-    line: int = 0
+    place: str = ""
 
 
 class SecretValues(Mapping[str, str]):
-    """The secrets of a file by their names; each value is found when it is asked for. ``folder``: where commands run.
-    Raises `NoValue`."""
+    """Secrets by their names; each value is found when it is asked for. ``folder``: where commands run. Raises
+    `NoValue`."""
 
-    def __init__(self, path: Path, written: Mapping[str, Written]) -> None:
-        self._path = path
+    def __init__(self, folder: Path, written: Mapping[str, Written]) -> None:
+        self._folder = folder
         self._written = written
+
+    @classmethod
+    def laid_over(cls, several: Sequence[SecretValues]) -> SecretValues:
+        """The last one that has a secret counts."""
+        return cls(several[0]._folder, {name: each for values in several for name, each in values._written.items()})
 
     def __getitem__(self, name: str) -> str:
         written = self._written[name]
         try:
             return written.text if written.literal else "".join(self._filled_in(written.text))
         except NoValue as exc:
-            raise NoValue(f"{self._path}:{written.line}:1: {name}: {exc}") from None
+            raise NoValue(f"{written.place}: {name}: {exc}") from None
 
     def __contains__(self, name: object) -> bool:
         return name in self._written
@@ -76,7 +82,7 @@ class SecretValues(Mapping[str, str]):
                 text = text[2:]
             elif text.startswith("("):
                 command, text = _command(text)
-                yield output_of(command, self._path.parent.parent)
+                yield output_of(command, self._folder)
             elif match := VARIABLE.match(dollar + text):
                 yield _variable(match[1])
                 text = text[match.end() - 1 :]

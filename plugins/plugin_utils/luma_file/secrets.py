@@ -16,10 +16,12 @@ from typing import Any, Literal
 
 from ansible.errors import AnsibleError
 from ansible.parsing.dataloader import DataLoader
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.overlay import secrets_files
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.processes import members, names_to_read, overlaid
-from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.reader import InvalidFile, Reader
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.reader import Reader
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.schema import LUMA_YML, REGISTRY_PASSWORD
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.secret_values import SecretValues, Written
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.source import InvalidFile
 
 Decrypt = Callable[[str], str]
 OPEN_TO_OTHERS = 0o077
@@ -43,23 +45,33 @@ class SecretsFile:
 
     @classmethod
     def beside(cls, luma_yml: str) -> SecretsFile:
-        """The secrets of this luma.yml; none where there is no such file."""
-        path = Path(luma_yml).parent / ".luma" / "secrets"
+        """The secrets of this luma.yml; none where there is no such file. Those of an environment are laid over them,
+        and ``path`` is theirs."""
+        read = [cls._of(path, Path(luma_yml).parent) for path in secrets_files(luma_yml)]
+        values = SecretValues.laid_over([each.values for each in read])
+        mistakes, warnings = (
+            [line for each in read for line in getattr(each, name)] for name in ("mistakes", "warnings")
+        )
+        return cls(read[-1].path, values, tuple(mistakes), tuple(warnings))
+
+    @classmethod
+    def _of(cls, path: Path, folder: Path) -> SecretsFile:
+        nothing = SecretValues(folder, {})
         try:
             text, mode = path.read_text(encoding="utf-8-sig"), path.stat().st_mode
         except FileNotFoundError:
-            return cls(path, SecretValues(path, {}))
+            return cls(path, nothing)
         except (OSError, UnicodeDecodeError) as exc:
             reason = exc.strerror if isinstance(exc, OSError) else "this is not a text in UTF-8"
-            return cls(path, SecretValues(path, {}), mistakes=(f"{path}: {reason}",))
+            return cls(path, nothing, mistakes=(f"{path}: {reason}",))
         warning = f"{path} can be read by others than its owner: chmod 600 {path}"
         values, mistakes = _parse(path, text)
-        return cls(path, SecretValues(path, values), mistakes, warnings=(warning,) if mode & OPEN_TO_OTHERS else ())
+        return cls(path, SecretValues(folder, values), mistakes, warnings=(warning,) if mode & OPEN_TO_OTHERS else ())
 
 
 def add_secret(luma_yml: str, name: str, value: str, comment: str) -> None:
     """Adds a line to the secrets of a luma.yml, which are kept out of git where there were none. Raises `OSError`."""
-    path = Path(luma_yml).parent / ".luma" / "secrets"
+    path = secrets_files(luma_yml)[-1]
     if not path.parent.exists():
         path.parent.mkdir(mode=0o700)
         (path.parent / ".gitignore").write_text("*\n", encoding="utf-8")
@@ -86,7 +98,7 @@ def _parse(path: Path, text: str) -> tuple[dict[str, Written], tuple[str, ...]]:
                 value = _over_several_lines(line.partition("=")[2].lstrip(), lines)
             if key in values:
                 raise ValueError(f"{key} is there twice")
-            values[key] = Written(_unquoted(value), literal=value[:1] == "'", line=number)
+            values[key] = Written(_unquoted(value), literal=value[:1] == "'", place=f"{path}:{number}:1")
         except ValueError as exc:
             mistakes.append(f"{path}:{number}:1: {exc}")
     return values, tuple(mistakes)

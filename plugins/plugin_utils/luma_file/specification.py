@@ -16,8 +16,10 @@ from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.consistency 
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.https import HttpsFile
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.image_names import home_of
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.mounts import Content, path_beside
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.overlay import environment, file_over
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.placement import Placement
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.processes import Member, members
-from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.reader import InvalidFile, Reader
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.reader import Reader
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.runtime import runtime_of, without_runtime
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.schema import LUMA_YML, REGISTRY_PASSWORD
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.secrets import (
@@ -26,7 +28,8 @@ from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.secrets impo
     environment_of,
     no_vault,
 )
-from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.servers import LOCALHOST, Inventory
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.servers import Inventory
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.source import InvalidFile
 
 ROUTE_KEYS = ("hosts", "app_port", "response_timeout", "stream_timeout", "hold", "ssl_redirect", "hsts")
 #: What `proxy` says of every route, and not of the proxy's container.
@@ -65,7 +68,7 @@ def load(
     services = {name: project.service(name, service) for name, service in read["services"].items()}
     project.check(may_be_empty)
     if inventory:
-        project.assign_hosts({"apps": apps, "services": services}, inventory)
+        Placement(reader, read, project.members, inventory).assign({"apps": apps, "services": services})
     mistakes = [*reader.lines(), *project.secrets.mistakes]
     if mistakes:
         raise InvalidFile("\n".join(mistakes))
@@ -98,8 +101,14 @@ class Project:
         self.secrets = SecretsFile.beside(reader.file)
         self.https = HttpsFile(read["proxy_options"], read["proxy"], self.secrets, self.folder)
         self.warnings: list[str] = []
-        self.name = read["name"] or _name_of(self.folder)
+        self.name = self._project_name(read["name"] or _name_of(self.folder))
         self.members = members(read["apps"])
+
+    def _project_name(self, name: str) -> str:
+        """An environment is a project of its own, so that several can share a host."""
+        over = file_over(self.reader.file)
+        own = over and self._has("name") and self.reader.places["name"].name == over
+        return f"{name}-{environment()}" if over and not own else name
 
     # --- specifications -----------------------------------------------------------------------------------------
 
@@ -278,41 +287,9 @@ class Project:
     def check(self, may_be_empty: bool) -> None:
         if not self.members and not self.read["services"] and not may_be_empty and not self.reader.mistakes:
             self.reader.refuse("", "there is no app in it; the smallest is: apps: {blog: {image: my-blog}}")
-        for path, environment in _environments(self.read):
-            self._check_secrets(path, environment)
+        for path, said in _environments(self.read):
+            self._check_secrets(path, said)
         Consistency(self.reader, self.read, self.members, self.name).check()
-
-    def assign_hosts(self, kinds: dict[str, dict[str, Any]], inventory: Inventory) -> None:
-        """Gives every entry its hosts. One that names no servers goes to all hosts, those of the inventory and those
-        that the file names, and to this machine where there are none."""
-        paths = {f"apps.{member.name}": self._path_of_servers(member) for member in self.members}
-        named = {
-            f"{kind}.{name}": self._hosts(
-                paths.get(f"{kind}.{name}", f"{kind}.{name}.servers"), entry["servers"], inventory
-            )
-            for kind, entries in kinds.items()
-            for name, entry in entries.items()
-        }
-        everywhere = list(dict.fromkeys([*inventory.hosts, *(host for hosts in named.values() for host in hosts)]))
-        for kind, entries in kinds.items():
-            for name, entry in entries.items():
-                entry["hosts"] = named[f"{kind}.{name}"] if entry["servers"] else everywhere or [LOCALHOST]
-                if entry.get("https"):
-                    # Which of them asks the CA, and whom the others ask.
-                    entry["https"]["servers"] = entry["hosts"]
-
-    def _path_of_servers(self, member: Member) -> str:
-        own = f"{member.path}.servers"
-        return own if self._has(own) else f"{member.app_path}.servers"
-
-    def _hosts(self, path: str, servers: list[str], inventory: Inventory) -> list[str]:
-        hosts: dict[str, None] = {}
-        for index, server in enumerate(servers):
-            try:
-                hosts |= dict.fromkeys(inventory.resolve(server, bool(self.read["ssh"]["proxy_jump"])))
-            except ValueError as exc:
-                self.reader.refuse(f"{path}[{index}]", str(exc))
-        return list(hosts)
 
 
 def _environments(read: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -121,6 +121,7 @@ def engines(outcomes: Outcomes, _is_plan: bool) -> dict[str, Any]:
 #: What the others have is put together by the overview.
 CONTENT: dict[str, Callable[[Outcomes, bool], dict[str, Any]]] = {
     "init": files,
+    "config": lambda outcomes, _is_plan: dict(last(outcomes, "luma.deploy.config")),
     "setup": engines,
     "deploy": deployment,
     "rollback": deployment,

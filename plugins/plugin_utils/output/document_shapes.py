@@ -63,6 +63,7 @@ LOGS = {"lines": [values("host at container text")]}
 
 SHAPES: Mapping[str, Mapping[str, Shape]] = {
     "init": {"files": [values("name written")]},
+    "config": {"settings": [values("path value file line")]},
     "setup": {"hosts": [values("host docker changed")]},
     "deploy": DEPLOYMENT,
     "rollback": DEPLOYMENT,
