@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import os
 import re
+import stat
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -35,7 +37,7 @@ class Request:
 def request_of(arguments: Sequence[str]) -> Request | str:
     """What the arguments ask for; a text where that is to be printed. Raises `UsageError`."""
     words, after = split(arguments)
-    refuse_terminal(words)
+    terminal = take_terminal(words)
     options, words = global_parser().parse_known_args(words)
     if options.version:
         return version()
@@ -51,10 +53,8 @@ def request_of(arguments: Sequence[str]) -> Request | str:
     plan = variables.pop("plan", False)
     app = variables.get("app", [])
     variables |= {"luma_file": str(Path(options.config).absolute()), "app": [app] if isinstance(app, str) else app}
-    if command.name == "exec":
-        if not after:
-            raise UsageError("luma exec needs -- and a command after the app: luma exec blog -- ls /srv")
-        variables["command"] = after
+    if command.in_container:
+        in_container(variables, command, terminal, after, options.json)
     elif after:
         raise UsageError(f"luma {command.name} does not take {after[0]}")
     if options.json and variables.get("follow"):
@@ -81,14 +81,38 @@ def split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     return words[:end], words[end + 1 :]
 
 
-def refuse_terminal(words: Sequence[str]) -> None:
-    """docker exec's ``-it`` would be read as an inventory t. ``-i`` alone may be luma's own option."""
-    asked = next((word for word in words if re.fullmatch(r"-it|-ti?|--tty|--interactive", word)), None)
-    if asked and "exec" in words:
-        raise UsageError(
-            f"luma exec has no terminal and no input yet: it does not take {asked}. On the app's host there is: "
-            "docker exec -it CONTAINER sh; luma status --verbose names the containers"
-        )
+def take_terminal(words: list[str]) -> bool:
+    """Takes docker's ``-it`` out of the words of a command that knows it, as which it would be read as an inventory t.
+    ``-i`` alone is luma's own option: input that is no terminal is handed on anyhow."""
+    asked = [word for word in words if re.fullmatch(r"-it|-ti?|--tty|--interactive", word)]
+    if not any(name in words for name, command in COMMANDS.items() if command.in_container):
+        return False
+    for word in asked:
+        words.remove(word)
+    return bool(asked)
+
+
+def in_container(request: dict[str, Any], command: Command, terminal: bool, after: list[str], as_json: bool) -> None:
+    """Adds what a command in a container gets of the user's: a terminal, or input, if luma itself has it."""
+    if not after:
+        raise UsageError(f"luma {command.name} needs -- and a command after the app: luma {command.example}")
+    if terminal and (as_json or not sys.stdin.isatty()):
+        reason = "--json prints one document" if as_json else "luma has no terminal itself"
+        raise UsageError(f"luma {command.name} -it needs a terminal, and {reason}: leave out -it")
+    request["command"] = after
+    if not as_json:
+        # What is run for longer is seen as it comes.
+        wanted = {"terminal": terminal, "stdin": not terminal and has_input(), "attach": command.name == "run"}
+        request |= {name: True for name, is_wanted in wanted.items() if is_wanted}
+
+
+def has_input() -> bool:
+    """Whether luma was given something to read, as in ``luma exec db -- psql < dump.sql``."""
+    try:
+        mode = os.fstat(sys.stdin.fileno()).st_mode
+    except (OSError, ValueError, AttributeError):
+        return False
+    return stat.S_ISREG(mode) or stat.S_ISFIFO(mode)
 
 
 def global_parser() -> Parser:
@@ -131,7 +155,7 @@ def general_help() -> str:
     in_short = [name for name in COMMANDS if " " in name or name in IN_SHORT]
     single = [f"  {name:10} {each.summary}" for name, each in COMMANDS.items() if name not in in_short]
     half = -(-len(in_short) // 2)
-    several = [",".join(f"  {name}" for name in names) for names in (in_short[:half], in_short[half:])]
+    several = [f"  {', '.join(names)}" for names in (in_short[:half], in_short[half:])]
     return HELP.format(commands="\n".join([*single, *several]).rstrip())
 
 

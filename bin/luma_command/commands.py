@@ -45,7 +45,8 @@ def argument(*flags: str, **settings: Any) -> Argument:
 @dataclass(frozen=True)
 class Command:
     """A command, which is the playbook of its name. ``verbose`` is the playbook's variable that --verbose sets, where
-    it does not show Ansible's own output; ``usage`` the line of its help that the arguments alone do not tell."""
+    it does not show Ansible's own output; ``usage`` the line of its help that the arguments alone do not tell;
+    ``in_container``: whether a command to be run in a container follows a ``--``."""
 
     name: str
     summary: str
@@ -53,6 +54,7 @@ class Command:
     example: str = ""
     verbose: str = ""
     usage: str | None = None
+    in_container: bool = False
 
     @property
     def playbook(self) -> Path:
@@ -83,6 +85,7 @@ def apps(**settings: Any) -> Argument:
 
 
 APPS = apps(nargs="*", help="the apps; all of luma.yml without a name")
+SOME_APPS = apps(nargs="+", help="the apps, or processes of them")
 ONE_APP = apps(nargs="?", help="the app; may be left out if luma.yml has one")
 THE_APP = apps(help="the app")
 
@@ -92,6 +95,11 @@ LOG_OPTIONS = (
     argument("--since", metavar="TIME", help="all from then on: 10m, 2h or 1d ago, or 2026-11-23T03:57:15Z"),
     argument("--until", metavar="TIME", help="up to then"),
     argument("--grep", metavar="PATTERN", help="only lines with this regular expression in them"),
+)
+
+IN_A_CONTAINER = (
+    argument("--host", metavar="HOST", help="on this host; the app's first one without it"),
+    argument("--replica", type=int, metavar="N", help="in this replica, or as this one has it; the first without it"),
 )
 
 ALL = (
@@ -117,6 +125,11 @@ ALL = (
         (ONE_APP, argument("--to", dest="release", metavar="RELEASE", help="the release, as luma releases lists it")),
         "rollback blog --to 3f2a9c8",
     ),
+    Command(
+        "restart", "replace an app's containers by new ones of the release that serves", (ONE_APP,), "restart blog"
+    ),
+    Command("stop", "finish the requests in flight and stop an app, until luma start", (SOME_APPS,), "stop blog"),
+    Command("start", "start an app that was stopped", (SOME_APPS,), "start blog"),
     Command("releases", "list the releases that can be brought back", (ONE_APP,), "releases blog"),
     Command(
         "audit",
@@ -132,10 +145,19 @@ ALL = (
     ),
     Command(
         "exec",
-        "run a command in a replica of an app",
-        (THE_APP,),
+        "run a command in a replica of an app, or in a service; -it for a terminal",
+        (apps(help="the app or service"), *IN_A_CONTAINER),
         "exec blog -- ls /srv",
-        usage="luma exec APP -- COMMAND...",
+        usage="luma exec [-it] [--host HOST] [--replica N] APP -- COMMAND...",
+        in_container=True,
+    ),
+    Command(
+        "run",
+        "run a command in a new container of the release that serves; -it for a terminal",
+        (THE_APP, *IN_A_CONTAINER),
+        "run blog -- bin/rails db:seed",
+        usage="luma run [-it] [--host HOST] [--replica N] APP -- COMMAND...",
+        in_container=True,
     ),
     Command("lock status", "show who is deploying, on each host", (APPS,)),
     Command(
@@ -177,8 +199,8 @@ ALL = (
 )
 COMMANDS = {command.name: command for command in ALL}
 
-# Needed once: the general help, which has to fit on a screen, does not explain them.
-IN_SHORT = ("config", "prune", "takeover")
+# The general help, which has to fit on a screen, does not explain them.
+IN_SHORT = ("audit", "config", "prune", "releases", "restart", "start", "stop", "takeover")
 
 GLOBAL_OPTIONS = (
     argument("-c", "--config", metavar="FILE", default="luma.yml"),

@@ -27,6 +27,8 @@ FAILED = 1
 INVALID_INPUT = 2
 INTERRUPTED = 130
 RESULT_FILE = "result"
+# As in plugins/plugin_utils/action/attachment.py.
+ATTACH_FILE = "attach"
 # What ansible-playbook exits with after Ctrl-C.
 ANSIBLE_INTERRUPTED = 99
 
@@ -69,8 +71,8 @@ def ansible_environment(request: Request, folder: Path) -> dict[str, str]:
         # The playbook reads luma.yml as well, and says what is wrong with it.
         "LUMA_INVENTORY_INVALID_FILE": "ignore",
         "LUMA_RESULT_FILE": str(folder / RESULT_FILE),
-        # What commands of .luma/secrets print, so that each is run once; see luma_file/secret_values.py.
-        "LUMA_SECRETS_FOLDER": str(folder),
+        # For what commands of .luma/secrets print, so that each is run once, and for what is to be attached to.
+        "LUMA_RUN_FOLDER": str(folder),
         "LUMA_SECRETS_KEY": base64.urlsafe_b64encode(os.urandom(32)).decode(),
         # What others are told who find an app locked.
         "LUMA_COMMAND": shlex.join(["luma", *sys.argv[1:]]),
@@ -83,7 +85,7 @@ def ansible_environment(request: Request, folder: Path) -> dict[str, str]:
 
 
 def run(request: Request) -> int:
-    """Runs the playbook; returns the exit code of luma."""
+    """Runs the playbook; returns the exit code of luma. What the playbook leaves to attach to takes luma's place."""
     as_json = request.options.json
     with tempfile.TemporaryDirectory(prefix="luma-") as folder:
         result_file, errors_file = Path(folder, RESULT_FILE), Path(folder, "errors")
@@ -91,6 +93,8 @@ def run(request: Request) -> int:
             ansible = subprocess.Popen(
                 [ANSIBLE, *ansible_arguments(request)],
                 env=ansible_environment(request, Path(folder)),
+                # What the user pipes in is for the command in the container.
+                stdin=subprocess.DEVNULL if request.variables.get("stdin") else None,
                 stdout=(sys.stderr if request.verbosity else subprocess.DEVNULL) if as_json else None,
                 stderr=errors if as_json else None,
             )
@@ -104,6 +108,12 @@ def run(request: Request) -> int:
             if result is None or result.get("exit_code") is None:
                 result = {**(result or {}), "errors": text.splitlines()}
             print_document(request.command.name, code, result)
+        attach_file = Path(folder, ATTACH_FILE)
+        attach = json.loads(attach_file.read_text(encoding="utf-8")) if attach_file.exists() and not code else None
+    if attach:
+        sys.stdout.flush()
+        # The terminal, its size and its Ctrl-C belong to the command from now on.
+        os.execvp(attach[0], attach)
     return code
 
 

@@ -32,6 +32,7 @@ PHASES = [
     "undo",
     "end",
     "remove",
+    "state",
 ]
 ARGUMENTS = {
     "phase": {
@@ -47,7 +48,7 @@ ARGUMENTS = {
 # What the ledger has beside the hosts' parts, until the phase that learns it.
 NOTED: dict[str, Any] = {"waves": [], "outcome": "", "releases": {}, "certificates": []}
 # After these everybody is served one release, and nothing is left to be undone.
-FINAL = ("retire", "undo", "end", "remove")
+FINAL = ("retire", "undo", "end", "remove", "state")
 
 
 class ActionModule(ActionBase):
@@ -119,7 +120,7 @@ def after(
             run.switch(*results)
         case "release":
             run.release(*results)
-        case "bake" | "services":
+        case "bake" | "services" | "state":
             run.require_all(*results)
         case "retire":
             run.retire(*results)

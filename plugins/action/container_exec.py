@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the luma authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Prints what a command in a container wrote; documented in the module of the same name."""
+"""Runs a command in a container, or attaches the user to it; documented in the module of the same name."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
+from ansible_collections.luma.deploy.plugins.plugin_utils.action.attachment import command_line, hand_over
 
 
 class ActionModule(ActionBase):
@@ -17,9 +18,14 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
         result |= self._execute_module(task_vars=task_vars)
-        if result.get("container"):
-            host, display = (task_vars or {})["inventory_hostname"], Display()
-            display.display(f"[{host}] In {result['container']}:", stderr=True)
+        if not result.get("container"):
+            return result
+        host, display = (task_vars or {})["inventory_hostname"], Display()
+        display.display(f"[{host}] In {result['container']}:", stderr=True)
+        if result["attach"]:
+            terminal = bool(self._task.args.get("terminal"))
+            result["report"] = hand_over(command_line(self._connection, result["attach"], terminal))
+        else:
             display.display(result["stdout"], newline=False)
             display.display(result["stderr"], newline=False, stderr=True)
         return result

@@ -13,6 +13,8 @@ from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.rollback import 
     InvalidChoice,
     NoHostAnswers,
     choices,
+    require_answers,
+    serving,
     the_app,
     whole_spec,
 )
@@ -31,6 +33,7 @@ class ActionModule(ActionBase):
                 "apps": {"type": "list", "elements": "dict", "required": True},
                 "release": {"type": "str", "default": ""},
                 "found": {"type": "dict", "default": {}},
+                "restart": {"type": "bool", "default": False},
             }
         )
         result["changed"] = False
@@ -38,9 +41,14 @@ class ActionModule(ActionBase):
             app = the_app(arguments["apps"])
             if not arguments["found"]:
                 return result
-            chosen = choices(app, arguments["release"], arguments["found"])
+            require_answers(app, arguments["found"])
+            if arguments["restart"]:
+                chosen = serving(app, arguments["found"])
+            else:
+                chosen = choices(app, arguments["release"], arguments["found"])
         except CannotRollBack as exc:
             kind = {"invalid_input": InvalidChoice, "unreachable_engine": NoHostAnswers}
             markers = {marker: isinstance(exc, error) for marker, error in kind.items()}
             return result | {"failed": True, "msg": str(exc)} | markers
-        return result | {"app_spec": whole_spec(app, chosen), "report": [str(choice) for choice in chosen]}
+        lines = [] if arguments["restart"] else [str(choice) for choice in chosen]
+        return result | {"app_spec": whole_spec(app, chosen), "report": lines}

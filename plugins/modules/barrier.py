@@ -37,7 +37,8 @@ options:
         M(luma.deploy.bluegreen_container), which has removed what was prepared. It reads why the run
         goes back from C(ansible_failed_result).
       - V(end) takes those of M(luma.deploy.probe) and of M(luma.deploy.hook), reports, and fails if the run did.
-      - V(remove) takes those of M(luma.deploy.app_remove). Nothing is undone.
+      - V(remove) takes those of M(luma.deploy.app_remove), and V(state) those of M(luma.deploy.app_state). Nothing is
+        undone.
     type: str
     choices:
       - begin
@@ -53,6 +54,7 @@ options:
       - undo
       - end
       - remove
+      - state
     required: true
   app:
     description: The app, as M(luma.deploy.project) returns it.

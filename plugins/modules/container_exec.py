@@ -13,25 +13,13 @@ version_added: 0.1.0
 author:
   - The luma authors (@luma-deploy)
 description:
-  - Runs a command in the first running replica of the active color, as C(docker exec) does. No shell is involved.
+  - Runs a command in a running replica of the active color, or in the container of a service, as C(docker exec) does.
+    No shell is involved.
   - The action on the controller prints what the command wrote, as text in UTF-8, once it has ended.
   - A command that fails does not fail the task.
 extends_documentation_fragment:
   - luma.deploy.engine
-options:
-  project:
-    description: The project's name.
-    type: str
-    required: true
-  app:
-    description: The app's name.
-    type: str
-    required: true
-  command:
-    description: The command and its arguments.
-    type: list
-    elements: str
-    required: true
+  - luma.deploy.attach
 attributes:
   check_mode:
     support: none
@@ -58,49 +46,57 @@ container:
   type: str
   returned: success
   sample: blog-green-1
+attach:
+  description:
+    - The command line, on the host, that gives the user's terminal or input to the command. Empty if it was run.
+  type: list
+  elements: str
+  returned: success
 luma_exit_code:
   description: The command's exit code, which the luma command exits with.
   type: int
-  returned: success
+  returned: if it was run
 stdout:
   description: What the command wrote to its standard output.
   type: str
-  returned: success
+  returned: if it was run
 stderr:
   description: What it wrote to its standard error.
   type: str
-  returned: success
+  returned: if it was run
 """
 
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
 from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
+from ansible_collections.luma.deploy.plugins.module_utils.module.attach import (
+    ATTACH_OPTIONS,
+    docker_command,
+    is_attached,
+    replica_of,
+)
 from ansible_collections.luma.deploy.plugins.module_utils.module.engine_module import ENGINE_OPTIONS, app_of, run
-from ansible_collections.luma.deploy.plugins.module_utils.release.colors import View
 
 
 def execute(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:
-    app = app_of(module.params)
-    view = View.take(engine, None, app)
-    running = [c for c in view.containers if c.color == view.active and c.running]
-    if not running:
-        raise LumaError(f"No replica of {app.name} runs on this host: there is nothing to run a command in.")
-    container = running[0]
+    params = module.params
+    container = replica_of(engine, app_of(params), params["replica"])
+    result = {"changed": True, "container": container.name, "attach": []}
+    if is_attached(params):
+        flags = (["--interactive"] if params["terminal"] or params["stdin"] else []) + ["--tty"] * params["terminal"]
+        return dict(result, attach=docker_command(engine, "exec", *flags, container.name, *params["command"]))
     what = f"run a command in {container.name}"
-    made = engine.call(what, engine.client.exec_create, container.id, module.params["command"])
+    made = engine.call(what, engine.client.exec_create, container.id, params["command"])
     # The stubs take the pair of streams for one.
     output: t.Any = engine.call(what, engine.client.exec_start, made["Id"], demux=True)
     stdout, stderr = output
-    code = engine.call(what, engine.client.exec_inspect, made["Id"])["ExitCode"]
-    return {
-        "changed": True,
-        "container": container.name,
-        "luma_exit_code": code,
-        "stdout": (stdout or b"").decode("utf-8", "replace"),
-        "stderr": (stderr or b"").decode("utf-8", "replace"),
-    }
+    return dict(
+        result,
+        luma_exit_code=engine.call(what, engine.client.exec_inspect, made["Id"])["ExitCode"],
+        stdout=(stdout or b"").decode("utf-8", "replace"),
+        stderr=(stderr or b"").decode("utf-8", "replace"),
+    )
 
 
 def main() -> None:
@@ -110,6 +106,7 @@ def main() -> None:
             project={"type": "str", "required": True},
             app={"type": "str", "required": True},
             command={"type": "list", "elements": "str", "required": True},
+            **ATTACH_OPTIONS,
         ),
     )
     run(module, execute)

@@ -42,6 +42,10 @@ options:
         checked.
     type: dict
     default: {}
+  restart:
+    description: Whether what serves is to be deployed once more, instead of an earlier release.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""

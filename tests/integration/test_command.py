@@ -6,16 +6,12 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
 import re
-import select
 import shutil
 import signal
 import stat
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -24,55 +20,11 @@ import pytest
 from tests import json_page
 from tests.host import APP_IMAGE, PROXY_IMAGE, docker
 from tests.integration.conftest import Site
+from tests.terminal import ENVIRONMENT, SECONDS, Terminal
 
 ROOT = Path(__file__).parents[2]
 LUMA = ROOT / "bin" / "luma"
 ESCAPE = "\x1b"
-SECONDS = 60
-# Nobody is asked on the way, and no color is forced or forbidden by whoever runs the tests.
-ENVIRONMENT = {key: value for key, value in os.environ.items() if key not in ("NO_COLOR", "ANSIBLE_FORCE_COLOR")}
-
-
-class Terminal:
-    """A program on a terminal of its own."""
-
-    def __init__(self, *command: str, **environment: str) -> None:
-        self.shown = ""
-        self.pid, self._terminal = pty.fork()
-        if self.pid == 0:
-            os.execvpe(command[0], command, {**ENVIRONMENT, "TERM": "xterm-256color", **environment})
-
-    def type(self, text: str) -> None:
-        os.write(self._terminal, text.encode())
-
-    def wait_for(self, pattern: str) -> None:
-        """Wait until this is shown behind what was waited for before."""
-        deadline = time.monotonic() + SECONDS
-        while not (found := re.search(pattern, self.shown)):
-            assert time.monotonic() < deadline, f"not shown: {pattern}\n{self.shown}"
-            assert self._read(), f"it ended without showing {pattern}\n{self.shown}"
-        self.shown = self.shown[found.end() :]
-
-    def end(self) -> int:
-        """Wait for its end; returns its exit code."""
-        while self._read():
-            pass
-        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
-
-    def kill(self) -> None:
-        os.kill(self.pid, signal.SIGKILL)
-        self.end()
-
-    def _read(self) -> bool:
-        """Read what is shown meanwhile; returns whether the program still has the terminal."""
-        if not select.select([self._terminal], [], [], 1)[0]:
-            return True
-        try:
-            data = os.read(self._terminal, 65536)
-        except OSError:  # That is how Linux tells that nobody has the other end any more.
-            return False
-        self.shown += data.decode(errors="replace")
-        return bool(data)
 
 
 def luma(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,8 +17,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.host import APP_IMAGE, ROOT
+from tests.host import APP_IMAGE, LUMA, ROOT
 from tests.remote.project import Project
+from tests.terminal import Terminal
 from tests.testbed.servers import Server
 
 TOKEN = "postgres://blog:Sup3rS3cret@db/blog"
@@ -137,3 +140,23 @@ def test_secrets_are_in_the_environment_and_nowhere_else(project: Project, serve
     for secret in (TOKEN, API_KEY):
         assert secret not in failed.output + failed.errors
         assert files_on(server, secret) == ""
+
+
+def test_a_terminal_and_input_reach_the_server(project: Project) -> None:
+    words = [str(LUMA), "-c", str(project.folder / "luma.yml"), "-i", str(project.folder / "inventory.yml")]
+    script = 'tty; read line; echo "got $line"; exit 5'
+    terminal = Terminal(*words, "exec", "-it", "remote", "--", "sh", "-c", script, **project.environment)
+    terminal.wait_for("/dev/pts/")
+    terminal.type("typed\n")
+    terminal.wait_for("got typed")
+    assert terminal.end() == 5
+    done = subprocess.run(
+        [*words, "exec", "remote", "--", "cat"],
+        input="piped",
+        env={**os.environ, **project.environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "piped"), done.stderr

@@ -111,9 +111,14 @@ class Project:
         lines = docker("ps", "--filter", label, "--format", '{{.Names}} {{.Label "luma.release"}}').splitlines()
         return dict(sorted((name, release) for name, _unused, release in (line.partition(" ") for line in lines)))
 
+    @property
+    def backend(self) -> str:
+        """The name of the app's backend in the proxy."""
+        return f"{self.name}:{self.name}"
+
     def counters(self) -> dict[str, int]:
         """What the proxy has counted for the app's backend since its worker began."""
-        text = Haproxy(PROXY_FOLDER / "run").run(f"show stat {self.name}:{self.name} 2 -1")
+        text = Haproxy(PROXY_FOLDER / "run").run(f"show stat {self.backend} 2 -1")
         row = next(csv.DictReader(text.removeprefix("# ").splitlines()))
         return {name: int(value) for name, value in row.items() if value and value.isdigit()}
 

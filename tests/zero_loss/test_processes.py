@@ -6,6 +6,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,9 +17,10 @@ import pytest
 import yaml
 from ansible_collections.luma.deploy.plugins.plugin_utils.traffic.report import failures_in_words, handovers
 
-from tests.host import APP_IMAGE, docker
+from tests.host import APP_IMAGE, LUMA, docker
+from tests.terminal import Terminal
 from tests.zero_loss.conftest import MakeProject
-from tests.zero_loss.project import Deployment, Project, Traffic, luma
+from tests.zero_loss.project import Deployment, Project, Traffic, luma, wait_for
 
 WORKS = "trap 'exit 0' TERM; while :; do sleep 0.1; done"
 FAILS = "echo no jobs for $LUMA_RELEASE; exit 3"
@@ -31,7 +35,7 @@ class Shop(Project):
             "stop_timeout": "1s",
             "environment": {"plain": environment, "secret": {"TOKEN": "MAIN_TOKEN"}},
             "processes": {
-                "web": {"replicas": 2, "proxy": self.app["proxy"]},
+                "web": {"replicas": 2, "proxy": {**self.app["proxy"], "hold": "60s"}},
                 "worker": {"command": ["sh", "-c", worker], "replicas": 2},
                 "clock": {"command": ["sh", "-c", clock], "overlap": False},
             },
@@ -47,6 +51,10 @@ class Shop(Project):
     def deploy_processes(self, **arguments: str) -> Deployment:
         self.write(**arguments)
         return luma(self, "deploy")
+
+    @property
+    def backend(self) -> str:
+        return f"{self.name}:{self.name}-web"
 
     def running(self, process: str) -> dict[str, str]:
         """The ids of a process' containers, by their names."""
@@ -125,6 +133,63 @@ def test_a_rollback_takes_back_what_the_last_deployment_changed(shop: Shop) -> N
     assert not set(names) & set(changed)
     commands = docker("inspect", "--format", "{{json .Config.Cmd}}", *names).splitlines()
     assert [json.loads(line)[-1] for line in commands] == [WORKS, WORKS]
+
+
+def test_a_restart_loses_nothing(shop: Shop, tmp_path: Path) -> None:
+    before, releases = shop.everything(), shop.containers()
+    with Traffic(shop.url, shop.host, tmp_path) as traffic:
+        done = luma(shop, "restart")
+        records = traffic.stop().records
+    assert done.code == 0, done.output
+    assert failures_in_words(records) == []
+    after = shop.everything()
+    assert len(after) == len(before)
+    assert not set(before.values()) & set(after.values())
+    assert sorted(shop.containers().values()) == sorted(releases.values())
+
+
+def test_what_was_stopped_is_started_as_it_was(shop: Shop) -> None:
+    def visit(path: str) -> int:
+        request = urllib.request.Request(f"{shop.url}{path}", headers={"Host": shop.host})
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return int(answer.status)
+
+    before = shop.everything()
+    with ThreadPoolExecutor() as threads:
+        in_flight = threads.submit(visit, "/slow?seconds=5")
+        wait_for(lambda: shop.counters()["scur"] > 0, "the request does not come")
+        stopped = luma(shop, "stop", f"{shop.name}-web")
+        assert (stopped.code, in_flight.result()) == (0, 200), stopped.output
+        assert (shop.running("web"), len(shop.everything())) == ({}, 3)
+        # Who comes now waits in the proxy.
+        waiting = threads.submit(visit, "/")
+        wait_for(lambda: shop.counters()["qcur"] > 0, "nobody waits")
+        started = luma(shop, "start", shop.name)
+        assert (started.code, waiting.result()) == (0, 200), started.output
+    assert shop.everything() == before
+
+
+@pytest.mark.parametrize("command", ["exec", "run"])
+def test_a_command_gets_a_terminal_or_input(shop: Shop, command: str) -> None:
+    name = f"{shop.name}-worker"
+    words = [str(LUMA), "-c", str(shop.folder / "luma.yml"), command]
+    terminal = Terminal(*words, "-it", name, "--", "sh", "-c", "tty; read line; exit $line")
+    terminal.wait_for("/dev/pts/")
+    terminal.type("9\n")
+    assert terminal.end() == 9
+    (shop.folder / "input").write_text("sent\n")
+    script = 'read line; echo "$line $TOKEN"; exit 3'
+    with (shop.folder / "input").open() as given:
+        done = subprocess.run(
+            [*words, name, "--", "sh", "-c", script],
+            stdin=given,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert (done.returncode, done.stdout) == (3, "sent t0ken\n"), done.stderr
+    assert docker("ps", "-a", "--filter", f"label=luma.one-off-of={name}", "--format", "{{.Names}}") == ""
 
 
 def test_a_removal_takes_all_of_them(shop: Shop) -> None:

@@ -16,6 +16,7 @@ from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Eng
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.answers import Session, Slot
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.runtime_api import Haproxy
 from ansible_collections.luma.deploy.plugins.module_utils.release.colors import App, View
+from ansible_collections.luma.deploy.plugins.module_utils.release.health import KILLED
 
 POLL_SECONDS = 0.05
 #: How long the DNS is given to take the addresses of removed containers from their slots, in seconds.
@@ -26,8 +27,6 @@ CLOSED_PER_SECOND = 100
 CLOSING_SECONDS = 30.0
 #: How often is asked whether streams are left once `DrainTimeouts.requests` is over, in seconds.
 STREAMS_POLL_SECONDS = 1.0
-#: Exit code of a process that SIGKILL ended (128 + 9).
-KILLED = 137
 
 
 #: The options of the documentation fragment ``luma.deploy.engine.drain``.

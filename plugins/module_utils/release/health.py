@@ -27,6 +27,8 @@ FIRST_PAUSE = 0.05
 #: How often a wait asks whether it is to be given up, in seconds.
 GIVE_UP_SECONDS = 0.5
 LOG_LINES = 20
+#: The exit code of a container that SIGKILL has ended (128 + 9).
+KILLED = 137
 #: How much is shown of what an app answers.
 MOST_CHARACTERS = 200
 #: What frameworks answer that allow certain values of the Host header only.
@@ -195,7 +197,8 @@ def describe_failure(engine: Engine, verdict: Verdict, check: HealthCheck) -> di
     """What is known about a replica that failed; to be asked before the container is removed."""
     container = engine.container(verdict.container.id, "") or verdict.container
     heard = listeners(container.pid) if container.running else None
-    limit = engine.description(container.id)["HostConfig"].get("Memory", 0) if container.oom_killed else 0
+    killed = container.oom_killed or (not container.running and container.exit_code == KILLED)
+    limit = engine.description(container.id)["HostConfig"].get("Memory", 0) if killed else 0
     return {
         "container": container.name,
         "status": container.status,
@@ -205,7 +208,8 @@ def describe_failure(engine: Engine, verdict: Verdict, check: HealthCheck) -> di
         "listening_ports": sorted({listener.port for listener in heard or () if not listener.loopback}),
         "loopback_ports": sorted({listener.port for listener in heard or () if listener.loopback}),
         "expected_port": check.port if check.kind == "http" else None,
-        "advice": out_of_memory(limit) if container.oom_killed else advice(check, verdict.last, heard),
+        # The engine may miss that it was for memory: its events of that and of the end come in any order.
+        "advice": out_of_memory(limit) if container.oom_killed or limit else advice(check, verdict.last, heard),
         "logs": engine.logs(container.id, LOG_LINES),
     }
 

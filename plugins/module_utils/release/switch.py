@@ -191,7 +191,7 @@ class Switch:
     def make(self, result: Switched) -> None:
         self._move(result, "make", self._to_make(self._view()), [self.app.alias])
 
-    def see(self, _result: Switched) -> None:
+    def see(self, _result: Switched | None = None) -> None:
         if self.proxy is None:
             return
         deadline = time.monotonic() + SEE_SECONDS

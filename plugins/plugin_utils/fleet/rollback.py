@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the luma authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which release a rollback brings back, and how it is deployed again."""
+"""Which release a rollback brings back, or a restart, and how it is deployed again."""
 
 from __future__ import annotations
 
@@ -41,6 +41,13 @@ def the_app(apps: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
         names = ", ".join(app["name"] for app in apps)
         raise InvalidChoice(f"A rollback works on one app, and luma.yml has several: {names}. Name one of them.")
     return apps[0]
+
+
+def require_answers(app: Mapping[str, Any], found: Found) -> None:
+    """Raises `NoHostAnswers` where none does."""
+    if all(is_lost(result) for result in found.values()):
+        reasons = "".join(f"\n  {host}: {result.get('msg')}" for host, result in found.items())
+        raise NoHostAnswers(f"No host of {app['name']} can be reached:{reasons}")
 
 
 @dataclass(frozen=True)
@@ -88,6 +95,20 @@ def choices(app: Mapping[str, Any], wanted: str, found: Found) -> list[Choice]:
     return chosen
 
 
+def serving(app: Mapping[str, Any], found: Found) -> list[Choice]:
+    """The releases that serve, one for each process, to be deployed once more. Raises `NoSuchRelease`."""
+    known = [
+        (each, _serving(each["name"], {host: found[host] for host in each["hosts"] if host in found}))
+        for each in app["processes"] or [app]
+    ]
+    chosen = [Choice(process, release, moves=False) for process, release in known if release]
+    if not chosen:
+        raise NoSuchRelease(
+            f"{app['name']} was never deployed: there is nothing to restart. Run: luma deploy {app['name']}"
+        )
+    return chosen
+
+
 def _serving(app: str, found: Found) -> Release | None:
     """The release that serves now; where none does the newest on record, None without one."""
     known = [_releases(app, host, result) for host, result in found.items() if not is_lost(result)]
@@ -115,9 +136,7 @@ def target(app: Mapping[str, Any], wanted: str, found: Found) -> Release:
     known = {host: _releases(app["name"], host, result) for host, result in found.items() if not is_lost(result)}
     choices = {host: _choose(app["name"], wanted, releases, host) for host, releases in known.items()}
     meant = {_identity(choice): choice for choice in choices.values() if choice}
-    if not known:
-        reasons = "".join(f"\n  {host}: {result.get('msg')}" for host, result in found.items())
-        raise NoHostAnswers(f"No host of {app['name']} can be reached:{reasons}")
+    require_answers(app, found)
     if not meant:
         raise NoSuchRelease(
             f"There is nothing to roll back to: {', '.join(known)} has no release of {app['name']} on record but the "

@@ -18,7 +18,7 @@ from pathlib import Path
 from cryptography.fernet import Fernet
 
 #: What the luma command gives to the playbook: a folder that ends with the run, and a key for what is in it.
-FOLDER_VARIABLE = "LUMA_SECRETS_FOLDER"
+FOLDER_VARIABLE = "LUMA_RUN_FOLDER"
 KEY_VARIABLE = "LUMA_SECRETS_KEY"
 #: How long a command may take, in seconds.
 TIMEOUT = 120

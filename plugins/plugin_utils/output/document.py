@@ -84,6 +84,14 @@ def removed(outcomes: Outcomes, is_plan: bool) -> dict[str, Any]:
     return {"plan": is_plan, "app": app, **on_each_host(REMOVE)(outcomes, is_plan)}
 
 
+def states(outcomes: Outcomes, _is_plan: bool) -> dict[str, Any]:
+    apps: dict[str, list[dict[str, Any]]] = {}
+    for each in outcomes:
+        if each.module == "luma.deploy.app_state" and each.app and not each.failed:
+            apps.setdefault(each.app, []).append({**each.values, "host": each.host})
+    return {"apps": [{"name": name, "hosts": hosts} for name, hosts in apps.items()]}
+
+
 def released_locks(outcomes: Outcomes, _is_plan: bool) -> dict[str, Any]:
     apps: dict[str, list[dict[str, Any]]] = {}
     for each in outcomes:
@@ -125,7 +133,11 @@ CONTENT: dict[str, Callable[[Outcomes, bool], dict[str, Any]]] = {
     "setup": engines,
     "deploy": deployment,
     "rollback": deployment,
+    "restart": deployment,
+    "stop": states,
+    "start": states,
     "exec": executed,
+    "run": executed,
     "lock release": released_locks,
     "maintenance on": on_each_host("luma.deploy.maintenance"),
     "maintenance off": on_each_host("luma.deploy.maintenance"),

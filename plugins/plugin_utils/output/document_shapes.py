@@ -40,6 +40,7 @@ DEPLOYMENT = values("plan") | {
     "services": [values("name host outcome container changes away_seconds")],
 }
 
+STATE = {"apps": [values("name") | {"hosts": [values("host changed containers sessions sessions_cut")]}]}
 BACKEND = values("backend slots serving held sessions requests errors")
 CONTAINER = values("name color status running healthy saw release image_id config_hash since restarts") | values(
     "sessions cpu_percent memory_bytes"
@@ -59,6 +60,7 @@ STATUS = {
 RELEASE = values("release image image_id config_hash replicas at by serves")
 HOLDER = values("id by host pid command at age stale interrupted")
 SETTINGS = "image bind http_port https_port proxy_protocol http3"
+EXECUTED = values("host container command_exit_code stdout stderr")
 LOGS = {"lines": [values("host at container text")]}
 
 SHAPES: Mapping[str, Mapping[str, Shape]] = {
@@ -67,11 +69,15 @@ SHAPES: Mapping[str, Mapping[str, Shape]] = {
     "setup": {"hosts": [values("host docker changed")]},
     "deploy": DEPLOYMENT,
     "rollback": DEPLOYMENT,
+    "restart": DEPLOYMENT,
+    "stop": STATE,
+    "start": STATE,
     "status": STATUS,
     "releases": {"apps": [values("name") | {"hosts": [values("host answered problem") | {"releases": [RELEASE]}]}]},
     "audit": {"runs": [values("at id app by command outcome hosts")]},
     "logs": LOGS,
-    "exec": values("host container command_exit_code stdout stderr"),
+    "exec": EXECUTED,
+    "run": EXECUTED,
     "lock status": {
         "apps": [values("name") | {"hosts": [values("host answered problem locked") | {"holder": HOLDER}]}]
     },

@@ -1,0 +1,97 @@
+# Copyright (c) 2026, the luma authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An app that is stopped for a while on one host, and started again as it was: its containers, its route and its
+releases stay. Docker does not start it by itself, neither after a crash of the engine nor at a reboot."""
+
+from __future__ import annotations
+
+import time
+import typing as t
+from dataclasses import dataclass, replace
+
+from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
+from ansible_collections.luma.deploy.plugins.module_utils.host.client import in_parallel
+from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.runtime_api import Haproxy
+from ansible_collections.luma.deploy.plugins.module_utils.release.colors import App, View
+from ansible_collections.luma.deploy.plugins.module_utils.release.drain import (
+    FREE_SECONDS,
+    DrainTimeouts,
+    Retired,
+    free_slots,
+    heal,
+    stop,
+    wait_for_drain,
+)
+from ansible_collections.luma.deploy.plugins.module_utils.release.health import HealthCheck
+from ansible_collections.luma.deploy.plugins.module_utils.release.rerouting import Rerouting
+from ansible_collections.luma.deploy.plugins.module_utils.release.slot_check import SlotCheck
+from ansible_collections.luma.deploy.plugins.module_utils.release.start import raise_unhealthy, wait_for_all
+from ansible_collections.luma.deploy.plugins.module_utils.release.switch import Switch
+from ansible_collections.luma.deploy.plugins.module_utils.run.lock import Held
+
+
+@dataclass(frozen=True)
+class Pause:
+    """One app on one host. ``proxy``: None for an app that it does not route."""
+
+    engine: Engine
+    proxy: Haproxy | None
+    app: App
+    held: Held
+
+    def running(self) -> list[str]:
+        """The names of the containers that `stop` would stop."""
+        return [c.name for c in self._view().containers if c.running]
+
+    def stopped(self) -> list[str]:
+        """The names of the containers that `start` would start. Raises `LumaError` without any container."""
+        view = self._view()
+        if not view.active:
+            raise LumaError(
+                f"No color of {self.app.name} is active on this host: there is nothing to start. Run: luma deploy "
+                f"{self.app.name}"
+            )
+        return [c.name for c in view.of(view.active) if not c.running]
+
+    def stop(self, timeouts: DrainTimeouts, stop_timeout: float) -> Retired:
+        """Lets nobody new to the app, finishes what is in flight, and stops its containers."""
+        view = self._view()
+        running = [c for c in view.containers if c.running]
+        drained = Retired()
+        if self.proxy and view.slots:
+            self.proxy.set_states(self.app.backend, "drain", [slot.name for slot in view.slots if slot.address])
+            drained = wait_for_drain(self.proxy, self.app, {c.address for c in running if c.address}, timeouts)
+        self.held.stop_where_lost(f"The stop of {self.app.name}")
+        stopped = in_parallel(lambda c: stop(self.engine, c, stop_timeout), running)
+        if self.proxy and view.slots:
+            free_slots(self.proxy, self.app, FREE_SECONDS)
+        return replace(drained, containers=tuple(stopped))
+
+    def start(self, check: HealthCheck) -> None:
+        """Starts the active color, and waits until each of its replicas is healthy."""
+        names = self.stopped()
+        in_parallel(self.engine.start, names)
+        deadline = time.monotonic() + check.longest
+        verdicts = wait_for_all(self.engine, self.app, check, names, deadline, self.held)
+        self.held.stop_where_lost(f"The start of {self.app.name}")
+        raise_unhealthy(self.engine, self.app, check, verdicts, f"To see more: luma logs {self.app.name}")
+        if self.proxy:
+            with self.proxy.exclusive():
+                self._serve(self.proxy, check)
+
+    def _serve(self, proxy: Haproxy, check: HealthCheck) -> None:
+        """Waits until the proxy gets answers, and hands it the requests that have waited meanwhile."""
+        view = self._view()
+        heal(proxy, view)
+        color = view.active or ""
+        Switch(self.engine, proxy, self.app, color, check).see()
+        SlotCheck(proxy, self.app, check, Rerouting()).answer_waiting(self._view().slots_of(color))
+
+    def _view(self) -> View:
+        return View.take(self.engine, self.proxy, self.app)
+
+
+def in_words(verb: str, names: t.Sequence[str]) -> list[str]:
+    return [f"{verb} {', '.join(names)}"] if names else []
