@@ -143,6 +143,8 @@ def test_secrets_are_in_the_environment_and_nowhere_else(project: Project, serve
 
 
 def test_a_terminal_and_input_reach_the_server(project: Project) -> None:
+    # In the container that the test before has left.
+    write_app(project)
     words = [str(LUMA), "-c", str(project.folder / "luma.yml"), "-i", str(project.folder / "inventory.yml")]
     script = 'tty; read line; echo "got $line"; exit 5'
     terminal = Terminal(*words, "exec", "-it", "remote", "--", "sh", "-c", script, **project.environment)
