@@ -218,6 +218,21 @@ options:
         description: Names of O(route.hosts) that only lead to another name, and that name.
         type: dict
         default: {}
+      path_prefix:
+        description:
+          - The app has only requests whose path is one of these, or begins with one and a slash. Other apps may have the
+            same hosts with other prefixes, and one without any.
+        type: list
+        elements: str
+        default: []
+      strip_path_prefix:
+        description: Whether the app gets the path without the prefix, which it is told in C(X-Forwarded-Prefix).
+        type: bool
+        default: true
+      own_certificate:
+        description: With O(route.ssl), whether the app has a certificate of its own, and not that of another app.
+        type: bool
+        default: true
       ssl:
         description: Whether the app is reached by HTTPS, too. M(luma.deploy.proxy) has the option for its certificate.
         type: bool

@@ -80,6 +80,10 @@ routes:
       description: The host names.
       type: list
       elements: str
+    path_prefix:
+      description: The beginnings of paths that the app has, all without one.
+      type: list
+      elements: str
     app_port:
       description: The port of the app.
       type: int
@@ -109,6 +113,7 @@ def look(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:
             "project": route.project,
             "app": route.app,
             "hosts": list(route.hosts),
+            "path_prefix": list(route.paths),
             "app_port": route.app_port,
             "backend": backend_info(proxy.haproxy, route.backend),
         }

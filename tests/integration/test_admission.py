@@ -6,10 +6,13 @@
 from __future__ import annotations
 
 import http.client
+import json
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from tests.host import docker
 from tests.integration.conftest import Failed, Site, run_module
 
 
@@ -68,3 +71,41 @@ def test_maintenance_of_what_is_not_there(proxied: Site) -> None:
         run_module("maintenance", project=proxied.project, app="nobody", state="on")
     with pytest.raises(Failed, match="Give addresses such as"):
         run_module("maintenance", **proxied.names, state="on", allow=["somewhere"])
+
+
+def test_apps_share_a_name_by_their_paths(proxied: Site) -> None:
+    def told(path: str, name: str = proxied.host) -> tuple[int, str | None, str | None]:
+        """The status, the app that answers, and the prefix that it is told of. No app has other paths than /headers."""
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        forged = {"X-Luma-Prefix": "/forged", "X-Forwarded-Prefix": "/forged"}
+        connection.request("GET", path, headers={"Host": name, **forged})
+        response = connection.getresponse()
+        text = response.read()
+        headers = json.loads(text) if response.status == 200 else {}
+        return response.status, response.headers["X-Release"], headers.get("x-forwarded-prefix")
+
+    wildcard = f"*.{proxied.host}"
+    port = proxied.route(hosts=[proxied.host, wildcard])["http_port"]
+    proxied.deploy(environment={"VERSION": "page"})
+    api = Site(proxied.project, proxied=True, app="theapi")
+    api.route(hosts=[proxied.host, wildcard], path_prefix=["/api", "/v1/x.y"])
+    api.deploy(environment={"VERSION": "api"})
+    longer = Site(proxied.project, proxied=True, app="longer")
+    longer.route(hosts=[proxied.host], path_prefix=["/api/deep"], strip_path_prefix=False)
+    longer.deploy(environment={"VERSION": "longer"})
+    assert told("/headers?a=b") == (200, "page", None)
+    assert told("/api/headers?a=b") == (200, "api", "/api")
+    assert told("/v1/x.y/headers") == (200, "api", "/v1/x.y")
+    assert told("/api/headers", f"www.{proxied.host}") == (200, "api", "/api")
+    assert told("/apiary/headers") == (404, "page", None)
+    # A prefix is taken away once, and only where that is wanted.
+    assert told("/api/v1/x.y/headers") == (404, "api", None)
+    assert told("/api/deep/headers") == (404, "longer", None)
+    with pytest.raises(Failed, match=f"{proxied.host}/api is routed to app theapi"):
+        Site(proxied.project, proxied=True, app="other").route(hosts=[proxied.host], path_prefix=["/api"])
+    # A request that waits for a replica goes through the proxy twice.
+    docker("kill", "theapi-blue")
+    with ThreadPoolExecutor() as pool:
+        waiting = pool.submit(told, "/api/headers")
+        docker("start", "theapi-blue")
+        assert waiting.result() == (200, "api", "/api")

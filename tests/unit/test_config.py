@@ -65,6 +65,7 @@ def test_the_smallest_file_has_all_defaults(tmp_path: Path) -> None:
             "https": True,
         },
         "proxied": True,
+        "probe_path": "/up",
         "https": {
             "names": ["blog.com"],
             "hosts": ["blog.com"],
@@ -84,6 +85,9 @@ def test_the_smallest_file_has_all_defaults(tmp_path: Path) -> None:
         "route": {
             "hosts": ["blog.com"],
             "app_port": 3000,
+            "path_prefix": [],
+            "strip_path_prefix": True,
+            "own_certificate": True,
             "response_timeout": 30.0,
             "stream_timeout": 3600.0,
             "hold": 10.0,
@@ -100,6 +104,8 @@ def test_the_smallest_file_has_all_defaults(tmp_path: Path) -> None:
         "proxy": {
             "hosts": ["blog.com"],
             "app_port": 3000,
+            "path_prefix": [],
+            "strip_path_prefix": True,
             "ssl": None,
             "ssl_redirect": True,
             "hsts": 0,

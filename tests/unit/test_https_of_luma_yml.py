@@ -14,6 +14,7 @@ from ansible_collections.luma.deploy.plugins.plugin_utils.certificates import ke
 from ansible_collections.luma.deploy.plugins.plugin_utils.certificates.own import OwnCertificate
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.https import is_public
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.secrets import SecretsFile, add_secret
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.servers import Inventory
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.source import InvalidFile
 
 from tests.unit.luma_file import read, write_secrets
@@ -184,3 +185,24 @@ def test_a_secret_is_added_to_a_file_that_may_be_there(tmp_path: Path) -> None:
     add_secret(luma_yml, "B", "2", "why")
     assert SecretsFile.beside(luma_yml).values == {"A": "1", "B": "2"}
     assert (tmp_path / ".luma" / ".gitignore").read_text() == "*\n"
+
+
+PAGE_AND_API = """
+apps:
+  page: {{image: a, servers: [web1, web2], proxy: {{hosts: [shop.com, www.shop.com]}}}}
+  api: {{image: a, servers: [{servers}], proxy: {{hosts: [{hosts}], path_prefix: /api}}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("servers", "hosts", "shared"),
+    [("web1", "shop.com", True), ("web1, web3", "shop.com", False), ("web1", "shop.com, api.shop.com", False)],
+)
+def test_an_app_with_a_part_of_the_paths_has_the_certificate_of_the_other(
+    servers: str, hosts: str, shared: bool, tmp_path: Path
+) -> None:
+    text = PAGE_AND_API.format(servers=servers, hosts=hosts)
+    page, api = read(tmp_path, text, inventory=Inventory(["web1", "web2", "web3"]))["apps"].values()
+    assert (page["https"] is not None, page["route"]["own_certificate"]) == (True, True)
+    assert (api["https"] is None, api["route"]["own_certificate"]) == (shared, not shared)
+    assert (api["route"]["ssl"], api["health_check"]["https"], api["probe_path"]) == (True, True, "/api/up")

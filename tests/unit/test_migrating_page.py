@@ -35,6 +35,8 @@ NEW = {
         "proxy.hold",
         "proxy.hsts",
         "proxy.allow",
+        "proxy.path_prefix",
+        "proxy.strip_path_prefix",
         "proxy.max_body",
         "proxy.redirects",
         "proxy.ssl.certificate",

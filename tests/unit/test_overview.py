@@ -279,7 +279,7 @@ def test_a_rollback_leaves_https_as_it_is() -> None:
     route = {"hosts": ["blog.com"], "hold": 10}
     kept = release("r1")
     spec = {**kept["spec"], "route": {**route, "hold": 5, "ssl": False}, "health_check": {"path": "/up"}}
-    https = {"ssl": True, "ssl_redirect": True, "hsts": 0}
+    https = {"ssl": True, "ssl_redirect": True, "hsts": 0, "own_certificate": True}
     today = {**app("web1"), "route": {**route, **https}, "https": {"names": ["blog.com"]}}
     back = spec_of({**kept, "spec": spec}, today)
     assert back["route"] == {**route, "hold": 5, **https}

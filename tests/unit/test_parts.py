@@ -10,7 +10,7 @@ from ansible_collections.luma.deploy.plugins.module_utils.host.container_options
 from ansible_collections.luma.deploy.plugins.module_utils.host.listeners import Listener, parse_listeners
 from ansible_collections.luma.deploy.plugins.module_utils.host.registries import short_id
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.answers import Session, addresses_first, parse_sessions
-from ansible_collections.luma.deploy.plugins.module_utils.proxy.configuration import render_config, render_map
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.configuration import render_config, render_maps
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.route import Route, example_of, slots_for
 from ansible_collections.luma.deploy.plugins.module_utils.release.health import (
     HealthCheck,
@@ -76,8 +76,9 @@ def test_both_colors_have_slots(replicas: int, slots: int) -> None:
 def test_routes_are_written_in_one_order() -> None:
     blog = Route("shop", "blog", "shop-network", ("Blog.com", "www.blog.com"))
     web = Route("other", "web", "other-network", ("web.com",))
-    assert render_map([blog, web]) == "web.com other:web\nblog.com shop:blog\nwww.blog.com shop:blog\n"
+    assert render_maps([blog, web])["hosts.map"] == "web.com other:web\nblog.com shop:blog\nwww.blog.com shop:blog\n"
     assert render_config([blog, web]) == render_config([web, blog])
+    assert render_maps([blog, web])["paths.map"] == ""
     assert "server-template blog 8 blog.shop-network:80" in render_config([blog])
 
 

@@ -30,7 +30,7 @@ def certificate_info(folder: Path, backend: str) -> dict[str, t.Any] | None:
     """The certificate of an app, in luma-proxy's ``folder``; None where it has no HTTPS. Raises `LumaError` where the
     proxy does not answer."""
     route = Routes(folder / "routes").of(backend)
-    if route is None or not route.ssl:
+    if route is None or not route.ssl or not route.own_certificate:
         return None
     served = Served(Sockets(folder / "run"), CERTIFICATES_DIR)
     shown, trusted = served.certificate(backend), served.trusted(backend)

@@ -17,17 +17,21 @@ from ansible_collections.luma.deploy.plugins.module_utils.proxy.admission import
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.forwarding import render_forwarding
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.names import HOLD_SERVER
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.paths import (
-    CONFIG_DIR,
     HTTP_PORT,
     RUN_DIR,
     VISITORS_SOCKET,
 )
-from ansible_collections.luma.deploy.plugins.module_utils.proxy.route import ANY_HOST, Route
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.route import Route
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.routing import (
+    UNKNOWN_HOST,
+    render_hosts_map,
+    render_paths_map,
+    render_routing,
+    render_strip,
+)
 
 #: The type of the PROXY protocol's TLV that names a backend; 0xE0 to 0xEF are for use like this (its section 2.2.8).
 BACKEND_TLV = "0xE0"
-#: The backend that answers where no app has the name.
-UNKNOWN_HOST = "unknown-host"
 
 
 BASE = """\
@@ -88,7 +92,7 @@ frontend http
     # A worker that a reload has replaced knows the old color only. What an idle connection brings it, it hands
     # to the worker that replaced it. Where the whole proxy ends, there is none.
     use_backend successor if {{ stopping }} !{{ var(proc.ending) -m found }}
-    use_backend {by_host}
+{use_path}    use_backend {by_host}
     # A request without a Host, as HTTP/1.0 allows.
     default_backend {otherwise}
 
@@ -97,7 +101,7 @@ frontend again
     bind unix@{run}/again.sock mode 600 accept-proxy
 {rules}{tls_again}\
     use_backend %[fc_pp_tlv({tlv})] if {{ fc_pp_tlv({tlv}) -m found }}
-    use_backend {by_host}
+{use_path}    use_backend {by_host}
     default_backend {otherwise}
 
 backend successor
@@ -106,7 +110,7 @@ backend successor
     timeout tunnel 20d
     server worker unix@{run}/again.sock send-proxy-v2{send_scheme}
 
-backend unknown-host
+backend {unknown_host}
     http-request return status 404 content-type text/plain string "No app of that name here.\\n"
 
 # One request to one slot, held or not: how a switch sees that the new color answers through the proxy.
@@ -123,15 +127,6 @@ LOG_LEVEL = """\
     http-after-response set-log-level silent if {{ status lt 500 }} {{ res.timer.hdr lt 1000 }}
 """
 
-# The backend of a request's host: the map has names, and patterns of which each stands for one level below a name.
-BY_HOST = "%[req.hdr(host),host_only,lower,map_str({config}/hosts.map,{otherwise})]"
-BY_PATTERN = """\
-    http-request set-var(txn.host) req.hdr(host),host_only,lower
-    http-request set-var(txn.backend) var(txn.host),map_str({config}/hosts.map)
-    http-request set-var(txn.backend) var(txn.host),regsub(^[^.]*,*),map_str({config}/hosts.map,{otherwise}) \
-unless {{ var(txn.backend) -m found }}
-"""
-
 # An app may close a connection that it holds for idle (gunicorn after 2 s, Node after 5 s) in the moment in which a
 # request is sent on it, and nobody can tell whether that was processed. So a connection is used again only in the 50 ms
 # in which it was made, which is where many requests come; its name in the pool is that time. The pool takes new ones
@@ -144,7 +139,7 @@ backend {backend}
     http-response set-timeout server {stream_timeout}ms
     timeout tunnel {stream_timeout}ms
     timeout check {check_timeout}ms
-{check}{checked}{forward}{admission}{https}{hold_rules}\
+{check}{checked}{forward}{admission}{https}{strip}{hold_rules}\
     # The slot that answered, for those who measure: `luma deploy --probe`.
     http-request set-var(txn.probe) req.hdr(x-luma-probe)
     http-response set-header X-Luma-Server %[srv_name] if {{ var(txn.probe) -m found }} !{{ srv_name {hold_server} }}
@@ -177,30 +172,6 @@ HTTP_CHECK = """\
     http-check expect status 200-299
 """
 
-# What a client says about itself is not to be believed. Deleting all of it once is cheaper than setting each anew.
-FORWARD_OWN = """\
-    http-request del-header x-forwarded- -m beg
-    option forwardfor
-    http-request add-header X-Forwarded-Proto http
-    http-request add-header X-Forwarded-Host %[req.hdr(host)]
-    http-request add-header X-Forwarded-Port "${LUMA_HTTP_PORT}"
-    http-request set-header X-Real-IP %[src]
-    http-request set-header X-Request-Start t=%[date(0,ms)]
-    http-request set-header X-Request-ID %[uuid] unless { req.hdr(x-request-id) -m found }
-"""
-
-FORWARD_TRUSTED = f"""\
-    http-request set-header X-Forwarded-For "%[req.fhdr(x-forwarded-for)], %[src]" \
-if {{ req.hdr(x-forwarded-for) -m found }} !{{ fc_pp_tlv({BACKEND_TLV}) -m found }}
-    http-request set-header X-Forwarded-For %[src] unless {{ req.hdr(x-forwarded-for) -m found }}
-    http-request set-header X-Forwarded-Proto http unless {{ req.hdr(x-forwarded-proto) -m found }}
-    http-request set-header X-Forwarded-Host %[req.hdr(host)] unless {{ req.hdr(x-forwarded-host) -m found }}
-    http-request set-header X-Forwarded-Port "${{LUMA_HTTP_PORT}}" unless {{ req.hdr(x-forwarded-port) -m found }}
-    http-request set-header X-Real-IP %[src] unless {{ req.hdr(x-real-ip) -m found }}
-    http-request set-header X-Request-Start t=%[date(0,ms)] unless {{ req.hdr(x-request-start) -m found }}
-    http-request set-header X-Request-ID %[uuid] unless {{ req.hdr(x-request-id) -m found }}
-"""
-
 
 def environment_of(settings: t.Mapping[str, t.Any]) -> dict[str, str]:
     """What the configuration takes from its container, since it follows from how that is made."""
@@ -226,6 +197,7 @@ def render_config(routes: t.Sequence[Route]) -> str:
         tlv=BACKEND_TLV,
         # All apps of a host share the frontend: nobody's connections end earlier than asked for.
         keep_alive=milliseconds(max((route.keep_alive for route in routes), default=Route.keep_alive)),
+        unknown_host=UNKNOWN_HOST,
         **_render_routing(routes),
         **_render_tls(routes),
     )
@@ -244,16 +216,8 @@ def _render_tls(routes: t.Sequence[Route]) -> dict[str, str]:
 
 
 def _render_routing(routes: t.Sequence[Route]) -> dict[str, str]:
-    """How a frontend finds the backend of a request: ``rules``, and the name ``by_host``, or else ``otherwise``."""
-    hosts = [host for route in routes for host in route.hosts]
-    catch_all = [route.backend for route in routes if ANY_HOST in route.hosts]
-    names = {"config": CONFIG_DIR, "otherwise": catch_all[0] if catch_all else UNKNOWN_HOST}
-    rules = LOG_LEVEL.format()
-    if any(host.startswith("*.") for host in hosts):
-        rules, by_host = rules + BY_PATTERN.format(**names), "%[var(txn.backend)]"
-    else:
-        by_host = BY_HOST.format(**names)
-    return {"rules": rules, "by_host": by_host, "otherwise": names["otherwise"]}
+    found = render_routing(routes)
+    return {**found, "rules": LOG_LEVEL.format() + found.pop("by_rules")}
 
 
 def _render_backend(route: Route, with_https: bool) -> str:
@@ -279,6 +243,8 @@ def _render_backend(route: Route, with_https: bool) -> str:
         forward=render_forwarding(route, with_https, BACKEND_TLV),
         admission=render_admission(route),
         https=tls.render_backend(route),
+        # Behind what sends visitors to the whole path somewhere else.
+        strip=render_strip(route, BACKEND_TLV),
         hold_server=HOLD_SERVER,
         hold_rules=HOLD_RULES.format(**hold) if route.hold else "",
         hold_slot=HOLD_SLOT.format(**hold) if route.hold else "",
@@ -294,10 +260,9 @@ def quote(text: str) -> str:
     return "'" + text.replace("'", "'\\''") + "'"
 
 
-def render_map(routes: t.Sequence[Route]) -> str:
-    """The map from host name to backend; both sides of a map are separated by a space."""
-    rows = (f"{host.lower()} {route.backend}\n" for route in _sorted(routes) for host in route.hosts)
-    return "".join(rows)
+def render_maps(routes: t.Sequence[Route]) -> dict[str, str]:
+    """The maps that the configuration reads, by their names beside it."""
+    return {"hosts.map": render_hosts_map(_sorted(routes)), "paths.map": render_paths_map(_sorted(routes))}
 
 
 def _sorted(routes: t.Sequence[Route]) -> list[Route]:

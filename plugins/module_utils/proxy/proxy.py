@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
 from ansible_collections.luma.deploy.plugins.module_utils.host.labels import LABEL_PROJECT, LABEL_ROLE
 from ansible_collections.luma.deploy.plugins.module_utils.proxy import names, tls
-from ansible_collections.luma.deploy.plugins.module_utils.proxy.configuration import render_config, render_map
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.configuration import render_config, render_maps
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.container import ProxyContainer
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.exchange import Exchange
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.ipv6 import IPV6_CONFIG, IPV6_CONFIG_TEXT
@@ -71,7 +71,7 @@ def rendered(routes: t.Sequence[Route]) -> dict[str, str]:
     """The proxy's files, by their names in its folder."""
     return {
         CONFIG: render_config(routes),
-        "etc/hosts.map": render_map(routes),
+        **{f"etc/{name}": text for name, text in render_maps(routes).items()},
         CRT_LIST: tls.render_crt_list(routes),
         IPV6_CONFIG: IPV6_CONFIG_TEXT,
     }
@@ -137,7 +137,7 @@ class Proxy(ProxyContainer):
     def forget_unused_certificate(self, backend: str) -> bool:
         """Removes the certificate of an app that has no HTTPS any more; returns whether it had one."""
         route, orders = self.routes.of(backend), Orders(self.folder)
-        unused = (route is None or not route.ssl) and orders.has_any(backend)
+        unused = (route is None or not route.ssl or not route.own_certificate) and orders.has_any(backend)
         if unused:
             orders.forget(backend)
         return unused

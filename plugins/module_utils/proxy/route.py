@@ -23,8 +23,11 @@ class Route:
     reached by HTTPS, too; then ``ssl_redirect`` sends visitors there from HTTP as soon as their name has a certificate
     that browsers accept, and ``hsts`` tells browsers for how many seconds they are to use nothing else. ``allow``: the
     addresses and networks of those who may come, all without it; ``max_body``: the largest body of a request, in bytes,
-    0 for any; ``redirects``: names among the hosts that only lead to another one. ``maintenance``: all are told so, but
-    for those at the addresses of ``maintenance_allow``; it is the host's own, and no deployment changes it.
+    0 for any; ``redirects``: names among the hosts that only lead to another one. ``paths``: the app has only what is
+    one of these or below it, as ``/api``, which its own path does not have with ``strip_path``. ``own_certificate``:
+    whether it has one, with ``ssl``, or its names are in that of the app that has all other paths. ``maintenance``: all
+    are told so, but for those at the addresses of ``maintenance_allow``; it is the host's own, and no deployment changes
+    it.
     """
 
     project: str
@@ -48,6 +51,9 @@ class Route:
     allow: tuple[str, ...] = ()
     max_body: int = 0
     redirects: tuple[tuple[str, str], ...] = ()
+    paths: tuple[str, ...] = ()
+    strip_path: bool = True
+    own_certificate: bool = True
     maintenance: bool = False
     maintenance_allow: tuple[str, ...] = ()
 
@@ -60,6 +66,11 @@ class Route:
     def endpoint(self) -> str:
         """The alias with its network, so that two projects may have an app of the same name."""
         return f"{self.app}.{self.network}:{self.app_port}"
+
+    @property
+    def places(self) -> set[str]:
+        """What belongs to the app alone: its host names, each with each path."""
+        return {host.lower() + path for host in self.hosts for path in self.paths or ("",)}
 
     @property
     def name(self) -> str:

@@ -43,7 +43,7 @@ class Routes:
         its host names."""
         routes = {each.backend: each for each in self.all()}
         for other in routes.values():
-            taken = {host.lower() for host in other.hosts} & {host.lower() for host in route.hosts}
+            taken = other.places & route.places
             if taken and other.backend != route.backend:
                 raise LumaError(
                     f"{', '.join(sorted(taken))} is routed to app {other.app} of project {other.project}: nothing was "
@@ -115,7 +115,9 @@ def _read(file: Path) -> Route:
     written = json.loads(file.read_text(encoding="utf-8"))
     # A newer luma may have written more.
     known = {name: value for name, value in written.items() if name in Route.__dataclass_fields__}
-    lists = {name: tuple(known.get(name) or ()) for name in ("hosts", "forward_from", "allow", "maintenance_allow")}
+    lists = {
+        name: tuple(known.get(name) or ()) for name in ("hosts", "forward_from", "allow", "paths", "maintenance_allow")
+    }
     pairs = tuple((name, target) for name, target in known.get("redirects") or ())
     return Route(**{**known, **lists, "redirects": pairs})
 

@@ -109,6 +109,6 @@ def render_crt_list(routes: t.Sequence[Route]) -> str:
     rows = [
         f"{CERTIFICATES_DIR}/{route.backend}.pem {' '.join(host.lower() for host in route.hosts)}\n"
         for route in sorted(routes, key=lambda route: route.backend)
-        if route.ssl
+        if route.ssl and route.own_certificate
     ]
     return "".join(rows)

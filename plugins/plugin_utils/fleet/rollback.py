@@ -13,7 +13,7 @@ from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.parts import is_
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.values import MISSING
 from ansible_collections.luma.deploy.plugins.plugin_utils.text import minute
 
-HTTPS_OF_ROUTE = ("ssl", "ssl_redirect", "hsts")
+HTTPS_OF_ROUTE = ("ssl", "ssl_redirect", "hsts", "own_certificate")
 Release = Mapping[str, Any]
 Found = Mapping[str, Mapping[str, Any]]
 Identity = tuple[Any, ...]
@@ -191,6 +191,6 @@ def spec_of(release: Release, app: Mapping[str, Any]) -> dict[str, Any]:
     if app.get("route") and spec["route"]:
         # Browsers remember that they were sent to HTTPS: what a release had before it is not what visitors expect now.
         https = {key: app["route"][key] for key in HTTPS_OF_ROUTE}
-        check = spec["health_check"] | {"https": app["https"] is not None}
+        check = spec["health_check"] | {"https": app["route"]["ssl"]}
         spec |= {"route": spec["route"] | https, "https": app["https"], "health_check": check}
     return spec

@@ -56,12 +56,14 @@ class Consistency:
     def _refuse_shared_hosts(self) -> None:
         owners: dict[str, str] = {}
         for member in self.members:
+            paths = (member.entry["proxy"] or {}).get("path_prefix") or [""]
             for index, host in enumerate(hosts_of(member.entry)):
-                owner = owners.setdefault(host.lower(), member.name)
-                if owner != member.name:
-                    self.reader.refuse(
-                        f"{member.place_of('proxy')}.hosts[{index}]", f"{host} belongs to {owner} already"
-                    )
+                for place in (f"{host}{path}" for path in paths):
+                    owner = owners.setdefault(place.lower(), member.name)
+                    if owner != member.name:
+                        self.reader.refuse(
+                            f"{member.place_of('proxy')}.hosts[{index}]", f"{place} belongs to {owner} already"
+                        )
 
     def _refuse_shared_names(self) -> None:
         """Apps, processes and services have one room for their names: that of the network, and of the command line."""

@@ -144,3 +144,18 @@ class HttpsFile:
             f"{path}: {', '.join(without)} gets no certificate that browsers accept. For one, {how} certificate of "
             "your own in ssl"
         ]
+
+
+def share_certificates(apps: Mapping[str, dict[str, Any]]) -> None:
+    """An app that has paths of a name only needs no certificate of its own for it, where the app with all other paths
+    has one on all of its hosts."""
+    owners = [app for app in apps.values() if app["https"] and not app["route"]["path_prefix"]]
+    for app in apps.values():
+        if app["https"] and app["route"]["path_prefix"] and any(_covers(owner, app) for owner in owners):
+            app["https"] = None
+            app["route"]["own_certificate"] = False
+
+
+def _covers(owner: Mapping[str, Any], app: Mapping[str, Any]) -> bool:
+    names, hosts = set(owner["https"]["names"]), set(owner.get("hosts", ()))
+    return names.issuperset(app["https"]["names"]) and hosts.issuperset(app.get("hosts", ()))

@@ -106,6 +106,8 @@ ROUTE = Section(
     {
         "hosts": Values(values.host_pattern),
         "app_port": Value(values.port, 80),
+        "path_prefix": Values(values.path_prefix, from_text=one),
+        "strip_path_prefix": Value(values.boolean, True),
         # Absent: as the names are, see `luma_file.https`.
         "ssl": Section(
             {"certificate": Value(values.string), "key": Value(values.variable)}, optional=True, instead=values.boolean

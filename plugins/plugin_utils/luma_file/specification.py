@@ -13,7 +13,7 @@ from typing import Any
 from ansible_collections.luma.deploy.plugins.module_utils.host.wanted_image import NEVER
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.route import example_of
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.consistency import Consistency, hosts_of
-from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.https import HttpsFile
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.https import HttpsFile, share_certificates
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.image_names import home_of
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.mounts import Content, path_beside
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.overlay import environment, file_over
@@ -31,7 +31,17 @@ from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.secrets impo
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.servers import Inventory
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.source import InvalidFile
 
-ROUTE_KEYS = ("hosts", "app_port", "response_timeout", "stream_timeout", "hold", "ssl_redirect", "hsts")
+ROUTE_KEYS = (
+    "hosts",
+    "app_port",
+    "path_prefix",
+    "strip_path_prefix",
+    "response_timeout",
+    "stream_timeout",
+    "hold",
+    "ssl_redirect",
+    "hsts",
+)
 #: What `proxy` says of every route, and not of the proxy's container.
 ROUTE_KEYS_OF_PROXY = ("keep_alive",)
 
@@ -69,6 +79,7 @@ def load(
     project.check(may_be_empty)
     if inventory:
         Placement(reader, read, project.members, inventory).assign({"apps": apps, "services": services})
+    share_certificates(apps)
     mistakes = [*reader.lines(), *project.secrets.mistakes]
     if mistakes:
         raise InvalidFile("\n".join(mistakes))
@@ -136,7 +147,8 @@ class Project:
                 "proxied": proxied is not None,
                 "route": proxied and self._route(proxied, https is not None),
                 "https": https,
-                "health_check": _health_check(app, https is not None),
+                "health_check": (check := _health_check(app, https is not None)),
+                "probe_path": _probe_path(proxied, check.get("path", "/")) if proxied else None,
                 "deploy": _overridden(self.read["deploy"], app["deploy"]),
                 "stream_drain_timeout": app["drain_timeout"] if streams is None else streams,
                 "releases": self.read["releases"],
@@ -164,7 +176,13 @@ class Project:
             "max_body": proxied["max_body"] or 0,
             "redirects": {name: target.text for name, target in proxied["redirects"].items()},
         }
-        return {key: proxied[key] for key in ROUTE_KEYS} | of_proxy | trusted | admission | {"ssl": ssl}
+        return (
+            {key: proxied[key] for key in ROUTE_KEYS}
+            | of_proxy
+            | trusted
+            | admission
+            | {"ssl": ssl, "own_certificate": True}
+        )
 
     def _https(self, path: str, proxied: dict[str, Any]) -> dict[str, Any] | None:
         https = self.https.of(proxied["hosts"], proxied["ssl"])
@@ -309,6 +327,14 @@ def _name_of(folder: Path) -> str:
 def _overridden(for_all: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
     """Settings for all apps, with an app's own in their place, key by key."""
     return for_all | {key: value for key, value in own.items() if value is not None}
+
+
+def _probe_path(proxied: Mapping[str, Any], path: str) -> str:
+    """A path by which visitors get an answer of the app, like that of its health check, which is asked behind the
+    proxy."""
+    for prefix in proxied["path_prefix"][:1]:
+        return f"{prefix}{path}" if proxied["strip_path_prefix"] else path if path.startswith(f"{prefix}/") else prefix
+    return path
 
 
 def _health_check(app: Mapping[str, Any], https: bool) -> dict[str, Any]:

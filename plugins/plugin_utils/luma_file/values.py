@@ -283,6 +283,14 @@ def sent_file(value: Scalar) -> tuple[str, str, str]:
     return found[1], found[2], found[3] or "ro"
 
 
+def path_prefix(value: Scalar) -> str:
+    """``/api``; a slash at its end says the same."""
+    text = value.text.rstrip("/")
+    if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)+", text):
+        raise ValueError("has to be the beginning of a path, as in /api, of letters, digits, ., _, ~ and -")
+    return text
+
+
 def image(value: Scalar) -> str:
     """A reference as Docker's engine takes it."""
     registry, name = r"[A-Za-z0-9.-]+(?::\d+)?/", r"[a-z0-9]+(?:(?:[._/]|__|-+)[a-z0-9]+)*"

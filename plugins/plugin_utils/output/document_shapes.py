@@ -92,7 +92,7 @@ SHAPES: Mapping[str, Mapping[str, Shape]] = {
         "hosts": [
             values("host answered problem running status version since connections")
             | values(SETTINGS)
-            | {"routes": [values("project app hosts app_port") | {"backend": BACKEND}]}
+            | {"routes": [values("project app hosts path_prefix app_port") | {"backend": BACKEND}]}
         ]
     },
     "proxy logs": LOGS,
