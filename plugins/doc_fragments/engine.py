@@ -220,8 +220,8 @@ options:
         default: {}
       path_prefix:
         description:
-          - The app has only requests whose path is one of these, or begins with one and a slash. Other apps may have the
-            same hosts with other prefixes, and one without any.
+          - The app has only requests whose path is one of these, or begins with one and a slash. Other apps may have
+            the same hosts with other prefixes, and one without any.
         type: list
         elements: str
         default: []

@@ -26,8 +26,8 @@ class Route:
     0 for any; ``redirects``: names among the hosts that only lead to another one. ``paths``: the app has only what is
     one of these or below it, as ``/api``, which its own path does not have with ``strip_path``. ``own_certificate``:
     whether it has one, with ``ssl``, or its names are in that of the app that has all other paths. ``maintenance``: all
-    are told so, but for those at the addresses of ``maintenance_allow``; it is the host's own, and no deployment changes
-    it.
+    are told so, but for those at the addresses of ``maintenance_allow``; it is the host's own, and no deployment
+    changes it.
     """
 
     project: str
