@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import tarfile
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ from typing import Any
 import pytest
 from ansible_collections.luma.deploy.plugins.module_utils.host.detached import DetachedAddresses
 
-from tests.host import PROXY_FOLDER, docker, proxy_configuration
+from tests.host import APP_IMAGE, PROXY_FOLDER, docker, proxy_configuration
 from tests.integration.conftest import Failed, Site
 
 
@@ -279,3 +281,33 @@ def test_the_diff_tells_images_apart_by_their_ids(site: Site) -> None:
     site.deploy()
     diff = site.prepare(environment={"A": "2"}, check=True)["diff"]
     assert diff["before"]["image"] == diff["after"]["image"]
+
+
+def foreign_image(folder: Path, name: str) -> None:
+    """Loads a copy of the app's image that says it is for a processor that this machine does not have."""
+    docker("save", "--output", str(folder / "saved.tar"), APP_IMAGE)
+    with tarfile.open(folder / "saved.tar") as saved:
+        saved.extractall(folder, filter="data")
+    (manifest,) = json.loads((folder / "manifest.json").read_text())
+    config = folder / manifest["Config"]
+    config.write_text(json.dumps({**json.loads(config.read_text()), "architecture": "s390x"}))
+    digest = hashlib.sha256(config.read_bytes()).hexdigest()
+    config.rename(folder / f"{digest}.json")
+    (folder / "manifest.json").write_text(json.dumps([{**manifest, "Config": f"{digest}.json", "RepoTags": [name]}]))
+    with tarfile.open(folder / "image.tar", "w") as archive:
+        for file in ("manifest.json", f"{digest}.json", *{layer.split("/")[0] for layer in manifest["Layers"]}):
+            archive.add(folder / file, file)
+    docker("load", "--input", str(folder / "image.tar"))
+
+
+def test_an_image_for_another_processor_is_refused(site: Site, tmp_path: Path) -> None:
+    name = "luma-test/foreign:latest"
+    foreign_image(tmp_path, name)
+    try:
+        with pytest.raises(
+            Failed, match=r"is for s390x, and this host is \w+: nothing was changed\."
+        ):
+            site.prepare(image=name, pull="missing")
+    finally:
+        docker("rmi", name)
+    assert site.containers() == []

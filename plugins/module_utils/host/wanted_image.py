@@ -12,6 +12,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
+from ansible_collections.luma.deploy.plugins.module_utils.host.architecture import refuse_foreign
 from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
 from ansible_collections.luma.deploy.plugins.module_utils.host.registries import digests_of, is_official, short_id
 
@@ -62,7 +63,13 @@ def wanted_image(
 ) -> WantedImage:
     """Finds an image, and brings it unless in check mode. Only a tag is asked for, and only of an image that the host
     has pulled or pushed by that name: others are in no registry. For ``image_id`` see `Engine.find_image`: what was
-    built is known."""
+    built is known. Raises `LumaError` where the host cannot run it."""
+    image = _wanted_image(engine, name, image_id, pull, check_mode)
+    refuse_foreign(engine, name, image.found or {})
+    return image
+
+
+def _wanted_image(engine: Engine, name: str, image_id: str, pull: str, check_mode: bool) -> WantedImage:
     if check_mode:
         found, pulled = engine.find_image(name, image_id), ""
     else:
