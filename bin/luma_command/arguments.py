@@ -101,9 +101,8 @@ def in_container(request: dict[str, Any], command: Command, terminal: bool, afte
         raise UsageError(f"luma {command.name} -it needs a terminal, and {reason}: leave out -it")
     request["command"] = after
     if not as_json:
-        # What is run for longer is seen as it comes.
-        wanted = {"terminal": terminal, "stdin": not terminal and has_input(), "attach": command.name == "run"}
-        request |= {name: True for name, is_wanted in wanted.items() if is_wanted}
+        # Output is seen as it comes, and as it is: it may be a dump.
+        request |= {"attach": True, "terminal": terminal, "stdin": not terminal and has_input()}
 
 
 def has_input() -> bool:

@@ -12,7 +12,21 @@ from ansible_collections.luma.deploy.plugins.plugin_utils.images.transfer import
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.mounts import remote_user, with_mounts
 
 #: What the module takes of a service as `project` returns it, beside the names of its secrets.
-OPTIONS = ("name", "image", "command", "environment", "ports", "volumes", "files", "stop_timeout", "registry", "pull")
+OPTIONS = (
+    *(
+        "name",
+        "image",
+        "command",
+        "environment",
+        "ports",
+        "volumes",
+        "files",
+        "health_check",
+        "stop_timeout",
+        "registry",
+    ),
+    "pull",
+)
 
 
 class ActionModule(WithImage):

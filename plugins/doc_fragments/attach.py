@@ -39,7 +39,9 @@ options:
     type: bool
     default: false
   attach:
-    description: Whether the command is run in the same way, without input.
+    description:
+      - Whether the command is run in the same way, without input, so that its output is seen as it comes. Without
+        Docker's command line on the host it is seen at the end.
     type: bool
     default: false
 """

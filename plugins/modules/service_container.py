@@ -201,6 +201,32 @@ options:
             description: Networks that are on the host already, which the containers are on, too.
             type: list
             elements: str
+      health_check:
+        description:
+          - How the container shows that it serves, when it was created, replaced or started. Without a command its
+            image's HEALTHCHECK decides, and if it has none, it has to stay running for two seconds.
+        type: dict
+        suboptions:
+          command:
+            description: A command in the container; exit code 0 is healthy.
+            type: list
+            elements: str
+          interval:
+            description: The pause between two probes, in seconds. Right after the start probes come faster.
+            type: float
+            default: 1
+          timeout:
+            description: How long an answer may take, in seconds.
+            type: float
+            default: 5
+          retries:
+            description: How many probes in a row may fail, after the start period, before it has failed.
+            type: int
+            default: 30
+          start_period:
+            description: How long after the start failed probes do not count, in seconds.
+            type: float
+            default: 0
       stop_timeout:
         description: How long the container has between its stop signal and SIGKILL, in seconds.
         type: float
@@ -347,7 +373,12 @@ from ansible_collections.luma.deploy.plugins.module_utils.host.mounts import (
 from ansible_collections.luma.deploy.plugins.module_utils.host.registries import REGISTRY_OPTIONS, short_id
 from ansible_collections.luma.deploy.plugins.module_utils.host.runtime import RUNTIME_OPTION, Runtime
 from ansible_collections.luma.deploy.plugins.module_utils.host.wanted_image import ALWAYS, MISSING
-from ansible_collections.luma.deploy.plugins.module_utils.module.engine_module import ENGINE_OPTIONS, run
+from ansible_collections.luma.deploy.plugins.module_utils.module.engine_module import (
+    ENGINE_OPTIONS,
+    HEALTH_OPTIONS,
+    health_check_of,
+    run,
+)
 from ansible_collections.luma.deploy.plugins.module_utils.module.secrets import (
     SECRET_OPTIONS,
     hidden_in_errors,
@@ -388,6 +419,7 @@ def service_of(
         ports=tuple(options["ports"]),
         mounts=Mounts.of(options["volumes"], files, params["remote_user"]),
         runtime=Runtime.of(options["runtime"]),
+        check=health_check_of(options, None) if (options["health_check"] or {}).get("command") else None,
         stop_timeout=options["stop_timeout"],
         pull=options["pull"],
         registry=take_registry(options),
@@ -463,6 +495,16 @@ def report(outcome: Outcome, replace: bool, check_mode: bool) -> list[str]:
     return lines + [f"Service {outcome.name}: {note}" for note in outcome.notes]
 
 
+#: A service is asked by a command; it has no port that luma knows.
+HEALTH_CHECK_OPTION: dict[str, t.Any] = {
+    "type": "dict",
+    "options": {
+        name: HEALTH_OPTIONS["health_check"]["options"][name]
+        for name in ("command", "interval", "timeout", "retries", "start_period")
+    },
+}
+
+
 def main() -> None:
     module = AnsibleModule(
         argument_spec=dict(
@@ -481,6 +523,7 @@ def main() -> None:
                     "ports": {"type": "list", "elements": "str", "default": []},
                     **MOUNT_OPTIONS,
                     "runtime": RUNTIME_OPTION,
+                    "health_check": HEALTH_CHECK_OPTION,
                     "stop_timeout": {"type": "float", "default": 30},
                     "pull": {"type": "str", "choices": [ALWAYS, MISSING], "default": ALWAYS},
                     "registry": REGISTRY_OPTIONS["registry"],

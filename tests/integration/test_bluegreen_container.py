@@ -304,9 +304,7 @@ def test_an_image_for_another_processor_is_refused(site: Site, tmp_path: Path) -
     name = "luma-test/foreign:latest"
     foreign_image(tmp_path, name)
     try:
-        with pytest.raises(
-            Failed, match=r"is for s390x, and this host is \w+: nothing was changed\."
-        ):
+        with pytest.raises(Failed, match=r"is for s390x, and this host is \w+: nothing was changed\."):
             site.prepare(image=name, pull="missing")
     finally:
         docker("rmi", name)

@@ -213,6 +213,16 @@ def test_what_is_not_named_or_not_ours_is_left_alone(site: Site) -> None:
         docker("rm", "--force", foreign)
 
 
+def test_a_check_by_a_command_is_waited_for(site: Site) -> None:
+    boots = "import os, time; time.sleep(3); open('/tmp/ready', 'w'); time.sleep(1000)"
+    check = {"command": ["test", "-e", "/tmp/ready"], "interval": 0.2, "retries": 100}
+    up(site, {"image": APP_IMAGE, "command": ["python3", "-c", boots], "health_check": check})
+    assert docker("exec", container(site), "ls", "/tmp/ready") == "/tmp/ready"
+    never = {**check, "command": ["sh", "-c", "echo not yet; exit 4"], "retries": 3}
+    failed = fails(site, {"name": "other", "image": APP_IMAGE, "health_check": never})
+    assert "sh -c echo not yet; exit 4 exited with 4: not yet" in str(failed)
+
+
 def test_with_luma_yml_a_missing_service_comes_before_its_app_and_a_change_when_it_is_asked_for(
     site: Site, tmp_path: Path
 ) -> None:

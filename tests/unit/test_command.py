@@ -21,6 +21,8 @@ from luma_command.completion import complete, names_in
 from luma_command.playbook import ansible_arguments, exit_code
 
 ROOT = Path(__file__).parents[2]
+# What a command in a container gets of luma's own terminal and input, which tests do not have.
+ATTACHED = {"attach": True, "terminal": False, "stdin": False}
 SCREEN_LINES, SCREEN_COLUMNS = 24, 100
 
 
@@ -69,8 +71,11 @@ def ansible(text: str) -> list[str]:
         ("lock release blog", {"app": ["blog"]}),
         ("logs blog", {"app": ["blog"], "follow": False}),
         ("logs blog -f -n 5", {"app": ["blog"], "follow": True, "lines": 5}),
-        ("exec blog -- sh -c ls --json -v", {"app": ["blog"], "command": ["sh", "-c", "ls", "--json", "-v"]}),
-        ("exec -ihosts.yml blog -- sh -it", {"app": ["blog"], "command": ["sh", "-it"]}),
+        (
+            "exec blog -- sh -c ls --json -v",
+            {"app": ["blog"], "command": ["sh", "-c", "ls", "--json", "-v"], **ATTACHED},
+        ),
+        ("exec -ihosts.yml blog -- sh -it", {"app": ["blog"], "command": ["sh", "-it"], **ATTACHED}),
         ("proxy status", {"app": []}),
         ("proxy logs -n 5", {"app": [], "follow": False, "lines": 5}),
         ("proxy update", {"app": []}),

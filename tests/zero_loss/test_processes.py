@@ -189,6 +189,9 @@ def test_a_command_gets_a_terminal_or_input(shop: Shop, command: str) -> None:
             check=False,
         )
     assert (done.returncode, done.stdout) == (3, "sent t0ken\n"), done.stderr
+    # A dump need not be text.
+    raw = subprocess.run([*words[:4], name, "--", "printf", r"\377\000"], stdin=subprocess.DEVNULL, capture_output=True)
+    assert (raw.returncode, raw.stdout) == (0, b"\xff\x00"), raw.stderr
     assert docker("ps", "-a", "--filter", f"label=luma.one-off-of={name}", "--format", "{{.Names}}") == ""
 
 

@@ -40,8 +40,9 @@ def replica_of(engine: Engine, app: App, number: int) -> Container:
 
 
 def is_attached(params: t.Mapping[str, t.Any]) -> bool:
-    """Whether the user's terminal or input is handed to the command, or its output as it comes."""
-    return bool(params["terminal"] or params["stdin"] or params["attach"])
+    """Whether the user's terminal or input is handed to the command, or its output as it comes. For output alone the
+    module can do without, if it has to."""
+    return bool(params["terminal"] or params["stdin"] or (params["attach"] and shutil.which("docker")))
 
 
 def docker_command(engine: Engine, *words: str) -> list[str]:

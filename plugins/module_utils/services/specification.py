@@ -17,6 +17,7 @@ from ansible_collections.luma.deploy.plugins.module_utils.host.mounts import Mou
 from ansible_collections.luma.deploy.plugins.module_utils.host.registries import Registry
 from ansible_collections.luma.deploy.plugins.module_utils.host.runtime import Runtime
 from ansible_collections.luma.deploy.plugins.module_utils.host.wanted_image import ALWAYS
+from ansible_collections.luma.deploy.plugins.module_utils.release.health import HealthCheck
 
 #: How Docker calls a volume that nobody has named.
 ANONYMOUS = re.compile(r"[0-9a-f]{64}")
@@ -33,7 +34,8 @@ NEW = "-new"
 @dataclass(frozen=True)
 class Service:
     """What a service has to be. ``environment`` may hold secrets: it goes nowhere but into the container, and into
-    the configuration's hash. ``stop_timeout`` is in seconds; for ``pull`` see `host.wanted_image`."""
+    the configuration's hash. ``check``: by a command; None to go by the image's own. ``stop_timeout`` is in
+    seconds; for ``pull`` see `host.wanted_image`."""
 
     project: str
     name: str
@@ -43,6 +45,7 @@ class Service:
     ports: tuple[str, ...] = ()
     mounts: Mounts = WITHOUT_MOUNTS
     runtime: Runtime = field(default_factory=Runtime)
+    check: HealthCheck | None = None
     stop_timeout: float = 30.0
     registry: Registry | None = None
     pull: str = ALWAYS

@@ -269,11 +269,12 @@ class Upkeep:
             self.engine.remove(container.id, volumes)
 
     def _wait(self, name: str) -> Verdict:
-        """Whether a started container serves: its image's HEALTHCHECK says so, whose own limits bound it; without one
-        it has to stay running for a moment."""
+        """Whether a started container serves: its health check says so, or its image's HEALTHCHECK, whose own limits
+        bound it; without one it has to stay running for a moment."""
         container = self._find(name)
-        check = HealthCheck("image" if container and container.health else "running")
-        verdict = wait_until_healthy(self.engine, check, name, self.network, math.inf)
+        check = self.service.check or HealthCheck("image" if container and container.health else "running")
+        deadline = time.monotonic() + check.longest if self.service.check else math.inf
+        verdict = wait_until_healthy(self.engine, check, name, self.network, deadline)
         restarts = verdict.container.restarts
         if not restarts:
             return verdict
@@ -281,5 +282,5 @@ class Upkeep:
 
     def _require(self, verdict: Verdict) -> None:
         if not verdict.healthy:
-            failure = describe_failure(self.engine, verdict, HealthCheck("running"))
+            failure = describe_failure(self.engine, verdict, self.service.check or HealthCheck("running"))
             raise LumaError(f"Service {self.service.name} failed. {failure_text(failure)}", failures=[failure])

@@ -181,6 +181,11 @@ APP = Section(
     },
     extensible=True,
 )
+#: A service is asked by a command; it has no port that luma knows.
+SERVICE_CHECK = Section(
+    {key: HEALTH_CHECK.keys[key] for key in ("command", "interval", "timeout", "retries", "start_period")},
+    aliases=HEALTH_CHECK.aliases,
+)
 SERVICE = Section(
     {
         "image": Value(values.image),
@@ -192,6 +197,7 @@ SERVICE = Section(
         "ports": Values(values.published_port),
         "volumes": Values(values.string),
         "files": Values(values.sent_file),
+        "health_check": SERVICE_CHECK,
         "stop_timeout": Value(values.duration, 30.0),
         **RUNTIME,
     },

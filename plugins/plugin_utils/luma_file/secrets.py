@@ -66,6 +66,9 @@ class SecretsFile:
             return cls(path, nothing, mistakes=(f"{path}: {reason}",))
         warning = f"{path} can be read by others than its owner: chmod 600 {path}"
         values, mistakes = _parse(path, text)
+        if not any(map(SecretValues(folder, values).is_here, values)):
+            # What is in it says only where the secrets are.
+            mode = 0
         return cls(path, SecretValues(folder, values), mistakes, warnings=(warning,) if mode & OPEN_TO_OTHERS else ())
 
 

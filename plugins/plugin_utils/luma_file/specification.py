@@ -197,9 +197,9 @@ class Project:
         path = f"services.{name}"
         if not service["image"] and not self._has(f"{path}.image") and not self._has(f"{path}.build"):
             self.reader.refuse(path, "has no image")
-        return without_runtime(service) | self._common(
-            path, name, service | {"image": service["image"] or name}, built=False
-        )
+        common = self._common(path, name, service | {"image": service["image"] or name}, built=False)
+        check = {key: value for key, value in service["health_check"].items() if value is not None}
+        return without_runtime(service) | common | {"health_check": check}
 
     def ssh(self) -> dict[str, Any]:
         ssh: dict[str, Any] = self.read["ssh"]
