@@ -115,6 +115,7 @@ ALL = (
             argument("--probe", action="store_true", help="send traffic meanwhile; fail if one request is lost"),
             argument("--force", action="store_true", help="deploy even if nothing changed"),
             argument("--plan", action="store_true", help="only show what would change"),
+            argument("--host", action="append", metavar="HOST", help="only to this host; may be repeated"),
         ),
         "deploy blog --probe",
     ),

@@ -63,6 +63,7 @@ class ActionModule(ActionBase):
                 apps, services = chosen(project, arguments["apps"], arguments["services"], arguments["whole"])
                 owners = dict.fromkeys(app["app"] for app in apps)
                 whole_apps = [released(project["whole_apps"][name]) for name in owners]
+            told = [] if arguments["removal"] else only_on(arguments["only_hosts"], apps, services, whole_apps)
             # What runs elsewhere is of no concern to an app that is named.
             all_meant = not (apps and arguments["apps"]) or arguments["services"] == "named"
             concerned = [*apps, *services] if all_meant else apps
@@ -84,7 +85,7 @@ class ActionModule(ActionBase):
             "hosts": hosts,
             "run": identity(os.getppid()),
             "engine_missing": LOCALHOST in hosts and not engine_listens(),
-            "report": [*(announcement(whole_apps) if arguments["announce"] else []), *made],
+            "report": [*(announcement(whole_apps) if arguments["announce"] else []), *told, *made],
         }
 
 
@@ -148,6 +149,31 @@ def released(app: Entry) -> Entry:
         return app
     release = release_of(app["build"]["context"])
     return app | {"release": release, "image": tagged(app["image"], release)}
+
+
+def only_on(wanted: list[str], apps: list[Entry], services: list[Entry], whole_apps: list[Entry]) -> list[str]:
+    """Leaves only these of their hosts to all entries; with none of them an entry is out. Returns what that means.
+    Raises `InvalidFile`."""
+    if not wanted:
+        return []
+    known = {host for entry in (*apps, *services) for host in entry["hosts"]}
+    for host in wanted:
+        if host not in known:
+            raise InvalidFile(f"{host} is no host of what is deployed; there are: {', '.join(sorted(known))}")
+    everywhere = {app["name"]: app["hosts"] for app in whole_apps}
+    for whole in whole_apps:
+        whole["processes"] = [each for each in whole["processes"] if set(each["hosts"]) & set(wanted)]
+    for entries in (apps, services, whole_apps):
+        for entry in entries:
+            entry["hosts"] = [host for host in entry["hosts"] if host in wanted]
+        entries[:] = [entry for entry in entries if entry["hosts"]]
+    left = {app["name"]: [host for host in everywhere[app["name"]] if host not in wanted] for app in whole_apps}
+    return [
+        f"⚠️ Only a part of the hosts of {name} is deployed: {', '.join(hosts)} stay as they are, and users may get two "
+        f"releases until you run: luma deploy {name}"
+        for name, hosts in left.items()
+        if hosts
+    ]
 
 
 def with_release(apps: list[Entry], whole_apps: list[Entry]) -> list[Entry]:

@@ -61,7 +61,10 @@ options:
     type: bool
     default: false
   only_hosts:
-    description: With O(removal=true), the hosts from which the app is removed; all of its hosts without one.
+    description:
+      - The hosts to which the apps and services are reduced; those that go to none of them are left out. All hosts of
+        theirs without one.
+      - With O(removal=true), the hosts from which the app is removed.
     type: list
     elements: str
     default: []

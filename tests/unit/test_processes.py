@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.luma.deploy.plugins.action.project import chosen, with_release
+from ansible_collections.luma.deploy.plugins.action.project import chosen, only_on, with_release
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.secrets import environment_secrets
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.servers import Inventory
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.source import InvalidFile
@@ -138,3 +138,15 @@ def test_names_are_taken_once(tmp_path: Path) -> None:
     assert "a process has this name already" in mistakes(tmp_path, f"{text}services:\n  shop-web: {{image: a}}\n")[0]
     assert "a.com belongs to" in mistakes(tmp_path, f"{text}  blog: {{image: a, proxy: {{hosts: [a.com]}}}}\n")[0]
     assert "longer than 63" in mistakes(tmp_path, text.replace("web", "w" * 60))[0]
+
+
+def test_a_part_of_the_hosts_is_a_part_of_the_transaction(project: dict[str, Any]) -> None:
+    apps, _services = chosen(project, ["shop"], "none", True)
+    whole = [project["whole_apps"]["shop"]]
+    told = only_on(["jobs1"], apps, [], whole)
+    assert [(each["name"], each["hosts"]) for each in apps] == [("shop-worker", ["jobs1"]), ("shop-clock", ["jobs1"])]
+    assert [each["name"] for each in whole[0]["processes"]] == ["shop-worker", "shop-clock"]
+    assert (whole[0]["hosts"], len(told)) == (["jobs1"], 1)
+    assert "web1, web2 stay as they are" in told[0]
+    with pytest.raises(InvalidFile, match="web9 is no host of what is deployed; there are: jobs1"):
+        only_on(["web9"], apps, [], whole)
