@@ -75,6 +75,19 @@ def test_only_named_hosts_let_go_of_it(tmp_path: Path) -> None:
     assert "luma.yml still has" not in "\n".join(question(app, {"blog": {"web2": FOUND}}))
 
 
+def test_an_app_goes_with_its_processes_and_what_was_there_before_them(tmp_path: Path) -> None:
+    text = "apps:\n  shop: {image: a, servers: [web1], processes: {web: {}, job: {servers: [db1], stop_timeout: 5}}}\n"
+    project = read(tmp_path, text, inventory=INVENTORY)
+    app = app_to_remove(project, ["shop"], (), INVENTORY)
+    assert app["hosts"] == ["web1", "db1"]
+    assert [(each["name"], each["hosts"]) for each in app["processes"]] == [
+        ("shop-web", ["web1"]),
+        ("shop-job", ["db1"]),
+        ("shop", ["web1", "db1"]),
+    ]
+    assert app_to_remove(project, ["shop-job"], (), INVENTORY)["processes"] == []
+
+
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [

@@ -199,4 +199,4 @@ def test_a_removal_takes_all_of_them(shop: Shop) -> None:
     done = luma(shop, "remove", shop.name, "--yes")
     assert done.code == 0, done.output
     assert shop.everything() == {}
-    assert done.output.count("is removed from localhost ✅") == 3
+    assert done.output.count("is removed from localhost ✅") == 4

@@ -38,7 +38,10 @@ def app_to_remove(
 def _removed(
     project: Mapping[str, Any], name: str, app: Mapping[str, Any], only: list[str], everywhere: list[str]
 ) -> dict[str, Any]:
-    processes = app.get("processes", ())
+    processes = list(app.get("processes", ()))
+    if processes:
+        # What is left of it from before it had processes.
+        processes.append({**app, "name": name, "processes": []})
     return {
         "project": project["project"],
         "name": name,
