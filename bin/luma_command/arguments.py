@@ -11,12 +11,24 @@ import os
 import re
 import stat
 import sys
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from luma_command.commands import COMMANDS, GLOBAL_OPTIONS, HELP, IN_SHORT, ROOT, Argument, Command, Parser, UsageError
+from luma_command.commands import (
+    COLUMNS,
+    COMMANDS,
+    GLOBAL_OPTIONS,
+    HELP,
+    IN_SHORT,
+    ROOT,
+    Argument,
+    Command,
+    Parser,
+    UsageError,
+)
 
 
 @dataclass(frozen=True)
@@ -153,8 +165,7 @@ def option_names(arguments: Sequence[Argument]) -> list[str]:
 def general_help() -> str:
     in_short = [name for name in COMMANDS if " " in name or name in IN_SHORT]
     single = [f"  {name:10} {each.summary}" for name, each in COMMANDS.items() if name not in in_short]
-    half = -(-len(in_short) // 2)
-    several = [f"  {', '.join(names)}" for names in (in_short[:half], in_short[half:])]
+    several = textwrap.wrap(", ".join(in_short), COLUMNS, initial_indent="  ", subsequent_indent="  ")
     return HELP.format(commands="\n".join([*single, *several]).rstrip())
 
 

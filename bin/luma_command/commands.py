@@ -104,6 +104,9 @@ IN_A_CONTAINER = (
 
 ALL = (
     Command("init", "write a commented luma.yml, .luma/secrets and .gitignore, if they are missing"),
+    Command(
+        "check", "say whether luma.yml is valid and its hosts are ready; changes nothing", (APPS,), "-d staging check"
+    ),
     Command("config", "show luma.yml as it is read, with the place of each value"),
     Command("setup", "give the hosts a Docker engine", (APPS,)),
     Command(
@@ -201,7 +204,7 @@ ALL = (
 COMMANDS = {command.name: command for command in ALL}
 
 # The general help, which has to fit on a screen, does not explain them.
-IN_SHORT = ("audit", "config", "prune", "releases", "restart", "start", "stop", "takeover")
+IN_SHORT = ("audit", "check", "config", "prune", "releases", "remove", "restart", "start", "stop", "takeover")
 
 GLOBAL_OPTIONS = (
     argument("-c", "--config", metavar="FILE", default="luma.yml"),

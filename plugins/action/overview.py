@@ -16,6 +16,7 @@ from ansible_collections.luma.deploy.plugins.plugin_utils.overview.lookups impor
     log_lines,
     proxies,
 )
+from ansible_collections.luma.deploy.plugins.plugin_utils.overview.readiness import readiness
 from ansible_collections.luma.deploy.plugins.plugin_utils.overview.releases import releases
 from ansible_collections.luma.deploy.plugins.plugin_utils.overview.status import status
 
@@ -33,13 +34,14 @@ class ActionModule(ActionBase):
                 "of": {
                     "type": "str",
                     "required": True,
-                    "choices": ["apps", "releases", "locks", "certificates", "audit", "proxies", "logs"],
+                    "choices": ["apps", "releases", "locks", "certificates", "audit", "proxies", "logs", "readiness"],
                 },
                 "found": {"type": "dict", "required": True},
                 "apps": {"type": "list", "elements": "dict", "default": []},
                 "services": {"type": "list", "elements": "dict", "default": []},
                 "details": {"type": "bool", "default": False},
                 "lines": {"type": "int", "default": 20},
+                "reached_at": {"type": "dict", "default": {}},
             }
         )
         found, apps = arguments["found"], arguments["apps"]
@@ -51,6 +53,7 @@ class ActionModule(ActionBase):
             "audit": lambda: audit(found, arguments["lines"]),
             "proxies": lambda: proxies(found),
             "logs": lambda: log_lines(found),
+            "readiness": lambda: readiness(apps, found, arguments["reached_at"]),
         }
         result.update(changed=False, **overviews[arguments["of"]]())
         silent = {host: each for host, each in found.items() if did_not_answer(each)}

@@ -24,9 +24,10 @@ options:
       - What was asked for. V(apps) takes what M(luma.deploy.app_info) returned, V(releases) what
         M(luma.deploy.release_info), V(locks) what M(luma.deploy.deploy_lock_info), V(certificates) what
         M(luma.deploy.certificate_info), V(audit) what M(luma.deploy.audit_info), V(proxies) what
-        M(luma.deploy.proxy_info), and V(logs) what M(luma.deploy.container_logs) did.
+        M(luma.deploy.proxy_info), V(logs) what M(luma.deploy.container_logs), and V(readiness) what
+        M(luma.deploy.host_check) did.
     type: str
-    choices: [apps, releases, locks, certificates, audit, proxies, logs]
+    choices: [apps, releases, locks, certificates, audit, proxies, logs, readiness]
     required: true
   found:
     description: What the task returned, by the host's name.
@@ -46,6 +47,10 @@ options:
     description: How many of the last lines to show. For V(audit).
     type: int
     default: 20
+  reached_at:
+    description: The address or name by which each host is reached, by the host's name. For V(readiness).
+    type: dict
+    default: {}
   details:
     description: Whether to show each host's containers and the proxy's view. For V(apps).
     type: bool

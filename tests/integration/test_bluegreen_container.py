@@ -16,7 +16,7 @@ import pytest
 from ansible_collections.luma.deploy.plugins.module_utils.host.detached import DetachedAddresses
 
 from tests.host import APP_IMAGE, PROXY_FOLDER, docker, proxy_configuration
-from tests.integration.conftest import Failed, Site
+from tests.integration.conftest import Failed, Site, run_module
 
 
 def test_the_first_color_is_blue_and_serves_nobody_yet(site: Site) -> None:
@@ -306,6 +306,8 @@ def test_an_image_for_another_processor_is_refused(site: Site, tmp_path: Path) -
     try:
         with pytest.raises(Failed, match=r"is for s390x, and this host is \w+: nothing was changed\."):
             site.prepare(image=name, pull="missing")
+        (finding,) = run_module("host_check", services=[{"image": name}])["findings"]
+        assert finding["text"].startswith(f"the image {name} is for s390x")
     finally:
         docker("rmi", name)
     assert site.containers() == []

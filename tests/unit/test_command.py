@@ -137,7 +137,7 @@ def test_an_existing_file_is_an_inventory_behind_the_users(tmp_path: Path, monke
     [
         ("", "a command is missing"),
         ("deplyo", "unknown command deplyo; did you mean deploy?"),
-        ("xyzzy", "unknown command xyzzy; there are: init, config, setup,"),
+        ("xyzzy", "unknown command xyzzy; there are: init, check, config,"),
         ("--jsno deploy", "unknown option --jsno; did you mean --json?"),
         ("deploy --prob", "luma deploy does not take --prob; did you mean --probe?"),
         ("deploy --verbos", "luma deploy does not take --verbos; did you mean --verbose?"),

@@ -18,6 +18,11 @@ MACHINES = {"amd64": "x86_64", "arm64": "aarch64", "386": "i386"}
 BINFMT = Path("/proc/sys/fs/binfmt_misc")
 
 
+def can_run(here: str, wanted: str) -> bool:
+    """Whether this host, whose architecture is ``here``, runs programs of another one."""
+    return wanted in (here, *ALSO.get(here, ())) or (BINFMT / f"qemu-{MACHINES.get(wanted, wanted)}").exists()
+
+
 def refuse_foreign(engine: Engine, name: str, image: t.Mapping[str, t.Any]) -> None:
     """Raises `LumaError` where the image is for another architecture than the host's, and the kernel has no emulator
     for it."""
@@ -25,7 +30,7 @@ def refuse_foreign(engine: Engine, name: str, image: t.Mapping[str, t.Any]) -> N
     if not wanted:
         return
     here = engine.call("ask for the engine's version", engine.client.version)["Arch"]
-    if wanted in (here, *ALSO.get(here, ())) or (BINFMT / f"qemu-{MACHINES.get(wanted, wanted)}").exists():
+    if can_run(here, wanted):
         return
     raise LumaError(
         f"The image {name} is for {wanted}, and this host is {here}: nothing was changed. If it is built here, set "

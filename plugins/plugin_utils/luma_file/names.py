@@ -11,7 +11,7 @@ from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.kinds import
 
 #: An app called so could not be told from luma's command.
 COMMANDS = (
-    "audit", "cert", "config", "deploy", "exec", "help", "init", "lock", "logs", "maintenance", "proxy", "prune",
+    "audit", "cert", "check", "config", "deploy", "exec", "help", "init", "lock", "logs", "maintenance", "proxy", "prune",
     "releases", "remove", "restart", "rollback", "run", "setup", "start", "status", "stop", "takeover",
 )  # fmt: skip
 

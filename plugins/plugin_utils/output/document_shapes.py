@@ -40,6 +40,7 @@ DEPLOYMENT = values("plan") | {
     "services": [values("name host outcome container changes away_seconds")],
 }
 
+FINDING = values("level text")
 STATE = {"apps": [values("name") | {"hosts": [values("host changed containers sessions sessions_cut")]}]}
 BACKEND = values("backend slots serving held sessions requests errors")
 CONTAINER = values("name color status running healthy saw release image_id config_hash since restarts") | values(
@@ -65,6 +66,10 @@ LOGS = {"lines": [values("host at container text")]}
 
 SHAPES: Mapping[str, Mapping[str, Shape]] = {
     "init": {"files": [values("name written")]},
+    "check": {
+        "hosts": [values("host answered problem docker architecture free_bytes") | {"findings": [FINDING]}],
+        "names": [values("name addresses level text")],
+    },
     "config": {"settings": [values("path value file line")]},
     "setup": {"hosts": [values("host docker changed")]},
     "deploy": DEPLOYMENT,
