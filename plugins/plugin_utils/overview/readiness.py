@@ -14,6 +14,7 @@ from typing import Any
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.https import is_public
 from ansible_collections.luma.deploy.plugins.plugin_utils.overview.answers import Found, by_host
 
+IN_FRONT = "right if a load balancer is in front, or if the host has another address for visitors"
 SIGNS = {"error": "❌", "warning": "⚠️"}
 Resolve = Callable[[str], set[str]]
 
@@ -67,18 +68,12 @@ def _name(
     name: str, hosts: Sequence[str], known: Mapping[str, set[str]], reached_at: Mapping[str, str]
 ) -> dict[str, Any]:
     addresses, own = known[name], {address for host in hosts for address in known[reached_at[host]]}
-    listed = ", ".join(sorted(addresses))
-    if not addresses:
-        level, text = "warning", "has no address in the DNS yet: visitors do not find it, and no certificate is got"
-    elif addresses & own:
-        level, text = None, f"leads to {listed}"
-    else:
-        level, text = (
-            "warning",
-            (
-                f"leads to {listed}, and {', '.join(hosts)} is reached at {', '.join(sorted(own)) or 'no known address'}: "
-                "right if a load balancer is in front, or if the host has another address for visitors"
-            ),
-        )
-    sign = SIGNS[level] if level else "✅"
-    return {"name": name, "addresses": sorted(addresses), "level": level, "text": text, "sign": sign}
+    leads = f"leads to {', '.join(sorted(addresses))}"
+    reached = ", ".join(sorted(own)) or "an address that is not known"
+    level, text = "warning", f"{leads}, and {', '.join(hosts)} is reached at {reached}: {IN_FRONT}"
+    if addresses & own:
+        level, text = "", leads
+    elif not addresses:
+        text = "has no address in the DNS yet: visitors do not find it, and no certificate is got"
+    sign = SIGNS.get(level, "✅")
+    return {"name": name, "addresses": sorted(addresses), "level": level or None, "text": text, "sign": sign}
