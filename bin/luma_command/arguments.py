@@ -165,7 +165,10 @@ def option_names(arguments: Sequence[Argument]) -> list[str]:
 def general_help() -> str:
     in_short = [name for name in COMMANDS if " " in name or name in IN_SHORT]
     single = [f"  {name:10} {each.summary}" for name, each in COMMANDS.items() if name not in in_short]
-    several = textwrap.wrap(", ".join(in_short), COLUMNS, initial_indent="  ", subsequent_indent="  ")
+    # A line is not to end within a name.
+    names = ", ".join(name.replace(" ", "_") for name in in_short)
+    several = textwrap.wrap(names, COLUMNS, initial_indent="  ", subsequent_indent="  ")
+    several = [line.replace("_", " ") for line in several]
     return HELP.format(commands="\n".join([*single, *several]).rstrip())
 
 

@@ -86,6 +86,7 @@ def apps(**settings: Any) -> Argument:
 
 APPS = apps(nargs="*", help="the apps; all of luma.yml without a name")
 SOME_APPS = apps(nargs="+", help="the apps, or processes of them")
+SOME_SERVICES = argument("app", metavar="SERVICE", nargs="+", help="the services")
 ONE_APP = apps(nargs="?", help="the app; may be left out if luma.yml has one")
 THE_APP = apps(help="the app")
 
@@ -174,6 +175,10 @@ ALL = (
         "maintenance on blog --allow 203.0.113.7",
     ),
     Command("maintenance off", "serve an app's visitors again", (THE_APP,), "maintenance off blog"),
+    Command("services status", "show the services, host by host"),
+    Command(
+        "services restart", "stop services and start them again, as they are", (SOME_SERVICES,), "services restart db"
+    ),
     Command("cert status", "show the certificate of each app, and what keeps one from being there", (APPS,)),
     Command("cert renew", "order a new certificate of an app now", (THE_APP,), "cert renew blog"),
     Command("proxy status", "show luma-proxy on each host, and what it serves"),

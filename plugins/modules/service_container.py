@@ -252,6 +252,10 @@ options:
   remote_user:
     description: The user that Ansible logs in to the host as, which the action on the controller fills in.
     type: str
+  restart:
+    description: Whether services that run are stopped and started again.
+    type: bool
+    default: false
   replace:
     description:
       - Whether a service that differs is replaced.
@@ -430,7 +434,7 @@ def bring_all_up(module: AnsibleModule, engine: Engine, services: t.Sequence[Ser
     params = module.params
     named = {service.name for service in services}.union(params["other_services"])
     refuse_names_of_new_containers(named)
-    outcomes = bring_up(engine, params["project"], services, params["replace"], module.check_mode)
+    outcomes = bring_up(engine, params["project"], services, params["replace"], module.check_mode, params["restart"])
     done = [outcome for outcome in outcomes if isinstance(outcome, Outcome)]
     failed = [outcome for outcome in outcomes if isinstance(outcome, LumaError)]
     result: dict[str, t.Any] = {
@@ -486,6 +490,7 @@ def report(outcome: Outcome, replace: bool, check_mode: bool) -> list[str]:
         "created": [f"Service {outcome.name} {would}created"],
         "replaced": [f"Service {outcome.name} {would}replaced ({changes}){away}"],
         "started": [f"Service {outcome.name} did not run, and {would or 'was '}started"],
+        "restarted": [f"Service {outcome.name} {would or 'was '}restarted{away}"],
         "kept": [f"Nothing changed: service {outcome.name} runs"] if replace and not outcome.changed else [],
     }[outcome.action]
     if changes and outcome.action != "replaced":
@@ -532,6 +537,7 @@ def main() -> None:
             other_services={"type": "list", "elements": "str", "default": []},
             **REMOTE_USER_OPTION,
             replace={"type": "bool", "default": True},
+            restart={"type": "bool", "default": False},
             luma_file={"type": "path"},
         ),
         supports_check_mode=True,

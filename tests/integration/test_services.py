@@ -213,6 +213,17 @@ def test_what_is_not_named_or_not_ours_is_left_alone(site: Site) -> None:
         docker("rm", "--force", foreign)
 
 
+def test_one_that_runs_is_restarted_as_it_is(site: Site) -> None:
+    up(site)
+    before = site.inspect(container(site))
+    assert up(site, check=True, restart=True)["services"][0]["action"] == "restarted"
+    done = up(site, {"stop_timeout": 7}, replace=False, restart=True)
+    after = site.inspect(container(site))
+    assert (done["services"][0]["action"], after["Id"]) == ("restarted", before["Id"])
+    assert after["State"]["StartedAt"] > before["State"]["StartedAt"]
+    assert "Service db was restarted; it was away for" in done["report"][0]
+
+
 def test_a_check_by_a_command_is_waited_for(site: Site) -> None:
     boots = "import os, time; time.sleep(3); open('/tmp/ready', 'w'); time.sleep(1000)"
     check = {"command": ["test", "-e", "/tmp/ready"], "interval": 0.2, "retries": 100}

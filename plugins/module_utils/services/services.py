@@ -19,10 +19,16 @@ from ansible_collections.luma.deploy.plugins.module_utils.services.upkeep import
 
 
 def bring_up(
-    engine: Engine, project: str, services: t.Sequence[Service], replacing: bool = True, check_mode: bool = False
+    engine: Engine,
+    project: str,
+    services: t.Sequence[Service],
+    replacing: bool = True,
+    check_mode: bool = False,
+    restart: bool = False,
 ) -> list[Outcome | LumaError]:
     """Brings all services of one host to what they have to be, at the same time; the failure of one is in its place.
-    Without ``replacing``, a service that differs is kept as it is. Errors that are raised come before any change."""
+    Without ``replacing``, a service that differs is kept as it is. ``restart``: those that run are started again. Errors
+    that are raised come before any change."""
     network_name = project + "-network"
     found = engine.services(project, network_name)
     earlier = find(engine, project, [service.name for service in services]).services if services else {}
@@ -47,7 +53,9 @@ def bring_up(
     if services and not check_mode:
         engine.ensure_network(network_name, {LABEL_PROJECT: project})
     upkeeps = [
-        Upkeep(engine, service, network_name, found_image, replacing, check_mode, earlier.get(service.name, ""))
+        Upkeep(
+            engine, service, network_name, found_image, replacing, check_mode, earlier.get(service.name, ""), restart
+        )
         for service, found_image in zip(services, images)
     ]
 

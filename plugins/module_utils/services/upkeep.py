@@ -28,7 +28,7 @@ from ansible_collections.luma.deploy.plugins.module_utils.host.containers import
 from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
 from ansible_collections.luma.deploy.plugins.module_utils.host.labels import LABEL_CONFIG_HASH
 from ansible_collections.luma.deploy.plugins.module_utils.host.wanted_image import WantedImage
-from ansible_collections.luma.deploy.plugins.module_utils.release.drain import stop
+from ansible_collections.luma.deploy.plugins.module_utils.release.drain import Stopped, stop
 from ansible_collections.luma.deploy.plugins.module_utils.release.health import (
     HealthCheck,
     Probe,
@@ -47,9 +47,9 @@ from ansible_collections.luma.deploy.plugins.module_utils.services.specification
 
 @dataclass
 class Outcome:
-    """What was found, and done, or in check mode would be. ``action``: ``created``, ``replaced``, ``started`` or
-    ``kept``; ``changes``: the keys that differed from what ran, of the environment the variables' names;
-    ``away``: how long nothing ran during a replacement, in seconds; ``notes``: what users should know beside it."""
+    """What was found, and done, or in check mode would be. ``action``: ``created``, ``replaced``, ``started``,
+    ``restarted`` or ``kept``; ``changes``: the keys that differed from what ran, of the environment the variables'
+    names; ``away``: how long nothing ran meanwhile, in seconds; ``notes``: what users should know beside it."""
 
     name: str
     container: str
@@ -67,7 +67,7 @@ class Outcome:
 class Upkeep:
     """One service on one host, in one run. ``image`` is the inspect result of its image, None where the host lacks
     it. ``earlier``: the name of the container that the earlier luma has made for it, which is replaced as one of luma's
-    own is: two must not work on the same data."""
+    own is: two must not work on the same data. ``restart``: one that runs is stopped and started again."""
 
     def __init__(
         self,
@@ -78,6 +78,7 @@ class Upkeep:
         replacing: bool = True,
         check_mode: bool = False,
         earlier: str = "",
+        restart: bool = False,
     ) -> None:
         self.engine = engine
         self.service = service
@@ -86,6 +87,7 @@ class Upkeep:
         self.image = image.found
         self.replacing = replacing
         self.check_mode = check_mode
+        self.restart = restart
         self.outcome = Outcome(service.name, service.container_name, image=image.id, image_shown=image.shown)
         if image.warning:
             self.outcome.notes.append(f"⚠️ {image.warning}")
@@ -160,6 +162,8 @@ class Upkeep:
         stopped = current.status != "running"
         if stopped:
             self._did("started")
+        elif self.restart:
+            self._did("restarted")
         if self.check_mode:
             return
         if detached:
@@ -167,8 +171,24 @@ class Upkeep:
         if stopped:
             self.engine.start(current.id)
             self._require(self._wait(current.id))
+        elif self.restart:
+            self._restart(current)
         if current.restart_policy in ("", "no"):
             self.engine.keep_running(current.id)
+
+    def _restart(self, current: Container) -> None:
+        began = time.monotonic()
+        stopped = stop(self.engine, current, self.service.stop_timeout)
+        self.engine.start(current.id)
+        self.outcome.away = round(time.monotonic() - began, 2)
+        self._require(self._wait(current.id))
+        self._tell_killed(stopped)
+
+    def _tell_killed(self, stopped: Stopped) -> None:
+        if stopped.killed:
+            self.outcome.notes.append(
+                f"⚠️ it did not end within {self.service.stop_timeout:g} s of SIGTERM and was killed: raise stop_timeout"
+            )
 
     def _create(self) -> None:
         self._did("created")
@@ -207,10 +227,7 @@ class Upkeep:
                 raise LumaError(f"{exc}\n{after}", **exc.facts) from exc
             raise
         self._promote(old)
-        if stopped.killed:
-            self.outcome.notes.append(
-                f"⚠️ it did not end within {self.service.stop_timeout:g} s of SIGTERM and was killed: raise stop_timeout"
-            )
+        self._tell_killed(stopped)
         self.outcome.notes.extend(f"⚠️ what was on {path} is kept in the volume {name}" for path, name in left)
 
     def _bring_back(self, old: Container) -> str:

@@ -133,6 +133,7 @@ CONTENT: dict[str, Callable[[Outcomes, bool], dict[str, Any]]] = {
     "setup": engines,
     "deploy": deployment,
     "rollback": deployment,
+    "services restart": deployment,
     "restart": deployment,
     "stop": states,
     "start": states,

@@ -52,9 +52,10 @@ STATUS_HOST = values("host answered problem active last_release proxy_problem ma
     "proxy": BACKEND,
     "certificate": CERTIFICATE,
 }
+SERVICE = values("name host status hint container image running")
 STATUS = {
     "apps": [values("name status hint replicas wanted blue green") | {"hosts": [STATUS_HOST]}],
-    "services": [values("name host status hint container image running")],
+    "services": [SERVICE],
     "orphans": [values("name host containers running hosts")],
 }
 
@@ -78,6 +79,8 @@ SHAPES: Mapping[str, Mapping[str, Shape]] = {
     "stop": STATE,
     "start": STATE,
     "status": STATUS,
+    "services status": {"services": [SERVICE]},
+    "services restart": {"services": [values("name host outcome container away_seconds")]},
     "releases": {"apps": [values("name") | {"hosts": [values("host answered problem") | {"releases": [RELEASE]}]}]},
     "audit": {"runs": [values("at id app by command outcome hosts")]},
     "logs": LOGS,
