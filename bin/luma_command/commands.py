@@ -145,7 +145,11 @@ ALL = (
     Command(
         "logs",
         "show the log lines of apps and services on all hosts",
-        (apps(nargs="*", help="apps and services; all of luma.yml without a name"), *LOG_OPTIONS),
+        (
+            apps(nargs="*", help="apps and services; all of luma.yml without a name"),
+            *LOG_OPTIONS,
+            argument("--host", action="append", metavar="HOST", help="only of this host; may be repeated"),
+        ),
         "logs blog --since 10m --grep ERROR",
     ),
     Command(

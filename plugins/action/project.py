@@ -85,7 +85,7 @@ class ActionModule(ActionBase):
             "hosts": hosts,
             "run": identity(os.getppid()),
             "engine_missing": LOCALHOST in hosts and not engine_listens(),
-            "report": [*(announcement(whole_apps) if arguments["announce"] else []), *told, *made],
+            "report": [*(announcement(whole_apps) + told if arguments["announce"] else []), *made],
         }
 
 

@@ -27,8 +27,8 @@ def bring_up(
     restart: bool = False,
 ) -> list[Outcome | LumaError]:
     """Brings all services of one host to what they have to be, at the same time; the failure of one is in its place.
-    Without ``replacing``, a service that differs is kept as it is. ``restart``: those that run are started again. Errors
-    that are raised come before any change."""
+    Without ``replacing``, a service that differs is kept as it is. ``restart``: those that run are started again.
+    Errors that are raised come before any change."""
     network_name = project + "-network"
     found = engine.services(project, network_name)
     earlier = find(engine, project, [service.name for service in services]).services if services else {}
