@@ -9,7 +9,7 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.luma.deploy.plugins.plugin_utils.action.attachment import command_line, hand_over
+from ansible_collections.luma.deploy.plugins.plugin_utils.action.attachment import command_line, hand_over, obstacle
 
 
 class ActionModule(ActionBase):
@@ -17,7 +17,11 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
-        result |= self._execute_module(task_vars=task_vars)
+        arguments = dict(self._task.args)
+        if arguments.get("attach") and obstacle(self._connection):
+            # Output alone can wait for the end.
+            arguments["attach"] = False
+        result |= self._execute_module(module_args=arguments, task_vars=task_vars)
         if not result.get("container"):
             return result
         host, display = (task_vars or {})["inventory_hostname"], Display()

@@ -21,34 +21,30 @@ FOLDER_VARIABLE = "LUMA_RUN_FOLDER"
 
 
 def command_line(connection: ConnectionBase, command: Sequence[str], terminal: bool) -> list[str]:
-    """The command as this machine has to run it, over the ssh connection that a task on the host has just used. Raises
-    `AnsibleActionFail` where the connection is of another kind."""
-    words = [*_become(connection), *command]
+    """The command as this machine has to run it, over the connection that a task on the host has just used. Raises
+    `AnsibleActionFail` where there is an `obstacle`."""
+    reason = obstacle(connection)
+    if reason:
+        raise AnsibleActionFail(f"{reason} On the host: {shlex.join(command)}")
+    become = connection.become
+    words = ["sudo", "--user", become.get_option("become_user") or "root", "--", *command] if become else list(command)
     if connection.transport == "local":
         return words
-    if connection.transport != "ssh":
-        raise AnsibleActionFail(
-            f"A terminal and input need a connection by ssh, and Ansible's is {connection.transport}. On the host: "
-            f"{shlex.join(words)}"
-        )
-    if connection.get_option("password"):
-        raise AnsibleActionFail(
-            "A terminal and input need a login by key, and Ansible has a password (ansible_password): ssh-copy-id puts "
-            "your key on the host."
-        )
     ssh = connection._build_command(
         connection.get_option("ssh_executable"), "ssh", "-tt" if terminal else "-T", connection.host, shlex.join(words)
     )
     return [word.decode() for word in ssh]
 
 
-def _become(connection: ConnectionBase) -> list[str]:
-    become = connection.become
-    if not become:
-        return []
-    if become.name.rpartition(".")[2] != "sudo":
-        raise AnsibleActionFail(f"A terminal and input need sudo, and Ansible's become method is {become.name}.")
-    return ["sudo", "--user", become.get_option("become_user") or "root", "--"]
+def obstacle(connection: ConnectionBase) -> str:
+    """Why nothing can be attached to over a connection; empty where it can."""
+    if connection.transport not in ("local", "ssh"):
+        return f"A terminal and input need a connection by ssh, and Ansible's is {connection.transport}."
+    if connection.transport == "ssh" and connection.get_option("password"):
+        return "A terminal and input need a login by key (ssh-copy-id), and Ansible has a password (ansible_password)."
+    if connection.become and connection.become.name.rpartition(".")[2] != "sudo":
+        return f"A terminal and input need sudo, and Ansible's become method is {connection.become.name}."
+    return ""
 
 
 def hand_over(command: Sequence[str]) -> list[str]:
