@@ -76,8 +76,21 @@ class Command:
         return parser
 
     @property
-    def takes_apps(self) -> bool:
-        return any(each.settings.get("metavar") == "APP" for each in self.arguments)
+    def takes(self) -> tuple[str, ...]:
+        """Whose names the command takes: those of apps, processes, services."""
+        names = {each.settings.get("metavar") for each in self.arguments}
+        if "SERVICE" in names:
+            return ("services",)
+        if "APP" not in names:
+            return ()
+        if self.name in OF_WHOLE_APPS:
+            return ("apps",)
+        return ("apps", "processes", "services") if self.name in ALSO_OF_SERVICES else ("apps", "processes")
+
+
+#: All processes of an app are one release.
+OF_WHOLE_APPS = ("deploy", "rollback", "restart")
+ALSO_OF_SERVICES = ("exec", "logs")
 
 
 def apps(**settings: Any) -> Argument:

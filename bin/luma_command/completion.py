@@ -27,9 +27,8 @@ def complete(words: Sequence[str]) -> list[str]:
         candidates = [name.split()[len(before)] for name in COMMANDS if name.split()[: len(before)] == before]
         return matching(current, [*candidates, *option_names(GLOBAL_OPTIONS)])
     candidates = option_names((*command.arguments, *GLOBAL_OPTIONS))
-    if command.takes_apps:
-        section = "services" if "--services" in before else "apps"
-        candidates += [name for name in names_in(options.config, section) if name not in before]
+    kinds = ("services",) if "--services" in before else command.takes
+    candidates += [name for kind in kinds for name in names_in(options.config, kind) if name not in before]
     return matching(current, candidates)
 
 
@@ -39,15 +38,23 @@ def matching(current: str, candidates: Sequence[str]) -> list[str]:
     return [name for name in wanted if name.startswith(current)]
 
 
-def names_in(file: str, section: str) -> list[str]:
-    """The apps or services of a luma.yml, which may have mistakes; this is not the place to tell them."""
+def names_in(file: str, kind: str) -> list[str]:
+    """The apps, processes or services of a luma.yml, which may have mistakes; this is not the place to tell them."""
     import yaml  # Takes as long as all the rest of this file, and only the tab key needs it.
+
+    def entries(node: Any, name: str) -> dict[str, Any]:
+        """What a key of a map has by names: in a map, or in a list of maps with ``name``."""
+        found = next((value for key, value in node.value if key.value == name), None)
+        if isinstance(found, yaml.MappingNode):
+            return {key.value: entry for key, entry in found.value}
+        listed = found.value if isinstance(found, yaml.SequenceNode) else []
+        return {value.value: entry for entry in listed for key, value in entry.value if key.value == "name"}
 
     try:
         root: Any = yaml.compose(Path(file).read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
-        found = next(value for key, value in root.value if key.value == section)
-        if isinstance(found, yaml.MappingNode):
-            return [key.value for key, _entry in found.value]
-        return [value.value for entry in found.value for key, value in entry.value if key.value == "name"]
-    except (OSError, ValueError, yaml.YAMLError, AttributeError, TypeError, StopIteration):
+        if kind != "processes":
+            return list(entries(root, kind))
+        apps = {name: app for name, app in entries(root, "apps").items() if isinstance(app, yaml.MappingNode)}
+        return [f"{name}-{process}" for name, app in apps.items() for process in entries(app, "processes")]
+    except (OSError, ValueError, yaml.YAMLError, AttributeError, TypeError):
         return []

@@ -197,6 +197,10 @@ def test_the_version_is_that_of_the_collection() -> None:
         ("deploy b", ["blog"]),
         ("deploy blog ", ["shop"]),
         ("deploy --services ", ["db"]),
+        ("restart s", ["shop"]),
+        ("releases s", ["shop", "shop-web", "shop-job"]),
+        ("exec ", ["blog", "shop", "shop-web", "shop-job", "db"]),
+        ("services restart ", ["db"]),
         ("deploy --p", ["--probe", "--plan"]),
         ("deploy --j", ["--json"]),
         ("--verb", ["--verbose"]),
@@ -212,7 +216,8 @@ def test_the_version_is_that_of_the_collection() -> None:
 def test_the_tab_key(text: str, expected: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "luma.yml").write_text(
-        "apps:\n  blog: {image: !vault x}\n  shop: {mistake: 1}\nservices: [{name: db}]\n"
+        "apps:\n  blog: {image: !vault x}\n  shop: {mistake: 1, processes: {web: {}, job: {}}}\n"
+        "services: [{name: db}]\n"
     )
     assert complete(text.split(" ")) == expected
 
