@@ -7,7 +7,6 @@ and where that one fails the old one is started again. It comes before the alias
 from __future__ import annotations
 
 import contextlib
-import time
 import typing as t
 from dataclasses import dataclass
 
@@ -18,7 +17,7 @@ from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Eng
 from ansible_collections.luma.deploy.plugins.module_utils.release.colors import App, View, other
 from ansible_collections.luma.deploy.plugins.module_utils.release.drain import stop
 from ansible_collections.luma.deploy.plugins.module_utils.release.health import HealthCheck
-from ansible_collections.luma.deploy.plugins.module_utils.release.start import raise_unhealthy, wait_for_all
+from ansible_collections.luma.deploy.plugins.module_utils.release.start import start_all
 from ansible_collections.luma.deploy.plugins.module_utils.run.lock import Held
 
 STARTED_AGAIN = "It was stopped, and what ran before was started again."
@@ -58,11 +57,8 @@ class Handover:
         in_parallel(lambda c: stop(self.engine, c, self.stop_timeout), containers)
 
     def _start(self, names: t.Sequence[str]) -> None:
-        in_parallel(self.engine.start, names)
-        deadline = time.monotonic() + self.check.longest
-        verdicts = wait_for_all(self.engine, self.app, self.check, names, deadline, self.held)
-        self.held.stop_where_lost(f"The handover of {self.app.name}")
-        raise_unhealthy(self.engine, self.app, self.check, verdicts, STARTED_AGAIN)
+        work = f"The handover of {self.app.name}"
+        start_all(self.engine, self.app, self.check, names, self.held, work, STARTED_AGAIN)
         in_parallel(self.engine.keep_running, names)
 
     def _go_back(self, new: t.Sequence[Container], old: t.Sequence[Container]) -> None:

@@ -6,7 +6,6 @@ releases stay. Docker does not start it by itself, neither after a crash of the 
 
 from __future__ import annotations
 
-import time
 import typing as t
 from dataclasses import dataclass, replace
 
@@ -27,7 +26,7 @@ from ansible_collections.luma.deploy.plugins.module_utils.release.drain import (
 from ansible_collections.luma.deploy.plugins.module_utils.release.health import HealthCheck
 from ansible_collections.luma.deploy.plugins.module_utils.release.rerouting import Rerouting
 from ansible_collections.luma.deploy.plugins.module_utils.release.slot_check import SlotCheck
-from ansible_collections.luma.deploy.plugins.module_utils.release.start import raise_unhealthy, wait_for_all
+from ansible_collections.luma.deploy.plugins.module_utils.release.start import start_all
 from ansible_collections.luma.deploy.plugins.module_utils.release.switch import Switch
 from ansible_collections.luma.deploy.plugins.module_utils.run.lock import Held
 
@@ -72,11 +71,8 @@ class Pause:
     def start(self, check: HealthCheck) -> None:
         """Starts the active color, and waits until each of its replicas is healthy."""
         names = self.stopped()
-        in_parallel(self.engine.start, names)
-        deadline = time.monotonic() + check.longest
-        verdicts = wait_for_all(self.engine, self.app, check, names, deadline, self.held)
-        self.held.stop_where_lost(f"The start of {self.app.name}")
-        raise_unhealthy(self.engine, self.app, check, verdicts, f"To see more: luma logs {self.app.name}")
+        work, what_now = f"The start of {self.app.name}", f"To see more: luma logs {self.app.name}"
+        start_all(self.engine, self.app, check, names, self.held, work, what_now)
         if self.proxy:
             with self.proxy.exclusive():
                 self._serve(self.proxy, check)

@@ -30,7 +30,7 @@ from ansible_collections.luma.deploy.plugins.module_utils.release.container_name
 from ansible_collections.luma.deploy.plugins.module_utils.release.drain import DEFAULT_TIMEOUTS, DrainTimeouts, retire
 from ansible_collections.luma.deploy.plugins.module_utils.release.health import probe
 from ansible_collections.luma.deploy.plugins.module_utils.release.release_names import identity, name_of
-from ansible_collections.luma.deploy.plugins.module_utils.release.start import raise_unhealthy, wait_for_all
+from ansible_collections.luma.deploy.plugins.module_utils.release.start import start_all
 from ansible_collections.luma.deploy.plugins.module_utils.release.switch import Switch
 from ansible_collections.luma.deploy.plugins.module_utils.release.wanted import Prepared, Wanted
 from ansible_collections.luma.deploy.plugins.module_utils.run.lock import Held
@@ -203,12 +203,9 @@ class Preparation:
 
     def _start(self, names: t.Sequence[str], deadline: float) -> float:
         """Returns when all had been started."""
-        in_parallel(self.engine.start, names)
-        started = time.monotonic()
-        verdicts = wait_for_all(self.engine, self.app, self.wanted.check, names, deadline, self.held)
-        self.held.stop_where_lost(f"The preparation of {self.app.name}")
-        raise_unhealthy(self.engine, self.app, self.wanted.check, verdicts, REMOVED)
-        self._keep_running([verdict.container for verdict in verdicts])
+        work = f"The preparation of {self.app.name}"
+        started = start_all(self.engine, self.app, self.wanted.check, names, self.held, work, REMOVED, deadline)
+        in_parallel(self.engine.keep_running, names)
         return started
 
     def _clear(self, view: View, color: str) -> None:

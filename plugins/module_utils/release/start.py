@@ -1,10 +1,11 @@
 # Copyright (c) 2026, the luma authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The wait for containers that were just started, all at once, and the error where they do not become healthy."""
+"""The start of containers, all at once, the wait for them, and the error where they do not become healthy."""
 
 from __future__ import annotations
 
+import time
 import typing as t
 
 from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
@@ -21,7 +22,28 @@ from ansible_collections.luma.deploy.plugins.module_utils.release.health import 
 from ansible_collections.luma.deploy.plugins.module_utils.run.lock import Held
 
 
-def wait_for_all(
+def start_all(
+    engine: Engine,
+    app: App,
+    check: HealthCheck,
+    names: t.Sequence[str],
+    held: Held,
+    work: str,
+    what_now: str,
+    deadline: float = 0.0,
+) -> float:
+    """Starts containers, and waits until each is healthy; returns the time of `time.monotonic` at which all had been
+    started. ``work`` ("The preparation of blog") is what ends where the lock is lost; ``what_now``: what becomes of
+    the containers where one fails. Without a ``deadline`` the check's own limits are the longest."""
+    in_parallel(engine.start, names)
+    started = time.monotonic()
+    verdicts = _wait_for_all(engine, app, check, names, deadline or started + check.longest, held)
+    held.stop_where_lost(work)
+    _raise_unhealthy(engine, app, check, verdicts, what_now)
+    return started
+
+
+def _wait_for_all(
     engine: Engine, app: App, check: HealthCheck, names: t.Sequence[str], deadline: float, held: Held
 ) -> list[Verdict]:
     """Waits for all replicas at once; the first that fails ends the wait for the others, and so does the loss of the
@@ -40,9 +62,11 @@ def wait_for_all(
     return in_parallel(wait, names)
 
 
-def raise_unhealthy(engine: Engine, app: App, check: HealthCheck, verdicts: t.Sequence[Verdict], what_now: str) -> None:
-    """Raises `LumaError` where a replica has failed, with all that is known of it. ``what_now``: what becomes of the
-    replicas."""
+def _raise_unhealthy(
+    engine: Engine, app: App, check: HealthCheck, verdicts: t.Sequence[Verdict], what_now: str
+) -> None:
+    """Raises `LumaError` where a replica has failed, with all that is known of it. ``what_now``: what becomes of
+    the replicas."""
     bad = [verdict for verdict in verdicts if not verdict.healthy and not verdict.given_up]
     if not bad:
         return
