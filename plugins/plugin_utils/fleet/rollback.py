@@ -76,15 +76,14 @@ def choices(app: Mapping[str, Any], wanted: str, found: Found) -> list[Choice]:
     processes = app["processes"] or [app]
     if len(processes) == 1:
         return [Choice(processes[0], target(processes[0], wanted, found), moves=True)]
-    of_process = {each["name"]: {host: found[host] for host in each["hosts"] if host in found} for each in processes}
-    now = {each["name"]: _serving(each["name"], of_process[each["name"]]) for each in processes}
+    now = {each["name"]: _serving(each, found) for each in processes}
     last = max((release for release in now.values() if release), key=lambda each: str(each["at"]), default={})
     chosen, reasons = list[Choice](), list[CannotRollBack]()
     for process in processes:
         serving = now[process["name"]]
         if wanted or not serving or serving.get("run", "") == last.get("run", ""):
             try:
-                chosen.append(Choice(process, target(process, wanted, of_process[process["name"]]), moves=True))
+                chosen.append(Choice(process, target(process, wanted, _on_its_hosts(process, found)), moves=True))
                 continue
             except NoSuchRelease as exc:
                 reasons.append(exc)
@@ -97,10 +96,7 @@ def choices(app: Mapping[str, Any], wanted: str, found: Found) -> list[Choice]:
 
 def serving(app: Mapping[str, Any], found: Found) -> list[Choice]:
     """The releases that serve, one for each process, to be deployed once more. Raises `NoSuchRelease`."""
-    known = [
-        (each, _serving(each["name"], {host: found[host] for host in each["hosts"] if host in found}))
-        for each in app["processes"] or [app]
-    ]
+    known = [(each, _serving(each, found)) for each in app["processes"] or [app]]
     chosen = [Choice(process, release, moves=False) for process, release in known if release]
     if not chosen:
         raise NoSuchRelease(
@@ -109,9 +105,14 @@ def serving(app: Mapping[str, Any], found: Found) -> list[Choice]:
     return chosen
 
 
-def _serving(app: str, found: Found) -> Release | None:
+def _on_its_hosts(process: Mapping[str, Any], found: Found) -> Found:
+    return {host: found[host] for host in process["hosts"] if host in found}
+
+
+def _serving(process: Mapping[str, Any], found: Found) -> Release | None:
     """The release that serves now; where none does the newest on record, None without one."""
-    known = [_releases(app, host, result) for host, result in found.items() if not is_lost(result)]
+    of_process = _on_its_hosts(process, found)
+    known = [_releases(process["name"], host, result) for host, result in of_process.items() if not is_lost(result)]
     newest_first = [release for releases in known for release in releases]
     return next((each for each in newest_first if each["serves"]), next(iter(newest_first), None))
 
