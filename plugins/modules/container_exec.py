@@ -73,6 +73,7 @@ from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Eng
 from ansible_collections.luma.deploy.plugins.module_utils.module.attach import (
     ATTACH_OPTIONS,
     docker_command,
+    interactive,
     is_attached,
     replica_of,
 )
@@ -84,7 +85,7 @@ def execute(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:
     container = replica_of(engine, app_of(params), params["replica"])
     result = {"changed": True, "container": container.name, "attach": []}
     if is_attached(params):
-        flags = (["--interactive"] if params["terminal"] or params["stdin"] else []) + ["--tty"] * params["terminal"]
+        flags = interactive(params) + ["--tty"] * params["terminal"]
         return dict(result, attach=docker_command(engine, "exec", *flags, container.name, *params["command"]))
     what = f"run a command in {container.name}"
     made = engine.call(what, engine.client.exec_create, container.id, params["command"])

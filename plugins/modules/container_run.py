@@ -74,6 +74,7 @@ from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Eng
 from ansible_collections.luma.deploy.plugins.module_utils.module.attach import (
     ATTACH_OPTIONS,
     docker_command,
+    interactive,
     is_attached,
     replica_of,
 )
@@ -89,7 +90,7 @@ def run_once(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:
         code, stdout, stderr = one_off.run(name)
         result = {"changed": True, "container": name, "attach": []}
         return dict(result, luma_exit_code=code, stdout=stdout, stderr=stderr)
-    start = docker_command(engine, "start", "--attach", *["--interactive"] * (params["terminal"] or params["stdin"]))
+    start = docker_command(engine, "start", "--attach", *interactive(params))
     name = one_off.create(replica, params["command"], params["terminal"], params["stdin"], attached=True)
     return {"changed": True, "container": name, "attach": [*start, name]}
 

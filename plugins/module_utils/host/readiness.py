@@ -15,7 +15,7 @@ from pathlib import Path
 from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
 from ansible_collections.luma.deploy.plugins.module_utils.host.architecture import can_run
 from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
-from ansible_collections.luma.deploy.plugins.module_utils.host.listeners import listeners
+from ansible_collections.luma.deploy.plugins.module_utils.host.listeners import LISTEN, listeners
 
 ERROR, WARNING = "error", "warning"
 #: The oldest engine that luma is tested with, 20.10, speaks this version of the API.
@@ -75,8 +75,8 @@ def _inodes(port: int) -> t.Iterator[str]:
         with contextlib.suppress(OSError):
             for line in Path("/proc/net", table).read_text(encoding="ascii").splitlines()[1:]:
                 row = line.split()
-                # proc(5): the local address, the state (0A: listening) and the socket's inode.
-                if row[3] == "0A" and int(row[1].rpartition(":")[2], 16) == port:
+                # proc(5): the local address, the state and the socket's inode.
+                if row[3] == LISTEN and int(row[1].rpartition(":")[2], 16) == port:
                     yield row[9]
 
 

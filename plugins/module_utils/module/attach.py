@@ -45,6 +45,11 @@ def is_attached(params: t.Mapping[str, t.Any]) -> bool:
     return bool(params["terminal"] or params["stdin"] or (params["attach"] and shutil.which("docker")))
 
 
+def interactive(params: t.Mapping[str, t.Any]) -> list[str]:
+    """The flag of Docker's client for a command that reads what the user types or gives."""
+    return ["--interactive"] if params["terminal"] or params["stdin"] else []
+
+
 def docker_command(engine: Engine, *words: str) -> list[str]:
     """The command of Docker's own client that attaches to a container. Raises `LumaError` where the host has none."""
     if not shutil.which("docker"):

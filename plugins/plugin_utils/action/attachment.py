@@ -14,10 +14,10 @@ from pathlib import Path
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.connection import ConnectionBase
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.secret_values import FOLDER_VARIABLE
 
 #: The file in the run's folder that the luma command reads.
 FILE = "attach"
-FOLDER_VARIABLE = "LUMA_RUN_FOLDER"
 
 
 def command_line(connection: ConnectionBase, command: Sequence[str], terminal: bool) -> list[str]:

@@ -64,12 +64,12 @@ class SecretsFile:
         except (OSError, UnicodeDecodeError) as exc:
             reason = exc.strerror if isinstance(exc, OSError) else "this is not a text in UTF-8"
             return cls(path, nothing, mistakes=(f"{path}: {reason}",))
+        written, mistakes = _parse(path, text)
+        values = SecretValues(folder, written)
+        # A file that says only where the secrets are may be read by anybody.
+        is_secret = any(map(values.is_here, values))
         warning = f"{path} can be read by others than its owner: chmod 600 {path}"
-        values, mistakes = _parse(path, text)
-        if not any(map(SecretValues(folder, values).is_here, values)):
-            # What is in it says only where the secrets are.
-            mode = 0
-        return cls(path, SecretValues(folder, values), mistakes, warnings=(warning,) if mode & OPEN_TO_OTHERS else ())
+        return cls(path, values, mistakes, warnings=(warning,) if is_secret and mode & OPEN_TO_OTHERS else ())
 
 
 def add_secret(luma_yml: str, name: str, value: str, comment: str) -> None:
