@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.luma.deploy.plugins.plugin_utils.action.https_arguments import run_with_agent, with_https
+from ansible_collections.luma.deploy.plugins.plugin_utils.action.login_arguments import with_logins
 from ansible_collections.luma.deploy.plugins.plugin_utils.images.transfer import WithImage
 
 
@@ -16,5 +17,6 @@ class ActionModule(WithImage):
         result: dict[str, Any] = super().run(tmp, task_vars)
         given, variables = self._task.args, task_vars or {}
         others = {key: value for key, value in given.items() if key != "luma_file"}
-        arguments = with_https(others, given.get("luma_file"), variables, self._task.check_mode)
+        arguments = with_logins(others, given.get("luma_file"))
+        arguments = with_https(arguments, given.get("luma_file"), variables, self._task.check_mode)
         return result | run_with_agent(arguments, lambda each: self.run_module(each, variables))

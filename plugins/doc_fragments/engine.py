@@ -233,6 +233,28 @@ options:
         description: With O(route.ssl), whether the app has a certificate of its own, and not that of another app.
         type: bool
         default: true
+      basic_auth:
+        description:
+          - The names of secrets, each with lines of USER:PASSWORD, beside O(luma_file). Who does not give one of these
+            gets a 401. Everybody may come without it.
+        type: list
+        elements: str
+        default: []
+      logins:
+        description: The digests of these, which the action on the controller fills in.
+        type: list
+        elements: str
+        default: []
+      error_pages:
+        description:
+          - What the proxy sends in place of its own words if it answers itself; by the status, such as V(503), by its
+            class, V(4xx) or V(5xx), or by V(maintenance).
+        type: dict
+        default: {}
+      sticky:
+        description: Whether each visitor stays with one replica, by a cookie, as long as the color serves.
+        type: bool
+        default: false
       ssl:
         description: Whether the app is reached by HTTPS, too. M(luma.deploy.proxy) has the option for its certificate.
         type: bool

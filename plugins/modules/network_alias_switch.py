@@ -59,6 +59,10 @@ options:
     type: list
     elements: str
     default: []
+  luma_file:
+    description:
+      - The absolute path of a luma.yml on the controller, beside which the secrets of O(route.basic_auth) are.
+    type: path
   restore_route:
     description:
       - Instead of O(route), for a color that is returned to, loads the route with which it had the traffic last.
@@ -224,6 +228,7 @@ def main() -> None:
             run=RUN_OPTION,
             **HEALTH_OPTIONS,
             route=ROUTE_OPTION,
+            luma_file={"type": "path"},
             restore_route={"type": "bool", "default": False},
             color={"type": "str", "choices": list(COLORS), "required": True},
             replicas={"type": "int"},

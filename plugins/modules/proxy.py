@@ -38,7 +38,8 @@ options:
     required: true
   luma_file:
     description:
-      - The absolute path of a luma.yml on the controller, beside which the secrets are that O(https) needs.
+      - The absolute path of a luma.yml on the controller, beside which the secrets are that O(https) and
+        O(route.basic_auth) need.
     type: path
   until_switch:
     description:

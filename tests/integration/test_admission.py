@@ -5,15 +5,18 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
 import json
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.logins import digest
 
-from tests.host import docker
+from tests.host import PROXY_FOLDER, docker
 from tests.integration.conftest import Failed, Site, run_module
+from tests.zero_loss.project import wait_for
 
 
 def answer(port: int, host: str, path: str = "/up", body: bytes | Iterable[bytes] | None = None) -> tuple[int, str]:
@@ -64,6 +67,59 @@ def test_maintenance_lasts_over_deployments_until_it_is_ended(proxied: Site) -> 
     assert answer(port, proxied.host)[0] == 200
     assert run_module("maintenance", **proxied.names, state="off")["changed"]
     assert answer(port, proxied.host)[0] == 200
+
+
+def test_who_has_no_login_is_asked_for_one(proxied: Site) -> None:
+    def told(login: str | None) -> tuple[int, str | None]:
+        headers = {"Host": proxied.host}
+        if login is not None:
+            headers["Authorization"] = f"Basic {base64.b64encode(login.encode()).decode()}"
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        connection.request("GET", "/", headers=headers)
+        response = connection.getresponse()
+        return response.status, response.headers["WWW-Authenticate"]
+
+    backend = f"{proxied.project}:{proxied.app}"
+    logins = [digest(backend, "ann:a:b c"), digest(backend, "zoë:pass"), digest("other:app", "eve:pass")]
+    port = proxied.route(logins=logins)["http_port"]
+    proxied.deploy()
+    asked = (401, f'Basic realm="{proxied.app}"')
+    assert [told(login) for login in ("ann:a:b c", "zoë:pass")] == [(200, None)] * 2
+    assert [told(login) for login in (None, "ann:", "ann:a", "eve:pass", ":", "nonsense")] == [asked] * 6
+    assert not [line for line in proxied.route(logins=logins)["diff"]["after"].splitlines() if logins[0] in line]
+    # The next release is healthy, and a password that is taken away no longer counts.
+    proxied.route(logins=logins[1:])
+    proxied.deploy(environment={"N": "2"})
+    assert (told("ann:a:b c"), told("zoë:pass")) == (asked, (200, None))
+
+
+def test_the_proxy_sends_pages_of_the_app(proxied: Site) -> None:
+    def page(path: str = "/", body: bytes | None = None) -> tuple[int, str]:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        connection.request("POST" if body else "GET", path, body, {"Host": proxied.host})
+        response = connection.getresponse()
+        text = response.read().decode()
+        assert response.headers["Content-Type"] == "text/html" or response.status == 200
+        return response.status, text
+
+    pages = {"413": '<h1>Too "large"\n$HOME</h1>', "5xx": "<h1>Sorry</h1>" + "x" * 65000}
+    port = proxied.route(error_pages=pages, max_body=10, hold=0)["http_port"]
+    color = proxied.deploy()
+    assert page("/upload", b"0123456789")[0] == 200
+    assert page("/upload", b"0123456789+") == (413, pages["413"])
+    begin = {**proxied.names, "state": "on"}
+    run_module("maintenance", **begin)
+    assert "Back soon" in page()[1]
+    proxied.route(error_pages={**pages, "maintenance": "<h1>Paint</h1>"}, max_body=10, hold=0)
+    assert page() == (503, "<h1>Paint</h1>")
+    run_module("maintenance", **{**begin, "state": "off"})
+    docker("kill", f"{proxied.app}-{color}")
+    wait_for(lambda: page()[0] == 503, "the replica still answers")
+    assert page() == (503, pages["5xx"])
+    folder = PROXY_FOLDER / "etc/pages"
+    assert len(list(folder.iterdir())) == 3
+    proxied.route(max_body=10, hold=0)
+    assert list(folder.iterdir()) == []
 
 
 def test_maintenance_of_what_is_not_there(proxied: Site) -> None:

@@ -33,8 +33,8 @@ class Commit(NamedTuple):
     ended: float
 
 
-def test_no_color_answers_once_the_other_one_has(proxied: Site, tmp_path: Path) -> None:
-    """A hundred commits under traffic, back and forth between two colors that both have the alias."""
+def both_in_the_proxy(proxied: Site) -> tuple[Haproxy, dict[str, Slot]]:
+    """Two colors that both have the alias, of which blue serves: as in the middle of a switch. Returns their slots."""
     proxied.deploy(environment={"VERSION": "blue"})
     proxied.prepare(environment={"VERSION": "green"})
     engine, proxy = Engine(docker.APIClient()), Haproxy(PROXY_FOLDER / "run")
@@ -48,14 +48,21 @@ def test_no_color_answers_once_the_other_one_has(proxied: Site, tmp_path: Path) 
     wait_for(lambda: bool(slot("blue") and slot("green")), "the proxy does not see both colors")
     slots = {color: found for color in containers if (found := slot(color))}
     proxy.commit(app.backend, [slots["blue"].name], [slots["green"].name])
+    return proxy, slots
+
+
+def test_no_color_answers_once_the_other_one_has(proxied: Site, tmp_path: Path) -> None:
+    """A hundred commits under traffic, back and forth between two colors that both have the alias."""
+    proxy, slots = both_in_the_proxy(proxied)
+    backend = f"{proxied.project}:{proxied.app}"
     port = proxied.route()["http_port"]
     commits: list[Commit] = []
     with Traffic(f"http://127.0.0.1:{port}", proxied.host, tmp_path, "--rate", "600") as traffic:
         for number in range(COMMITS):
             new, old = ("green", "blue") if number % 2 == 0 else ("blue", "green")
             began = time.monotonic()
-            proxy.commit(app.backend, [slots[new].name], [slots[old].name])
-            SlotCheck(proxy, app, None, Rerouting()).answer_waiting([slots[new]])
+            proxy.commit(backend, [slots[new].name], [slots[old].name])
+            SlotCheck(proxy, App(proxied.project, proxied.app), None, Rerouting()).answer_waiting([slots[new]])
             commits.append(Commit(new, began, time.monotonic()))
             time.sleep(0.03)
         records = [record for record in traffic.stop().records if record.kind in QUICK_KINDS]

@@ -99,6 +99,9 @@ def test_the_smallest_file_has_all_defaults(tmp_path: Path) -> None:
             "allow": [],
             "max_body": 0,
             "redirects": {},
+            "basic_auth": [],
+            "error_pages": {},
+            "sticky": False,
             "keep_alive": 75.0,
         },
         "proxy": {
@@ -113,6 +116,9 @@ def test_the_smallest_file_has_all_defaults(tmp_path: Path) -> None:
             "allow": [],
             "max_body": None,
             "redirects": {},
+            "basic_auth": [],
+            "error_pages": None,
+            "sticky": False,
             "response_timeout": 30.0,
             "stream_timeout": 3600.0,
             "hold": 10.0,
@@ -131,6 +137,14 @@ def test_a_name_that_is_redirected_is_routed(tmp_path: Path) -> None:
     assert blog["route"]["hosts"] == ["blog.localhost", "www.blog.localhost"]
     assert blog["route"]["redirects"] == {"www.blog.localhost": "blog.localhost"}
     assert blog["health_check"]["host"] == "blog.localhost"
+
+
+def test_pages_are_taken_that_the_proxy_has_a_use_for(tmp_path: Path) -> None:
+    (tmp_path / "public").mkdir()
+    for name in ("503.html", "4xx.html", "404.html", "logo.svg"):
+        (tmp_path / "public" / name).write_text(name)
+    blog = app(tmp_path, "proxy: {hosts: [blog.localhost], error_pages: public}")
+    assert blog["route"]["error_pages"] == {"503": "503.html", "4xx": "4xx.html"}
 
 
 def test_a_service_has_all_defaults(tmp_path: Path) -> None:

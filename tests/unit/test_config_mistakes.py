@@ -98,6 +98,15 @@ prxy: {}
         ("replicas: [2]", "has to be one value"),
         ("proxy: {app_port: 70000}", "has to be a port"),
         ("proxy: {ssl: maybe}", "has to be true or false"),
+        (
+            "proxy: {hosts: [a.test], basic_auth: LOGIN}",
+            "basic_auth[0]: the secret LOGIN is missing: add a line LOGIN=USER",
+        ),
+        ("proxy: {hosts: [a.test], error_pages: nowhere}", "error_pages: there is no folder"),
+        (
+            "proxy: {hosts: [a.test], error_pages: .}",
+            "has no page, such as 503.html, 4xx.html, 5xx.html",
+        ),
         ("health_check: {path: up}", "has to be a path"),
         ("health_check: {path: '/a b'}", "has to be a path"),
         ("health_check: {host: 'a b'}", "is not a host name"),

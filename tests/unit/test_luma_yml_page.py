@@ -72,7 +72,9 @@ def test_every_example_is_valid(example: str, tmp_path: Path, monkeypatch: pytes
     (tmp_path / ".luma").mkdir()
     key = own_certificate(tmp_path / "blog.com.pem")
     (tmp_path / "ca.pem").touch()
-    (tmp_path / ".luma" / "secrets").write_text(f'{SECRETS[0]}\nBLOG_TLS_KEY="{key}"\n')
+    (tmp_path / ".luma" / "secrets").write_text(f'{SECRETS[0]}\nBLOG_TLS_KEY="{key}"\nSTAGING_LOGIN=ann:secret\n')
+    (tmp_path / "errors").mkdir()
+    (tmp_path / "errors" / "503.html").write_text("<h1>Sorry</h1>")
     for name in re.findall(r"\./([\w.]+):/etc|\./([\w.]+):/var", example):
         (tmp_path / "".join(name)).touch()
     for name in re.findall(r"(?<!\$)\$\{(\w+)\}", example):

@@ -43,6 +43,10 @@ ROUTE_OPTION: dict[str, t.Any] = {
         "path_prefix": {"type": "list", "elements": "str", "default": []},
         "strip_path_prefix": {"type": "bool", "default": True},
         "own_certificate": {"type": "bool", "default": True},
+        "basic_auth": {"type": "list", "elements": "str", "default": [], "no_log": False},
+        "logins": {"type": "list", "elements": "str", "default": [], "no_log": True},
+        "error_pages": {"type": "dict", "default": {}},
+        "sticky": {"type": "bool", "default": False},
         "ssl": {"type": "bool", "default": False},
         "ssl_redirect": {"type": "bool", "default": True},
         "hsts": {"type": "int", "default": 0},
@@ -137,7 +141,7 @@ def forget_unused_certificate(module: AnsibleModule, engine: Engine) -> bool:
 def rerouting_of(module: AnsibleModule, engine: Engine) -> Rerouting:
     """What the module's options say of the route at a switch."""
     params = module.params
-    if not params["proxied"] or not (params["route"] or params["restore_route"]):
+    if not params["proxied"]:
         return Rerouting()
     proxy = Proxy(engine, ProxySettings(), proxy_folder(params))
     wanted = route_of(params) if params["route"] else None
@@ -174,6 +178,9 @@ def make_route(
         paths=tuple(asked.get("path_prefix") or ()),
         strip_path=asked.get("strip_path_prefix", True),
         own_certificate=asked.get("own_certificate", True),
+        logins=tuple(asked.get("logins") or ()),
+        error_pages=tuple(sorted((asked.get("error_pages") or {}).items())),
+        sticky=asked.get("sticky", False),
         ssl=asked.get("ssl", False),
         ssl_redirect=asked.get("ssl_redirect", True),
         hsts=asked.get("hsts", 0),

@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.luma.deploy.plugins.module_utils.proxy import tls
+from ansible_collections.luma.deploy.plugins.module_utils.proxy import logins, sticky, tls
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.admission import render_admission
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.forwarding import render_forwarding
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.names import HOLD_SERVER
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.pages import page_of, render_pages
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.paths import (
     HTTP_PORT,
     RUN_DIR,
@@ -139,11 +140,12 @@ backend {backend}
     http-response set-timeout server {stream_timeout}ms
     timeout tunnel {stream_timeout}ms
     timeout check {check_timeout}ms
-{check}{checked}{forward}{admission}{https}{strip}{hold_rules}\
+{check}{checked}{pages}{forward}{admission}{https}{login}{strip}{hold_rules}\
     # The slot that answered, for those who measure: `luma deploy --probe`.
     http-request set-var(txn.probe) req.hdr(x-luma-probe)
     http-response set-header X-Luma-Server %[srv_name] if {{ var(txn.probe) -m found }} !{{ srv_name {hold_server} }}
     use-server %[var(txn.slot)] if {{ var(txn.slot) -m found }}
+{sticky}\
     default-server check inter 30s fastinter 200ms downinter 200ms rise 1 fall 2
     default-server observe layer4 error-limit 1 on-error fastinter
     default-server resolvers docker resolve-prefer ipv4 init-addr last,none
@@ -158,9 +160,11 @@ backend {backend}
 HOLD_RULES = """\
     timeout queue {hold}ms
     option allbackups
-    http-request return status 503 content-type text/plain hdr Retry-After 5 \
-string "Too many requests wait for a replica of this app.\\n" if {{ queue ge 1000 }}
+    http-request {too_many} if {{ queue ge 1000 }}
 """
+TOO_MANY = '''return status 503 content-type text/plain hdr Retry-After 5 \
+string "Too many requests wait for a replica of this app.\\n"'''
+TOO_MANY_WITH_PAGE = "deny deny_status 503"
 HOLD_SLOT = """\
     server {hold_server} unix@{run}/again.sock backup no-check maxconn 1 send-proxy-v2 \
 set-proxy-v2-tlv-fmt({tlv}) %[be_name]{send_scheme}
@@ -224,6 +228,7 @@ def _render_backend(route: Route, with_https: bool) -> str:
     scheme = " hdr X-Forwarded-Proto https" if route.ssl else ""
     check = HTTP_CHECK.format(path=quote(route.check_path), host=route.check_host, scheme=scheme)
     hold = {
+        "too_many": TOO_MANY_WITH_PAGE if page_of(route, "503") else TOO_MANY,
         "hold": milliseconds(route.hold),
         "hold_server": HOLD_SERVER,
         "run": RUN_DIR,
@@ -241,12 +246,15 @@ def _render_backend(route: Route, with_https: bool) -> str:
         check=check if route.check_path else "",
         checked=tls.CHECKED if route.ssl else "",
         forward=render_forwarding(route, with_https, BACKEND_TLV),
+        pages=render_pages(route),
         admission=render_admission(route),
         https=tls.render_backend(route),
+        login=logins.render_login(route),
         # Behind what sends visitors to the whole path somewhere else.
         strip=render_strip(route, BACKEND_TLV),
         hold_server=HOLD_SERVER,
         hold_rules=HOLD_RULES.format(**hold) if route.hold else "",
+        sticky=sticky.render_sticky(route),
         hold_slot=HOLD_SLOT.format(**hold) if route.hold else "",
     )
 
@@ -262,7 +270,13 @@ def quote(text: str) -> str:
 
 def render_maps(routes: t.Sequence[Route]) -> dict[str, str]:
     """The maps that the configuration reads, by their names beside it."""
-    return {"hosts.map": render_hosts_map(_sorted(routes)), "paths.map": render_paths_map(_sorted(routes))}
+    in_order = _sorted(routes)
+    return {
+        "hosts.map": render_hosts_map(in_order),
+        "paths.map": render_paths_map(in_order),
+        logins.MAP: logins.render_logins_map(in_order),
+        sticky.MAP: sticky.render_sticky_map(in_order),
+    }
 
 
 def _sorted(routes: t.Sequence[Route]) -> list[Route]:

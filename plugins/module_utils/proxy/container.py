@@ -6,7 +6,7 @@
 Its folder there (0700, root)::
 
     routes/   the record of what is routed, see `proxy.routes`
-    etc/      haproxy.cfg and hosts.map, made from the routes; the container reads them
+    etc/      haproxy.cfg, its maps and pages, made from the routes; the container reads them
     run/      the runtime sockets; owned by the proxy's user
 """
 
@@ -25,7 +25,7 @@ from ansible_collections.luma.deploy.plugins.module_utils.host.earlier import is
 from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
 from ansible_collections.luma.deploy.plugins.module_utils.host.folder import write_file
 from ansible_collections.luma.deploy.plugins.module_utils.host.labels import LABEL_ROLE
-from ansible_collections.luma.deploy.plugins.module_utils.proxy import names
+from ansible_collections.luma.deploy.plugins.module_utils.proxy import names, pages
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.configuration import environment_of
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.ipv6 import Ipv6Entrance, published_address
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.paths import CONFIG_DIR, HTTP_PORT, HTTPS_PORT, RUN_DIR
@@ -187,7 +187,13 @@ class ProxyContainer:
         write_file(self.folder / name, text, mode=0o644)
 
     def make_folders(self) -> None:
-        for name, mode in (("", 0o700), ("routes", 0o700), ("etc", 0o755), ("run", 0o700)):
+        for name, mode in (
+            ("", 0o700),
+            ("routes", 0o700),
+            ("etc", 0o755),
+            (f"etc/{pages.FOLDER}", 0o755),
+            ("run", 0o700),
+        ):
             self.make_folder(name, mode)
         os.chown(self.folder / "run", names.USER, names.USER)
 

@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 import contextlib
+import secrets
 import typing as t
 from dataclasses import dataclass, field, replace
 
 from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
 from ansible_collections.luma.deploy.plugins.module_utils.host.labels import LABEL_PROJECT, LABEL_ROLE
-from ansible_collections.luma.deploy.plugins.module_utils.proxy import names, tls
+from ansible_collections.luma.deploy.plugins.module_utils.proxy import names, pages, sticky, tls
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.configuration import render_config, render_maps
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.container import ProxyContainer
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.exchange import Exchange
@@ -23,6 +24,8 @@ from ansible_collections.luma.deploy.plugins.module_utils.proxy.settings import 
 
 CONFIG = "etc/haproxy.cfg"
 CRT_LIST = f"etc/{tls.CRT_LIST}"
+PAGES = f"etc/{pages.FOLDER}"
+STICKY_MAP = f"etc/{sticky.MAP}"
 #: Is there while the files may be newer than what HAProxy has loaded: a run that dies in between leaves it.
 PENDING = "etc/pending"
 #: What may have been done, see `Reconciled`.
@@ -72,6 +75,7 @@ def rendered(routes: t.Sequence[Route]) -> dict[str, str]:
     return {
         CONFIG: render_config(routes),
         **{f"etc/{name}": text for name, text in render_maps(routes).items()},
+        **{f"etc/{name}": text for name, text in pages.page_files(routes).items()},
         CRT_LIST: tls.render_crt_list(routes),
         IPV6_CONFIG: IPV6_CONFIG_TEXT,
     }
@@ -154,6 +158,19 @@ class Proxy(ProxyContainer):
         with self.routes.recorded(route):
             self._load(rendered(self.routes.all()), route)
 
+    def change_sticky_key(self, backend: str) -> str:
+        """Writes a new key down for the cookies of an app with ``sticky``, and returns it for the runtime API; nothing
+        without ``sticky``. To be called under `Haproxy.exclusive`."""
+        route = self.routes.of(backend)
+        if route is None or not route.sticky:
+            return ""
+        key = secrets.token_hex(8)
+        with self.routes.written(replace(route, sticky_key=key)):
+            files = rendered(self.routes.all())
+            for name in (CONFIG, STICKY_MAP):
+                self.write(name, files[name])
+        return key
+
     def set_maintenance(self, backend: str, on: bool, allow: t.Sequence[str], check_mode: bool) -> bool:
         """Begins or ends the maintenance of an app, in which visitors but those at the addresses of ``allow`` are told
         so; returns whether that changes anything. Raises `LumaError` where the app is not routed."""
@@ -227,8 +244,16 @@ class Proxy(ProxyContainer):
                 self.write(name, text)
             raise
         (self.folder / PENDING).unlink()
+        for page in (self.folder / PAGES).iterdir():
+            if f"{PAGES}/{page.name}" not in files:
+                page.unlink()
 
     def _refuse_invalid(self, files: t.Mapping[str, str]) -> None:
+        # What is loaded refers to none of these, or they would be there.
+        self.make_folders()
+        for name in files:
+            if not (self.folder / name).exists():
+                self.write(name, files[name] if name.startswith(PAGES) else "")
         new = {CONFIG: files[CONFIG].replace(f"/{tls.CRT_LIST} ", f"/{tls.CRT_LIST}.new "), CRT_LIST: files[CRT_LIST]}
         for name, text in new.items():
             self.write(name + ".new", text)

@@ -25,9 +25,12 @@ class Route:
     addresses and networks of those who may come, all without it; ``max_body``: the largest body of a request, in bytes,
     0 for any; ``redirects``: names among the hosts that only lead to another one. ``paths``: the app has only what is
     one of these or below it, as ``/api``, which its own path does not have with ``strip_path``. ``own_certificate``:
-    whether it has one, with ``ssl``, or its names are in that of the app that has all other paths. ``maintenance``: all
-    are told so, but for those at the addresses of ``maintenance_allow``; it is the host's own, and no deployment
-    changes it.
+    whether it has one, with ``ssl``, or its names are in that of the app that has all other paths. ``logins``: who may
+    come with a name and a password, see `proxy.logins`; all without it. ``error_pages``: what is sent in place of the
+    proxy's own words, see `proxy.pages`. ``sticky``: each visitor stays with one replica, see `proxy.sticky`.
+
+    The rest is the host's own, and no deployment changes it. ``maintenance``: all are told so, but for those at the
+    addresses of ``maintenance_allow``. ``sticky_key`` is that of the cookies of the color that serves.
     """
 
     project: str
@@ -54,8 +57,12 @@ class Route:
     paths: tuple[str, ...] = ()
     strip_path: bool = True
     own_certificate: bool = True
+    logins: tuple[str, ...] = ()
+    error_pages: tuple[tuple[str, str], ...] = ()
+    sticky: bool = False
     maintenance: bool = False
     maintenance_allow: tuple[str, ...] = ()
+    sticky_key: str = "0"
 
     @property
     def backend(self) -> str:

@@ -22,6 +22,10 @@ from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaErro
 from ansible_collections.luma.deploy.plugins.module_utils.host.folder import write_file
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.route import Route
 
+#: What JSON has as lists: of texts, and of pairs of texts.
+LISTS = ("hosts", "forward_from", "allow", "paths", "logins", "maintenance_allow")
+PAIRS = ("redirects", "error_pages")
+
 
 class Routes:
     """The record of one host."""
@@ -56,7 +60,7 @@ class Routes:
 
     def with_room(self, route: Route) -> Route:
         """The route with slots for what serves, too: they only ever grow, since an app that is being scaled down still
-        serves with all of its replicas. Whether it is in maintenance stays."""
+        serves with all of its replicas. What is the host's own stays."""
         earlier = self.of(route.backend)
         if earlier is None:
             return route
@@ -65,6 +69,7 @@ class Routes:
             slots=max(route.slots, earlier.slots),
             maintenance=earlier.maintenance,
             maintenance_allow=earlier.maintenance_allow,
+            sticky_key=earlier.sticky_key,
         )
 
     @contextlib.contextmanager
@@ -115,11 +120,9 @@ def _read(file: Path) -> Route:
     written = json.loads(file.read_text(encoding="utf-8"))
     # A newer luma may have written more.
     known = {name: value for name, value in written.items() if name in Route.__dataclass_fields__}
-    lists = {
-        name: tuple(known.get(name) or ()) for name in ("hosts", "forward_from", "allow", "paths", "maintenance_allow")
-    }
-    pairs = tuple((name, target) for name, target in known.get("redirects") or ())
-    return Route(**{**known, **lists, "redirects": pairs})
+    lists = {name: tuple(known.get(name) or ()) for name in LISTS}
+    pairs = {name: tuple((key, value) for key, value in known.get(name) or ()) for name in PAIRS}
+    return Route(**{**known, **lists, **pairs})
 
 
 def _write(file: Path, route: Route) -> None:

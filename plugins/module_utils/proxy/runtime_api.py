@@ -30,6 +30,7 @@ from ansible_collections.luma.deploy.plugins.module_utils.proxy.answers import (
 )
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.names import HOLD_SERVER
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.sockets import Sockets
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.sticky import set_key
 
 
 class Haproxy(Sockets):
@@ -58,19 +59,20 @@ class Haproxy(Sockets):
 
     def set_states(self, backend: str, state: str, slots: t.Iterable[str]) -> None:
         """Makes slots ``ready`` or ``drain``, in one batch."""
-        self._set_each(backend, [(name, state) for name in slots])
+        self._carry_out(backend, _set_states(backend, state, slots))
 
-    def commit(self, backend: str, ready: t.Iterable[str], drain: t.Iterable[str]) -> None:
+    def commit(self, backend: str, ready: t.Iterable[str], drain: t.Iterable[str], sticky_key: str = "") -> None:
         """Moves the traffic of a backend from some slots to others, in one batch, which HAProxy carries out command by
         command. Where requests wait for a replica, it drains first: what comes in between waits, and once a new slot
-        has answered no request goes to an old one. Elsewhere a request has to find a slot: both serve in between."""
+        has answered no request goes to an old one. Elsewhere a request has to find a slot: both serve in between. With
+        a new ``sticky_key`` (`proxy.sticky`) no cookie leads to an old slot any more."""
         states = parse_states(self.run("show servers state " + backend))
         requests_wait = any(row["srv_name"] == HOLD_SERVER for row in states)
-        new, old = [(name, "ready") for name in ready], [(name, "drain") for name in drain]
-        self._set_each(backend, old + new if requests_wait else new + old)
+        new, old = _set_states(backend, "ready", ready), _set_states(backend, "drain", drain)
+        old += set_key(backend, sticky_key) if sticky_key else []
+        self._carry_out(backend, old + new if requests_wait else new + old)
 
-    def _set_each(self, backend: str, changes: t.Iterable[tuple[str, str]]) -> None:
-        commands = [f"set server {backend}/{name} state {state}" for name, state in changes]
+    def _carry_out(self, backend: str, commands: t.Sequence[str]) -> None:
         if not commands:
             return
         answer = self.run("; ".join(commands)).strip()
@@ -196,3 +198,7 @@ class Haproxy(Sockets):
         finally:
             # A state file that stayed would be loaded by a later start, when its addresses are no longer true.
             file.unlink(missing_ok=True)
+
+
+def _set_states(backend: str, state: str, slots: t.Iterable[str]) -> list[str]:
+    return [f"set server {backend}/{name} state {state}" for name in slots]

@@ -51,3 +51,7 @@ class Rerouting:
     def load(self) -> None:
         if self.proxy and self.route:
             self.proxy.load(self.route)
+
+    def change_sticky_key(self) -> str:
+        """The key that the cookies of the new color begin with; empty where visitors are not kept with a replica."""
+        return self.proxy.change_sticky_key(self.backend) if self.proxy else ""

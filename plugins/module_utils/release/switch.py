@@ -219,9 +219,10 @@ class Switch:
         drain = [slot for slot in view.slots if slot.address and slot not in ready]
         if self.rerouting.is_due:
             self.proxy.set_up(self.app.backend, [slot.name for slot in ready])
+        key = self.rerouting.change_sticky_key() if view.active != self.color else ""
         began = time.monotonic()
         try:
-            self.proxy.commit(self.app.backend, [slot.name for slot in ready], [slot.name for slot in drain])
+            self.proxy.commit(self.app.backend, [slot.name for slot in ready], [slot.name for slot in drain], key)
         except LumaError:
             # An answer that came too late is no reason to go back: what counts is what the proxy does.
             if self._view().active != self.color:

@@ -9,6 +9,7 @@ from typing import Any
 
 from ansible_collections.luma.deploy.plugins.plugin_utils.action.https_arguments import run_with_agent, with_https
 from ansible_collections.luma.deploy.plugins.plugin_utils.action.interruptible import Interruptible
+from ansible_collections.luma.deploy.plugins.plugin_utils.action.login_arguments import with_logins
 from ansible_collections.luma.deploy.plugins.plugin_utils.action.secret_arguments import with_secrets
 from ansible_collections.luma.deploy.plugins.plugin_utils.images.transfer import WithImage
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.mounts import remote_user, with_mounts
@@ -25,6 +26,7 @@ class AppAction(Interruptible, WithImage):
         arguments = with_secrets(given, luma_file, "apps", given.get("app", ""), self._loader)
         arguments = with_mounts(arguments, luma_file, self) | {"remote_user": remote_user(self)}
         variables = task_vars or {}
+        arguments = with_logins(arguments, luma_file)
         arguments = with_https(arguments, luma_file, variables, self._task.check_mode)
         with self.interruptible(variables):
             return result | run_with_agent(arguments, lambda each: self.run_module(each, variables))

@@ -20,6 +20,12 @@ from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.overlay impo
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.placement import Placement
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.processes import Member, members
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.reader import Reader
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.routes import (
+    ROUTE_KEYS_OF_PROXY,
+    RouteFiles,
+    probe_path,
+    route_of,
+)
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.runtime import runtime_of, without_runtime
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.schema import LUMA_YML, REGISTRY_PASSWORD
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.secrets import (
@@ -30,20 +36,6 @@ from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.secrets impo
 )
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.servers import Inventory
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.source import InvalidFile
-
-ROUTE_KEYS = (
-    "hosts",
-    "app_port",
-    "path_prefix",
-    "strip_path_prefix",
-    "response_timeout",
-    "stream_timeout",
-    "hold",
-    "ssl_redirect",
-    "hsts",
-)
-#: What `proxy` says of every route, and not of the proxy's container.
-ROUTE_KEYS_OF_PROXY = ("keep_alive",)
 
 NO_OVERLAP = (
     "an app with proxy.hosts is never stopped before its successor serves; overlap is for processes without a route"
@@ -145,10 +137,10 @@ class Project:
                 "pull": NEVER if app["build"] and not common["registry"] else app["pull"],
                 "build": app["build"] and self._build(path, app["build"]),
                 "proxied": proxied is not None,
-                "route": proxied and self._route(proxied, https is not None),
+                "route": proxied and self._route(member.place_of("proxy"), proxied, https is not None),
                 "https": https,
                 "health_check": (check := _health_check(app, https is not None)),
-                "probe_path": _probe_path(proxied, check.get("path", "/")) if proxied else None,
+                "probe_path": probe_path(proxied, check.get("path", "/")) if proxied else None,
                 "deploy": _overridden(self.read["deploy"], app["deploy"]),
                 "stream_drain_timeout": app["drain_timeout"] if streams is None else streams,
                 "releases": self.read["releases"],
@@ -166,23 +158,12 @@ class Project:
         hosts = list(dict.fromkeys(host for spec in processes for host in spec.get("hosts", ())))
         return self.app(Member(name, f"apps.{name}", name, app)) | {"processes": processes, "hosts": hosts}
 
-    def _route(self, proxied: dict[str, Any], ssl: bool) -> dict[str, Any]:
-        of_proxy = {key: self.read["proxy"][key] for key in ROUTE_KEYS_OF_PROXY}
-        # A list of those whose headers are trusted, or whether all are.
-        forward = proxied["forward_headers"]
-        trusted = {"forward_headers": bool(forward), "forward_from": forward if isinstance(forward, list) else []}
-        admission = {
-            "allow": proxied["allow"],
-            "max_body": proxied["max_body"] or 0,
-            "redirects": {name: target.text for name, target in proxied["redirects"].items()},
-        }
-        return (
-            {key: proxied[key] for key in ROUTE_KEYS}
-            | of_proxy
-            | trusted
-            | admission
-            | {"ssl": ssl, "own_certificate": True}
-        )
+    def _route(self, place: str, proxied: dict[str, Any], ssl: bool) -> dict[str, Any]:
+        files = RouteFiles(self.folder, self.secrets)
+        mistakes = list(files.mistakes(proxied))
+        for key, text in mistakes:
+            self.reader.refuse(f"{place}.{key}", text)
+        return route_of(proxied, self.read["proxy"], ssl, {} if mistakes else files.pages(proxied))
 
     def _https(self, path: str, proxied: dict[str, Any]) -> dict[str, Any] | None:
         https = self.https.of(proxied["hosts"], proxied["ssl"])
@@ -327,14 +308,6 @@ def _name_of(folder: Path) -> str:
 def _overridden(for_all: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
     """Settings for all apps, with an app's own in their place, key by key."""
     return for_all | {key: value for key, value in own.items() if value is not None}
-
-
-def _probe_path(proxied: Mapping[str, Any], path: str) -> str:
-    """A path by which visitors get an answer of the app, like that of its health check, which is asked behind the
-    proxy."""
-    for prefix in proxied["path_prefix"][:1]:
-        return f"{prefix}{path}" if proxied["strip_path_prefix"] else path if path.startswith(f"{prefix}/") else prefix
-    return path
 
 
 def _health_check(app: Mapping[str, Any], https: bool) -> dict[str, Any]:
