@@ -100,7 +100,7 @@ prxy: {}
         ("proxy: {ssl: maybe}", "has to be true or false"),
         (
             "proxy: {hosts: [a.test], basic_auth: LOGIN}",
-            "basic_auth[0]: the secret LOGIN is missing: add a line LOGIN=USER",
+            "the secret LOGIN is missing: add a line LOGIN=USER:PASSWORD",
         ),
         ("proxy: {hosts: [a.test], error_pages: nowhere}", "error_pages: there is no folder"),
         (
