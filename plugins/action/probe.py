@@ -23,6 +23,8 @@ from ansible import constants
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
+from ..plugin_utils.action.login_arguments import logins_in
+from ..plugin_utils.traffic.http import LOGIN_VARIABLE
 from ..plugin_utils.traffic.report import (
     ASKED_TO,
     Handover,
@@ -40,6 +42,8 @@ ARGUMENTS = {
     "host": {"type": "str"},
     "path": {"type": "str", "default": "/up"},
     "proxy_protocol": {"type": "bool", "default": False},
+    "basic_auth": {"type": "list", "elements": "str", "default": []},
+    "luma_file": {"type": "path"},
     "max_seconds": {"type": "float", "default": 900},
     "report_file": {"type": "path"},
     "min_seconds": {"type": "float", "default": 2},
@@ -76,6 +80,9 @@ def start(arguments: dict[str, Any]) -> dict[str, Any]:
     url = urlsplit(arguments["url"])
     if url.scheme not in ("http", "https") or not url.hostname:
         raise AnsibleActionFail(f"url is {arguments['url']!r}: an address such as http://127.0.0.1:8080 is needed")
+    # Not on its command line, which others can see.
+    logins = logins_in(arguments["basic_auth"], arguments["luma_file"])
+    login = {LOGIN_VARIABLE: logins[0]} if logins else {}
     report_file = Path(tempfile.mkdtemp(prefix="probe-", dir=constants.DEFAULT_LOCAL_TMP)) / "report"
     command = [sys.executable, "-m", "plugin_utils.traffic.client", "--url", arguments["url"]]
     command += ["--host", arguments["host"] or url.netloc, "--path", arguments["path"]]
@@ -88,7 +95,7 @@ def start(arguments: dict[str, Any]) -> dict[str, Any]:
             stdin=subprocess.DEVNULL,
             stdout=report,
             stderr=errors,
-            env={**os.environ, "PYTHONPATH": str(PLUGINS)},
+            env={**os.environ, "PYTHONPATH": str(PLUGINS), **login},
             start_new_session=True,
         )
     return {"pid": client.pid, "report_file": str(report_file)}

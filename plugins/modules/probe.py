@@ -43,6 +43,15 @@ options:
     description: Whether the proxy expects the header of the PROXY protocol at the start of each connection.
     type: bool
     default: false
+  basic_auth:
+    description:
+      - The names of secrets beside O(luma_file) with lines of USER:PASSWORD. The requests have the first of these.
+    type: list
+    elements: str
+    default: []
+  luma_file:
+    description: The absolute path of a luma.yml.
+    type: path
   max_seconds:
     description: Seconds after which the traffic ends by itself.
     type: float

@@ -38,7 +38,7 @@ def test_a_host_gets_digests_of_all_lines(tmp_path: Path) -> None:
     ],
 )
 def test_nothing_is_sent_where_a_secret_is_no_login(tmp_path: Path, secrets: str, mistake: str) -> None:
-    with pytest.raises(AnsibleActionFail, match=f"proxy.basic_auth of web: .*{mistake}.*Nothing was changed"):
+    with pytest.raises(AnsibleActionFail, match=f"proxy.basic_auth: .*{mistake}.*Nothing was changed"):
         completed(tmp_path, secrets, "ONE")
 
 

@@ -25,6 +25,7 @@ SLOTS = {"blog1": "blue", "blog2": "green"}
 class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         good = self.path == "/up" and self.headers["Host"] == "blog.localhost"
+        good = good or (self.path == "/private" and self.headers["Authorization"] == "Basic YW5uOmE6Yg==")
         self.send_response(200 if good else 404)
         self.send_header("Content-Length", "0")
         self.end_headers()
@@ -53,7 +54,8 @@ def _temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def start(url: str, **others: Any) -> dict[str, Any]:
     return probe.start(
-        {"url": url, "host": "blog.localhost", "path": "/up", "max_seconds": 60, "proxy_protocol": False, **others}
+        {"url": url, "host": "blog.localhost", "path": "/up", "max_seconds": 60, "proxy_protocol": False}
+        | {"basic_auth": [], "luma_file": None, **others}
     )
 
 
@@ -71,6 +73,14 @@ def test_start_and_stop(url: str) -> None:
     assert result["failed_requests"] == 0
     assert "failed" not in result
     assert result["report"][0].startswith(f"Probe: {result['requests']:,} requests, 0 failed, longest ")
+
+
+def test_the_requests_have_a_login_that_is_on_no_command_line(url: str, tmp_path: Path) -> None:
+    (tmp_path / ".luma").mkdir()
+    (tmp_path / ".luma/secrets").write_text("LOGIN='ann:a:b\neve:x'\n")
+    started = start(url, path="/private", basic_auth=["LOGIN"], luma_file=str(tmp_path / "luma.yml"))
+    assert "ann" not in Path(f"/proc/{started['pid']}/cmdline").read_text()
+    assert probe.results(probe.stop(Path(started["report_file"]), 0.2), {}).get("msg") is None
 
 
 def test_stop_right_after_start_still_has_traffic(url: str) -> None:

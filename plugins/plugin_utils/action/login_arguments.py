@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.logins import digest
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.route import backend_name
-from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.routes import are_logins, logins_of
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.routes import NOT_LOGINS, are_logins, logins_of
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.secret_values import NoValue
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.secrets import SecretsFile
 
@@ -23,17 +23,22 @@ def with_logins(arguments: Mapping[str, Any], luma_file: str | None) -> dict[str
     if not names:
         return dict(arguments)
     backend = backend_name(arguments["project"], arguments["app"])
-    try:
-        logins = [digest(backend, login) for name in names for login in _logins(name, luma_file)]
-    except (NoValue, ValueError) as exc:
-        raise AnsibleActionFail(f"proxy.basic_auth of {arguments['app']}: {exc}. Nothing was changed.") from None
+    logins = [digest(backend, login) for login in logins_in(names, luma_file)]
     return {**arguments, "route": {**route, "logins": logins}}
 
 
-def _logins(name: str, luma_file: str | None) -> list[str]:
+def logins_in(names: Collection[str], luma_file: str | None) -> list[str]:
+    """All USER:PASSWORD of these secrets beside ``luma_file``."""
     values = SecretsFile.beside(luma_file).values if luma_file else {}
+    try:
+        return [login for name in names for login in _logins(name, values)]
+    except (NoValue, ValueError) as exc:
+        raise AnsibleActionFail(f"proxy.basic_auth: {exc}. Nothing was changed.") from None
+
+
+def _logins(name: str, values: Mapping[str, str]) -> list[str]:
     if name not in values:
         raise ValueError(f"the secret {name} is missing")
     if not are_logins(values[name]):
-        raise ValueError(f"the secret {name} has to be USER:PASSWORD; several are lines of one value")
+        raise ValueError(f"the secret {name} {NOT_LOGINS}")
     return logins_of(values[name])

@@ -30,6 +30,8 @@ ROUTE_KEYS = (
 #: What `proxy` says of every route, and not of the proxy's container.
 ROUTE_KEYS_OF_PROXY = ("keep_alive",)
 
+NOT_LOGINS = "has to be USER:PASSWORD; several are lines of one value"
+
 #: A page has to fit into one of HAProxy's buffers (`tune.bufsize`), with its headers.
 LARGEST_PAGE = 64 * 1024
 
@@ -48,7 +50,7 @@ class RouteFiles:
             if name not in values:
                 yield place, f"the secret {name} is missing: add a line {name}=USER:PASSWORD to {self.secrets.path}"
             elif values.is_here(name) and not are_logins(values[name]):
-                yield place, f"the secret {name} has to be USER:PASSWORD; several are lines of one value"
+                yield place, f"the secret {name} {NOT_LOGINS}"
         try:
             self.pages(proxied)
         except ValueError as exc:

@@ -28,7 +28,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from ..processes import is_alive
-from .http import Connection, Lost, Response, Target, request
+from .http import LOGIN_VARIABLE, Connection, Lost, Response, Target, request
 from .report import ASKED_TO, IDLE, KEEP_ALIVE, NEW_CONNECTION, SLOW, STREAM, UPLOAD, WEBSOCKET, Record, ReportFile
 from .websocket import Ended, WebSocket
 
@@ -121,7 +121,7 @@ class Client:
         """Make one request and record it. Returns the connection if it can carry another one."""
         started = time.monotonic()
         sent = None
-        fields = {} if kind.keeps_connection else {"Connection": "close"}
+        fields = self._target.fields | ({} if kind.keeps_connection else {"Connection": "close"})
         if kind.idles:
             fields["X-Id"] = f"{id(self)}-{next(self._numbers)}"
         data = request(kind.method, kind.path, self._target.host, fields, kind.body)
@@ -207,7 +207,8 @@ async def send_traffic(options: argparse.Namespace, report: ReportFile) -> None:
     url = urlsplit(options.url)
     tls = url.scheme == "https"
     port = url.port or (443 if tls else 80)
-    target = Target(url.hostname or "", port, options.host or url.netloc, options.proxy_protocol, tls)
+    login = os.environ.get(LOGIN_VARIABLE, "")
+    target = Target(url.hostname or "", port, options.host or url.netloc, options.proxy_protocol, tls, login)
     client = Client(target, report)
     for number in SIGNALS:
         asyncio.get_running_loop().add_signal_handler(number, client.stop, ASKED_TO)

@@ -9,11 +9,15 @@ import asyncio
 import os
 import select
 import ssl
+from base64 import b64encode
 from dataclasses import dataclass
 
 #: It is losses that are counted: a certificate may be on its way still.
 ANY_CERTIFICATE = ssl.create_default_context()
 ANY_CERTIFICATE.check_hostname, ANY_CERTIFICATE.verify_mode = False, ssl.CERT_NONE
+
+#: The environment variable that has the login of the requests.
+LOGIN_VARIABLE = "LUMA_PROBE_LOGIN"
 
 
 class Lost(Exception):
@@ -24,13 +28,19 @@ class Lost(Exception):
 class Target:
     """Where the requests go: the address that is connected to, and the Host header that they carry.
     ``proxy_protocol``: whether a connection begins with the header of that protocol, in its version 1. ``tls``: whether
-    they go by HTTPS."""
+    they go by HTTPS. ``login``: USER:PASSWORD that they carry; empty for none."""
 
     address: str
     port: int
     host: str
     proxy_protocol: bool = False
     tls: bool = False
+    login: str = ""
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """The header fields that each request has."""
+        return {"Authorization": f"Basic {b64encode(self.login.encode()).decode()}"} if self.login else {}
 
 
 @dataclass(frozen=True)
