@@ -108,6 +108,15 @@ apps:
         since:
           description: When it was made (RFC 3339).
           type: str
+        schedule:
+          description: When cron starts it; null for what runs always.
+          type: str
+        finished:
+          description: When it ended last, in UTC; null if it never ran.
+          type: str
+        exit_code:
+          description: How it ended last; null if it never ran.
+          type: int
         restarts:
           description: How often Docker has started it again.
           type: int
@@ -150,6 +159,9 @@ apps:
           type: int
     maintenance:
       description: Whether it is in maintenance, see M(luma.deploy.maintenance).
+      type: bool
+    paused:
+      description: Whether it has a schedule, and cron does not start it, see M(luma.deploy.app_state).
       type: bool
     certificate:
       description: See RV(luma.deploy.certificate_info#module:apps[].certificate).
@@ -218,13 +230,14 @@ from ansible_collections.luma.deploy.plugins.module_utils.module.engine_module i
     proxy_folder,
     run,
 )
-from ansible_collections.luma.deploy.plugins.module_utils.module.status import app_info, services_info
+from ansible_collections.luma.deploy.plugins.module_utils.module.status import app_info, is_paused, services_info
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.routes import Routes
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.runtime_api import Haproxy
 from ansible_collections.luma.deploy.plugins.module_utils.release.colors import App
 from ansible_collections.luma.deploy.plugins.module_utils.release.health import HealthCheck
 from ansible_collections.luma.deploy.plugins.module_utils.release.orphans import ORPHAN_OPTIONS, orphans_for
 from ansible_collections.luma.deploy.plugins.module_utils.release.records import Releases
+from ansible_collections.luma.deploy.plugins.module_utils.release.schedule import Schedule
 
 
 def look(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:
@@ -248,6 +261,7 @@ def look(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:
             last_release=Releases(params["state_dir"], app).last(),
             certificate=certificate,
             maintenance=bool(route and route.maintenance),
+            paused=is_paused(found, Schedule(engine, app, params["state_dir"])),
         )
 
     return {

@@ -107,11 +107,13 @@ from ansible_collections.luma.deploy.plugins.module_utils.release.drain import (
     report,
 )
 from ansible_collections.luma.deploy.plugins.module_utils.release.pause import Pause, in_words
+from ansible_collections.luma.deploy.plugins.module_utils.release.schedule import Schedule
 from ansible_collections.luma.deploy.plugins.module_utils.run.lock import RUN_OPTION, Held
 
 
 def change(module: AnsibleModule, engine: Engine, held: Held) -> dict[str, t.Any]:
-    pause = Pause(engine, proxy_of(module), app_of(module.params), held)
+    app = app_of(module.params)
+    pause = Pause(engine, proxy_of(module), app, held, Schedule(engine, app, module.params["state_dir"]))
     return (stop if module.params["state"] == "stopped" else start)(module, engine, pause)
 
 
@@ -131,15 +133,13 @@ def stop(module: AnsibleModule, _engine: Engine, pause: Pause) -> dict[str, t.An
 
 def start(module: AnsibleModule, engine: Engine, pause: Pause) -> dict[str, t.Any]:
     params, names = module.params, pause.stopped()
+    lines = in_words("Started", names)
     if names and not module.check_mode:
         secrets = {}
         for color in COLORS:
             secrets.update(secrets_of(engine, pause.app, color, params["secret_names"]))
         with hidden_in_errors(secrets):
-            pause.start(health_check_of(params, None))
-    lines = in_words("Started", names)
-    if names and not module.check_mode:
-        lines.append(f"Health checks: ✓ {len(names)}/{len(names)} replicas healthy")
+            lines = pause.start(health_check_of(params, None))
     return {
         "changed": bool(names),
         "containers": names,

@@ -137,6 +137,9 @@ def bake(module: AnsibleModule, engine: Engine, held: Held) -> dict[str, t.Any]:
         return {"changed": False, "report": []}
     app, color = app_of(params), params["color"]
     first = next(iter(View.take(engine, None, app).of(color)), None)
+    if first and first.schedule:
+        # Whether it does its work is seen when its time comes.
+        return {"changed": False, "report": []}
     image = engine.image(first.image_id) if first else None
     limits = Limits(params["error_share"], params["min_errors"], params["failures"])
     check = health_check_of(params, image)

@@ -128,6 +128,12 @@ options:
         M(luma.deploy.network_alias_switch) does with the same option.
     type: bool
     default: true
+  schedule:
+    description:
+      - When the container is started, as C(/etc/cron.d) has it, such as V(0 3 * * *). It is created and not started;
+        the host's cron does that once M(luma.deploy.network_alias_switch) has made it the active color's, and never
+        while one of the app runs.
+    type: str
 attributes:
   check_mode:
     support: full
@@ -401,10 +407,12 @@ failures:
 
 import contextlib
 import typing as t
+from dataclasses import replace
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.luma.deploy.plugins.module_utils.acme.info import certificate_info
 from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
+from ansible_collections.luma.deploy.plugins.module_utils.host.containers import Container
 from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
 from ansible_collections.luma.deploy.plugins.module_utils.host.mounts import MOUNT_OPTIONS, REMOTE_USER_OPTION
 from ansible_collections.luma.deploy.plugins.module_utils.host.registries import REGISTRY_OPTIONS
@@ -459,6 +467,7 @@ from ansible_collections.luma.deploy.plugins.module_utils.release.hook import Re
 from ansible_collections.luma.deploy.plugins.module_utils.release.orphans import ORPHAN_OPTIONS, orphans_for
 from ansible_collections.luma.deploy.plugins.module_utils.release.preparation import Preparation, release_of
 from ansible_collections.luma.deploy.plugins.module_utils.release.release_names import KNOWN_OPTION
+from ansible_collections.luma.deploy.plugins.module_utils.release.schedule import Schedule
 from ansible_collections.luma.deploy.plugins.module_utils.release.wanted import Prepared, Wanted, facts
 from ansible_collections.luma.deploy.plugins.module_utils.run.lock import RUN_OPTION, Held
 
@@ -480,13 +489,19 @@ def prepare(module: AnsibleModule, engine: Engine, held: Held) -> dict[str, t.An
     if image.warning:
         module.warn(image.warning)
     preparation = preparation_of(module, engine, image, secrets, held)
+    schedule = Schedule(engine, app_of(params), params["state_dir"])
     with hidden_in_errors(secrets):
         preparation.refuse(params["force"])
+        if params["schedule"]:
+            schedule.refuse_missing()
         if not module.check_mode:
             # A run that was killed may have left it.
             ReleaseHook(engine, app_of(params)).remove()
         routed = ensure_route(module, engine, until_switch=not module.check_mode) if params["route"] else None
         prepared = preparation.run(params["force"], module.check_mode)
+        if not schedule.is_set(params["schedule"] or ""):
+            # The switch sets it, and has nothing else to do if the color is active already.
+            prepared = replace(prepared, settled=False)
         if prepared.active == prepared.color:
             routed = settle_route(module, engine, routed)
     if prepared.settled:
@@ -517,6 +532,7 @@ def preparation_of(
         check=check,
         stop_timeout=params["stop_timeout"],
         overlap=params["overlap"],
+        schedule=params["schedule"] or "",
     )
     return Preparation(
         engine,
@@ -604,12 +620,21 @@ def report(prepared: Prepared, image: WantedImage) -> list[str]:
     if not names:
         return [f"{prepared.release or image.shown} would be deployed as {prepared.color}"]
     found = "Deploying" if prepared.created else "Found, from an earlier run,"
-    started = all(container.running for container in prepared.containers)
     return [
         "Current active: {}, deploying: {}".format(prepared.active or "none", prepared.color),
         f"{found} {count} replica(s): {names}",
-        f"Health checks: ✓ {count}/{count} replicas healthy" if started else "They are started at the switch",
+        prospects(prepared.containers),
     ]
+
+
+def prospects(containers: t.Sequence[Container]) -> str:
+    """What can be said of a color before the switch."""
+    count = len(containers)
+    if containers[0].schedule:
+        return f"Starts at {containers[0].schedule}, by the clock of this host"
+    if all(container.running for container in containers):
+        return f"Health checks: ✓ {count}/{count} replicas healthy"
+    return "They are started at the switch"
 
 
 def main() -> None:
@@ -646,6 +671,7 @@ def main() -> None:
             **DRAIN_OPTIONS,
             stop_timeout={"type": "float", "default": 30},
             overlap={"type": "bool", "default": True},
+            schedule={"type": "str"},
         ),
         required_if=[("state", "present", ["image"]), ("state", "absent", ["color"])],
         supports_check_mode=True,

@@ -170,9 +170,10 @@ from ansible_collections.luma.deploy.plugins.module_utils.module.engine_module i
 )
 from ansible_collections.luma.deploy.plugins.module_utils.module.route_options import LOADED, ROUTE_OPTION, rerouting_of
 from ansible_collections.luma.deploy.plugins.module_utils.module.secrets import hidden_in_errors, secrets_of
-from ansible_collections.luma.deploy.plugins.module_utils.release.colors import COLORS
+from ansible_collections.luma.deploy.plugins.module_utils.release.colors import COLORS, View
 from ansible_collections.luma.deploy.plugins.module_utils.release.drain import DRAIN_OPTIONS, DrainTimeouts
 from ansible_collections.luma.deploy.plugins.module_utils.release.handover import Handover
+from ansible_collections.luma.deploy.plugins.module_utils.release.schedule import Schedule
 from ansible_collections.luma.deploy.plugins.module_utils.release.switch import Switch, Switched
 from ansible_collections.luma.deploy.plugins.module_utils.run.lock import RUN_OPTION, Held
 
@@ -197,14 +198,24 @@ def switch(module: AnsibleModule, engine: Engine, held: Held) -> dict[str, t.Any
         switched = switching.run(module.check_mode)
     for warning in switched.warnings:
         module.warn(warning)
+    scheduled = follow_schedule(module, engine)
     result = asdict(switched)
     del result["warnings"]
     return dict(
         result,
-        changed=switched.changed or bool(handed_over),
-        report=handed_over + report(switched),
+        changed=switched.changed or bool(handed_over or scheduled),
+        report=handed_over + report(switched) + scheduled,
         diff={"before": {"serving": switched.previous}, "after": {"serving": switched.color}},
     )
+
+
+def follow_schedule(module: AnsibleModule, engine: Engine) -> list[str]:
+    """Has cron start what the color is, or not any more what the other one was."""
+    params, app = module.params, app_of(module.params)
+    if params["proxied"]:
+        return []
+    containers = View.take(engine, None, app).of(params["color"])
+    return Schedule(engine, app, params["state_dir"]).follow(containers, module.check_mode)
 
 
 def hand_over(module: AnsibleModule, engine: Engine, held: Held) -> list[str]:

@@ -71,7 +71,9 @@ class Project:
 
     def write_app(self, **app: Any) -> None:
         """Write luma.yml, with an app that has these keys, and the inventory."""
-        spec = {"health_check": {"command": ["true"]}, "stop_timeout": 1, **app}
+        self.write_spec({"health_check": {"command": ["true"]}, "stop_timeout": 1, **app})
+
+    def write_spec(self, spec: dict[str, Any]) -> None:
         luma_yml = {"name": self.name, "releases": {"keep": self.keep}, "apps": {"remote": spec}}
         (self.folder / "luma.yml").write_text(yaml.safe_dump(luma_yml))
         hosts = {"server": self.server.inventory_vars}

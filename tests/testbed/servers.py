@@ -38,7 +38,7 @@ ENGINES = {"20.10": "bookworm", "26.1": "trixie", "28.5": "sid"}
 
 PACKAGES = [
     *("openssh-server", "docker.io", "iptables", "python3", "python3-docker"),
-    *("ca-certificates", "curl", "iproute2", "libfaketime", "mount", "procps"),
+    *("ca-certificates", "cron", "curl", "iproute2", "libfaketime", "mount", "procps"),
 ]
 
 READY_TIMEOUT = 60.0

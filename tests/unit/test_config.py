@@ -47,6 +47,7 @@ def test_the_smallest_file_has_all_defaults(tmp_path: Path) -> None:
         "servers": [],
         "replicas": 2,
         "overlap": True,
+        "schedule": None,
         "command": [],
         "environment": {},
         "secrets": [],

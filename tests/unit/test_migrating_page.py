@@ -48,6 +48,7 @@ NEW = {
     *RUNTIME,
     *("mem_limit", "logging.driver", "logging.options"),
     "overlap",
+    "schedule",
     *("ssh.become", "ssh.proxy_jump", "files", "pull", "releases.keep"),
 }
 

@@ -26,11 +26,15 @@ from ansible_collections.luma.deploy.plugins.module_utils.host.labels import (
     LABEL_MANAGED,
     LABEL_PROJECT,
     LABEL_RELEASE,
+    LABEL_SCHEDULE,
     LABEL_SERVICE,
 )
 
 #: A container's log: three files of 10 MB at the most.
 LOG_OPTIONS = {"max-size": "10m", "max-file": "3"}
+
+#: How the engine writes a time that has not come.
+NEVER = "0001-"
 
 KEEP_RUNNING = {"Name": "unless-stopped"}
 
@@ -43,7 +47,7 @@ class Container:
     ``attached`` says whether it has an endpoint there at all; ``health`` is the state of the image's own HEALTHCHECK
     (empty without one); ``restart_policy`` is empty or ``no`` where Docker leaves the container stopped;
     ``created`` is the engine's RFC 3339 time, which sorts as text; ``fixed_address`` is the IPv4 address that it asks
-    for at every start.
+    for at every start; ``finished`` is when it ended last (RFC 3339), empty where it never ran.
     """
 
     id: str
@@ -63,6 +67,7 @@ class Container:
     address: str
     aliases: frozenset[str] = field(default_factory=frozenset)
     fixed_address: str = ""
+    finished: str = ""
 
     @property
     def color(self) -> str:
@@ -75,6 +80,16 @@ class Container:
     @property
     def config_hash(self) -> str:
         return self.labels.get(LABEL_CONFIG_HASH, "")
+
+    @property
+    def schedule(self) -> str:
+        """When cron starts it, as cron writes times; empty for what runs always."""
+        return self.labels.get(LABEL_SCHEDULE, "")
+
+    @property
+    def ready(self) -> bool:
+        """Whether it is as it should be: it runs, or waits for its time."""
+        return self.running or bool(self.schedule)
 
 
 class Containers(Client):
@@ -126,6 +141,7 @@ class Containers(Client):
             address=(endpoint or {}).get("IPAddress") or "",
             aliases=frozenset((endpoint or {}).get("Aliases") or ()),
             fixed_address=((endpoint or {}).get("IPAMConfig") or {}).get("IPv4Address", ""),
+            finished="" if state["FinishedAt"].startswith(NEVER) else state["FinishedAt"],
         )
 
     def description(self, name: str) -> dict[str, t.Any]:

@@ -12,6 +12,8 @@ LABEL_COLOR = "luma.color"
 LABEL_REPLICA = "luma.replica"
 LABEL_RELEASE = "luma.release"
 LABEL_CONFIG_HASH = "luma.config-hash"
+#: When cron starts the container; one that has it does not run otherwise.
+LABEL_SCHEDULE = "luma.schedule"
 #: The label by which the earlier luma's containers are told from those of this one, see `host.earlier`.
 LABEL_MANAGED = "luma.managed"
 

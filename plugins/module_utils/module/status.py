@@ -17,6 +17,7 @@ from ansible_collections.luma.deploy.plugins.module_utils.proxy.answers import p
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.runtime_api import Haproxy
 from ansible_collections.luma.deploy.plugins.module_utils.release.colors import App, View
 from ansible_collections.luma.deploy.plugins.module_utils.release.health import HealthCheck, probe
+from ansible_collections.luma.deploy.plugins.module_utils.release.schedule import Schedule
 
 
 def app_info(
@@ -52,6 +53,12 @@ def app_info(
     }
 
 
+def is_paused(found: t.Mapping[str, t.Any], schedule: Schedule) -> bool:
+    """Whether cron does not start what has a schedule. ``found``: what `app_info` has found."""
+    when = next((c["schedule"] for c in found["containers"] if c["color"] == found["active"]), None)
+    return bool(when and not schedule.is_set(when))
+
+
 def _container_info(
     engine: Engine,
     container: Container,
@@ -60,7 +67,10 @@ def _container_info(
     details: bool,
 ) -> dict[str, t.Any]:
     healthy, saw = False, f"it is {container.status}"
-    if container.running:
+    if container.schedule:
+        healthy = container.running or container.exit_code == 0
+        saw = f"its last run ended with exit code {container.exit_code}" if container.finished else "it has not run yet"
+    elif container.running:
         outcome = probe(engine, check_of(engine.image(container.image_id)), container)
         healthy, saw = outcome.healthy, outcome.saw
     slot = next((slot for slot in view.slots if slot.address and slot.address == container.address), None)
@@ -76,6 +86,9 @@ def _container_info(
         "config_hash": container.config_hash,
         "since": container.created,
         "restarts": container.restarts,
+        "schedule": container.schedule or None,
+        "finished": container.finished or None,
+        "exit_code": container.exit_code if container.finished else None,
         "sessions": slot.sessions if slot else None,
     }
     return dict(info, **_load(engine, container)) if details else info

@@ -17,6 +17,7 @@ from ansible_collections.luma.deploy.plugins.module_utils.proxy.answers import S
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.runtime_api import Haproxy
 from ansible_collections.luma.deploy.plugins.module_utils.release.colors import App, View
 from ansible_collections.luma.deploy.plugins.module_utils.release.health import KILLED
+from ansible_collections.luma.deploy.plugins.module_utils.release.schedule import wait_for_jobs
 
 POLL_SECONDS = 0.05
 #: How long the DNS is given to take the addresses of removed containers from their slots, in seconds.
@@ -93,6 +94,7 @@ def retire(
     view = View.take(engine, proxy, app)
     refuse_active(view, color)
     drained = wait_for_drain(proxy, app, view.addresses(color), timeouts) if proxy and view.slots else Retired()
+    wait_for_jobs(engine, app, view.of(color), timeouts.requests)
     stopped = in_parallel(lambda c: stop(engine, c, stop_timeout), view.of(color))
     if remove:
         in_parallel(lambda c: engine.remove(c.id), view.of(color))

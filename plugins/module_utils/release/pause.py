@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
 from ansible_collections.luma.deploy.plugins.module_utils.host.client import in_parallel
+from ansible_collections.luma.deploy.plugins.module_utils.host.containers import Container
 from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.runtime_api import Haproxy
 from ansible_collections.luma.deploy.plugins.module_utils.release.colors import App, View
@@ -25,6 +26,7 @@ from ansible_collections.luma.deploy.plugins.module_utils.release.drain import (
 )
 from ansible_collections.luma.deploy.plugins.module_utils.release.health import HealthCheck
 from ansible_collections.luma.deploy.plugins.module_utils.release.rerouting import Rerouting
+from ansible_collections.luma.deploy.plugins.module_utils.release.schedule import Schedule, wait_for_jobs
 from ansible_collections.luma.deploy.plugins.module_utils.release.slot_check import SlotCheck
 from ansible_collections.luma.deploy.plugins.module_utils.release.start import start_all
 from ansible_collections.luma.deploy.plugins.module_utils.release.switch import Switch
@@ -33,29 +35,39 @@ from ansible_collections.luma.deploy.plugins.module_utils.run.lock import Held
 
 @dataclass(frozen=True)
 class Pause:
-    """One app on one host. ``proxy``: None for an app that it does not route."""
+    """One app on one host. ``proxy``: None for an app that it does not route; ``schedule``: of one that cron starts."""
 
     engine: Engine
     proxy: Haproxy | None
     app: App
     held: Held
+    schedule: Schedule
 
     def running(self) -> list[str]:
         """The names of the containers that `stop` would stop."""
-        return [c.name for c in self._view().containers if c.running]
+        return [c.name for c in self._view().containers if c.running or self._is_awaited(c)]
 
     def stopped(self) -> list[str]:
-        """The names of the containers that `start` would start. Raises `LumaError` without any container."""
+        """The names of the containers that `start` would start, or have cron start. Raises `LumaError` without any
+        container."""
+        return [c.name for c in self._stopped()]
+
+    def _stopped(self) -> list[Container]:
         view = self._view()
         if not view.active:
             raise LumaError(
                 f"No color of {self.app.name} is active on this host: there is nothing to start. Run: luma deploy "
                 f"{self.app.name}"
             )
-        return [c.name for c in view.of(view.active) if not c.running]
+        return [c for c in view.of(view.active) if not (c.running or self._is_awaited(c))]
+
+    def _is_awaited(self, container: Container) -> bool:
+        return bool(container.schedule) and self.schedule.is_set(container.schedule)
 
     def stop(self, timeouts: DrainTimeouts, stop_timeout: float) -> Retired:
         """Lets nobody new to the app, finishes what is in flight, and stops its containers."""
+        self.schedule.set("")
+        wait_for_jobs(self.engine, self.app, self._view().containers, timeouts.requests)
         view = self._view()
         running = [c for c in view.containers if c.running]
         drained = Retired()
@@ -68,14 +80,19 @@ class Pause:
             free_slots(self.proxy, self.app, FREE_SECONDS)
         return replace(drained, containers=tuple(stopped))
 
-    def start(self, check: HealthCheck) -> None:
-        """Starts the active color, and waits until each of its replicas is healthy."""
-        names = self.stopped()
+    def start(self, check: HealthCheck) -> list[str]:
+        """Starts the active color, and waits until each of its replicas is healthy. Returns what was done."""
+        containers = self._stopped()
+        if containers and containers[0].schedule:
+            return self.schedule.follow(containers)
+        names = [c.name for c in containers]
         work, what_now = f"The start of {self.app.name}", f"To see more: luma logs {self.app.name}"
         start_all(self.engine, self.app, check, names, self.held, work, what_now)
         if self.proxy:
             with self.proxy.exclusive():
                 self._serve(self.proxy, check)
+        healthy = f"Health checks: ✓ {len(names)}/{len(names)} replicas healthy"
+        return [*in_words("Started", names), healthy]
 
     def _serve(self, proxy: Haproxy, check: HealthCheck) -> None:
         """Waits until the proxy gets answers, and hands it the requests that have waited meanwhile."""

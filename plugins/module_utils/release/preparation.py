@@ -22,6 +22,7 @@ from ansible_collections.luma.deploy.plugins.module_utils.host.labels import (
     LABEL_PROJECT,
     LABEL_RELEASE,
     LABEL_REPLICA,
+    LABEL_SCHEDULE,
 )
 from ansible_collections.luma.deploy.plugins.module_utils.host.registries import short_id
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.runtime_api import Haproxy
@@ -129,7 +130,7 @@ class Preparation:
 
     def _healthy(self, containers: t.Sequence[Container]) -> bool:
         """Whether every replica answers now; one that was detached by a killed run is judged after it is attached."""
-        if not all(c.running for c in containers):
+        if not all(c.ready for c in containers):
             return False
         return all(in_parallel(self._answers_now, [c for c in containers if c.address]))
 
@@ -186,7 +187,7 @@ class Preparation:
                 names = self._names()[color]
                 replicas = [(name, number, next(addresses, "")) for number, name in enumerate(names, 1)]
                 in_parallel(lambda replica: self._create(color, *replica, release), replicas)
-            started = self._start(names, deadline) if self.wanted.overlap else cleared
+            started = self._start(names, deadline) if self.wanted.starts_at_once else cleared
         except BaseException:
             # Where the engine is what failed, the next run removes them.
             with contextlib.suppress(LumaError):
@@ -233,6 +234,7 @@ class Preparation:
                 LABEL_REPLICA: str(number),
                 LABEL_RELEASE: release,
                 LABEL_CONFIG_HASH: wanted.config_hash,
+                **({LABEL_SCHEDULE: wanted.schedule} if wanted.schedule else {}),
             },
             aliases=[self.app.temporary_alias(color, number, wanted.replicas)],
             address=address,
@@ -247,7 +249,8 @@ class Preparation:
     def _keep_running(self, containers: t.Iterable[Container]) -> None:
         """Only what is healthy is started again after a crash: a replica that fails in its health check shows how it
         ended, and not that it was started again."""
-        in_parallel(lambda c: self.engine.keep_running(c.id), [c for c in containers if c.restart_policy in ("", "no")])
+        left = [c for c in containers if c.restart_policy in ("", "no") and not c.schedule]
+        in_parallel(lambda c: self.engine.keep_running(c.id), left)
 
     def _remove(self, color: str) -> None:
         containers = self.engine.containers(self.app.project, self.app.name, self.app.network)
@@ -262,7 +265,7 @@ def color_to_return_to(view: View, color: str) -> str | None:
     containers = view.of(before) if before else []
     if before != view.active and any(old.created > new.created for old in containers for new in view.of(color)):
         return None
-    return before if containers and all(c.running for c in containers) else None
+    return before if containers and all(c.ready for c in containers) else None
 
 
 def release_of(view: View, color: str | None) -> str | None:

@@ -29,6 +29,7 @@ from ansible_collections.luma.deploy.plugins.module_utils.release.drain import (
 from ansible_collections.luma.deploy.plugins.module_utils.release.hook import ReleaseHook
 from ansible_collections.luma.deploy.plugins.module_utils.release.prune import Prune
 from ansible_collections.luma.deploy.plugins.module_utils.release.records import Release, Releases
+from ansible_collections.luma.deploy.plugins.module_utils.release.schedule import Schedule
 from ansible_collections.luma.deploy.plugins.module_utils.release.unneeded_images import Images
 
 #: The timeouts of an app that has to be removed, and what one is if neither luma.yml nor the record of releases says it
@@ -89,6 +90,7 @@ class Removal:
         self.releases = Releases(state_dir, app)
         self.prune = Prune(engine, proxy, state_dir, app.project, frozenset())
         self.images = Images(engine, state_dir, app.project, app.name)
+        self.schedule = Schedule(engine, app, state_dir)
         self.timeouts = timeouts
 
     def find(self) -> Remains:
@@ -115,6 +117,7 @@ class Removal:
         stop_timeout = self._timeout("stop_timeout", found.releases, TIMEOUT)
         if found.routed:
             self.proxy.forget([self.app.backend])
+        self.schedule.set("")
         drained = self._drain(found, DrainTimeouts(drain, streams))
         ReleaseHook(self.engine, self.app).remove()
         stopped = in_parallel(lambda c: stop(self.engine, c, stop_timeout), found.containers)

@@ -305,7 +305,7 @@ def _refuse_unfit(switch: Switch, view: View) -> None:
             "Deploy it again."
         )
     for container in containers:
-        if not container.running:
+        if not container.ready:
             raise LumaError(
                 f"{container.name} is {container.status}: luma did not switch to {name}, nothing was changed. See: "
                 f"docker logs {container.name}"

@@ -22,7 +22,8 @@ WITHOUT_MOUNTS = Mounts()
 @dataclass(frozen=True)
 class Wanted:
     """What the replicas of a color have to be. ``environment`` may hold secrets: it goes nowhere but into the
-    containers, and into the configuration's hash. ``overlap``: whether both colors may run at once."""
+    containers, and into the configuration's hash. ``overlap``: whether both colors may run at once.
+    ``schedule``: when cron starts it; empty for what runs always."""
 
     image: str
     replicas: int = 1
@@ -35,6 +36,12 @@ class Wanted:
     check: HealthCheck = STAYS_RUNNING
     stop_timeout: float = 30.0
     overlap: bool = True
+    schedule: str = ""
+
+    @property
+    def starts_at_once(self) -> bool:
+        """Whether it is started beside the color that is active."""
+        return self.overlap and not self.schedule
 
     @property
     def config_hash(self) -> str:
@@ -45,6 +52,7 @@ class Wanted:
                 "command": self.command,
                 "environment": dict(self.environment),
                 "ports": self.ports,
+                **({"schedule": self.schedule} if self.schedule else {}),
                 **self.mounts.config,
                 **self.runtime.hashed,
             }
@@ -83,7 +91,7 @@ def facts(prepared: Prepared) -> dict[str, t.Any]:
             "address": c.address,
             "image": c.image_id,
             "release": c.release,
-            "health": "healthy" if c.running else c.status,
+            "health": "healthy" if c.ready else c.status,
         }
         for c in prepared.containers
     ]

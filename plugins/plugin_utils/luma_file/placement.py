@@ -35,7 +35,9 @@ class Placement:
         everywhere = list(dict.fromkeys([*self.inventory.hosts, *(host for hosts in named.values() for host in hosts)]))
         for kind, entries in kinds.items():
             for name, entry in entries.items():
-                entry["hosts"] = named[f"{kind}.{name}"] if entry["servers"] else everywhere or [LOCALHOST]
+                hosts = named[f"{kind}.{name}"] if entry["servers"] else everywhere or [LOCALHOST]
+                # What has a schedule runs once, and not once on each host.
+                entry["hosts"] = hosts[:1] if entry.get("schedule") else hosts
                 if entry.get("https"):
                     # Which of them asks the CA, and whom the others ask.
                     entry["https"]["servers"] = entry["hosts"]

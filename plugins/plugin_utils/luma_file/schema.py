@@ -19,6 +19,7 @@ from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.kinds import
     Value,
     Values,
 )
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.schedule import schedule
 
 REGISTRY_PASSWORD = "DOCKER_REGISTRY_PASSWORD"
 
@@ -145,6 +146,7 @@ OF_A_PROCESS: dict[str, Schema] = {
     "command": COMMAND,
     "replicas": Value(values.positive, 1),
     "overlap": Value(values.boolean, True),
+    "schedule": Value(schedule),
     "ports": Values(values.published_port),
     "health_check": HEALTH_CHECK,
     "proxy": ROUTE,

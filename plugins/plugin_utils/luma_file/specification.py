@@ -12,6 +12,7 @@ from typing import Any
 
 from ansible_collections.luma.deploy.plugins.module_utils.host.wanted_image import NEVER
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.route import example_of
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file import schedule
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.consistency import Consistency, hosts_of
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.https import HttpsFile, share_certificates
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.image_names import home_of
@@ -124,6 +125,8 @@ class Project:
         https = self._https(member.place_of("proxy"), proxied) if proxied else None
         if proxied and not app["overlap"]:
             self.reader.refuse(member.place_of("overlap"), NO_OVERLAP)
+        for key, text in schedule.mistakes(app) if app["schedule"] else ():
+            self.reader.refuse(member.place_of(key), text)
         hooks = _overridden(self.read["hooks"], app["hooks"])
         streams = app["stream_drain_timeout"]
         common = self._common(path, member.name, {**app, "image": app["image"] or default}, built=bool(app["build"]))
@@ -142,6 +145,8 @@ class Project:
                 "health_check": (check := _health_check(app, https is not None)),
                 "probe_path": probe_path(proxied, check.get("path", "/")) if proxied else None,
                 "deploy": _overridden(self.read["deploy"], app["deploy"]),
+                # Nothing of it is started by a deployment.
+                "overlap": app["overlap"] or bool(app["schedule"]),
                 "stream_drain_timeout": app["drain_timeout"] if streams is None else streams,
                 "releases": self.read["releases"],
                 # An empty command takes away what is for all apps.

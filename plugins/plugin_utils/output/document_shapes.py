@@ -44,10 +44,10 @@ FINDING = values("level text")
 STATE = {"apps": [values("name") | {"hosts": [values("host changed containers sessions sessions_cut")]}]}
 BACKEND = values("backend slots serving held sessions requests errors")
 CONTAINER = values("name color status running healthy saw release image_id config_hash since restarts") | values(
-    "sessions cpu_percent memory_bytes"
+    "schedule finished exit_code sessions cpu_percent memory_bytes"
 )
 CERTIFICATE = values("names missing expires days issuer serial source problem problem_at next_try pending")
-STATUS_HOST = values("host answered problem active last_release proxy_problem maintenance") | {
+STATUS_HOST = values("host answered problem active last_release proxy_problem maintenance paused") | {
     "containers": [CONTAINER],
     "proxy": BACKEND,
     "certificate": CERTIFICATE,

@@ -39,6 +39,7 @@ class AppStatus:
     wanted: int
     blue: int
     green: int
+    schedule: str
     https: Sequence[str]
     maintenance: Sequence[str]
 
@@ -55,10 +56,10 @@ class AppStatus:
             container
             for look in looks.values()
             for container in look["containers"]
-            if container["running"] and container["color"] == look["active"]
+            if _is_there(container) and container["color"] == look["active"]
         ]
         healthy = [container for container in serving if container["healthy"]]
-        running = [c["color"] for look in looks.values() for c in look["containers"] if c["running"]]
+        running = [c["color"] for look in looks.values() for c in look["containers"] if _is_there(c)]
         wanted = app["replicas"] * len(hosts)
         silent = [host for host in hosts if host not in looks]
         versions = {(container["image_id"], container["config_hash"]) for container in serving}
@@ -67,6 +68,8 @@ class AppStatus:
             status, hint = UNKNOWN, f"{', '.join(silent)} did not answer"
         elif not serving:
             status, hint = STOPPED, _why_stopped(app["name"], list(looks.values()))
+        elif any(look.get("paused") for look in looks.values()):
+            status, hint = STOPPED, f"its schedule is stopped: luma start {app['name']}"
         elif len(versions) > 1:
             status, hint = MIXED, "hosts or replicas run different versions"
         elif amiss or len(healthy) < wanted:
@@ -82,6 +85,7 @@ class AppStatus:
             wanted=wanted,
             blue=running.count("blue"),
             green=running.count("green"),
+            schedule=_schedule(serving),
             https=_https(looks),
             maintenance=[host for host, look in looks.items() if look.get("maintenance")],
         )
@@ -91,7 +95,7 @@ class AppStatus:
         return [
             f"📱 App: {self.name}",
             f"   Status: {SIGNS[self.status]} {self.status}" + (f" ({'; '.join(words)})" if words else ""),
-            f"   Replicas: {self.replicas}/{self.wanted} running",
+            f"   Schedule: {self.schedule}" if self.schedule else f"   Replicas: {self.replicas}/{self.wanted} running",
             f"   Colors: {self.blue} blue, {self.green} green",
             *([f"   Maintenance: ⚠️ on, on {', '.join(self.maintenance)}"] if self.maintenance else []),
             *(f"   HTTPS: {line}" for line in self.https),
@@ -104,6 +108,20 @@ class AppStatus:
         if len(colors) == 1:
             return f"{colors.pop()} active"
         return ", ".join(f"{color or 'none'} active on {host}" for host, color in self.active.items())
+
+
+def _is_there(container: Mapping[str, Any]) -> bool:
+    """Whether it runs, or waits for its time."""
+    return bool(container["running"] or container.get("schedule"))
+
+
+def _schedule(serving: Sequence[Mapping[str, Any]]) -> str:
+    """When cron starts it, and how it ended last."""
+    for each in serving:
+        if each.get("schedule"):
+            ended = f"last run ended {minute(each['finished'])} UTC" if each["finished"] else "has not run yet"
+            return f"{each['schedule']}, {'runs now' if each['running'] else ended}"
+    return ""
 
 
 def _https(looks: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -120,6 +138,7 @@ def _amiss(app: Mapping[str, Any], host: str, look: Mapping[str, Any]) -> list[s
     if not active:
         return []
     ill = [f"{each['name']} {_health(each)}" for each in active if not each["healthy"]]
+    ill = [f"{each['saw']}: luma logs {app['name']}" for each in active if each.get("schedule") and ill] or ill
     made, wanted = len(active), app["replicas"]
     if made == wanted:
         return ill
@@ -142,6 +161,8 @@ def _why_stopped(name: str, looks: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _health(container: Mapping[str, Any]) -> str:
+    if container.get("schedule") and not container["running"]:
+        return "waits" if container["healthy"] else "failed"
     return "healthy" if container["healthy"] else "unhealthy" if container["running"] else str(container["status"])
 
 
