@@ -23,10 +23,8 @@ from tests.unit.fakes import FakeEngine, Host
 def report(folder: Path, keys: str) -> dict[str, Any]:
     text = f"name: shop\napps: {{shop: {{image: i, processes: {{report: {{{keys}}}}}}}}}\n"
     (folder / "luma.yml").write_text(text)
-    app: dict[str, Any] = load(str(folder / "luma.yml"), inventory=Inventory({"a": [], "b": []}, {}))["apps"][
-        "shop-report"
-    ]
-    return app
+    read = load(str(folder / "luma.yml"), inventory=Inventory(["a", "b"]))
+    return dict(read["apps"]["shop-report"])
 
 
 @pytest.mark.parametrize(
@@ -54,9 +52,9 @@ def test_what_cron_takes(tmp_path: Path, written: str, expected: str) -> None:
         ("schedule: '* * * mon *'", "mon is no month from 1 to 12"),
         ("schedule: '* * * * 5-1'", "5-1 is no day of the week from 0 to 7"),
         ("schedule: '5/2 * * * *'", "5/2 is no minute"),
-        ("schedule: '*/0 * * * *'", "is not a minute"),
-        ("schedule: '*-3 * * * *'", "is not a minute"),
-        ("schedule: '1,, * * * *'", "is not a minute"),
+        ("schedule: '*/0 * * * *'", "is no minute"),
+        ("schedule: '*-3 * * * *'", "is no minute"),
+        ("schedule: '1,, * * * *'", "is no minute"),
         ("schedule: '* * * * *;reboot'", "is no day of the week"),
         ("schedule: '@daily', replicas: 2", "replicas: a process with a schedule has one container"),
         ("schedule: '@daily', proxy: {hosts: [a.test]}", "proxy: a process with a schedule is not routed"),
