@@ -71,6 +71,8 @@ def request_of(arguments: Sequence[str]) -> Request | str:
         raise UsageError(f"luma {command.name} does not take {after[0]}")
     if options.json and variables.get("follow"):
         raise UsageError(f"luma {command.name} --follow has no end, and so no JSON document: leave out one of them")
+    if options.json and variables.get("output") == "-":
+        raise UsageError(f"luma {command.name} --output - is all output there is: leave out it or --json")
     if command.verbose:
         variables[command.verbose] = options.verbose > 0
     return Request(command, variables, plan, options)

@@ -84,7 +84,8 @@ class CallbackModule(OutcomeCallback):
             self.plan.add(outcome)
         self.live.erase()
         for warning in outcome.warnings:
-            self._display.display(warning, color=constants.COLOR_WARN)
+            # Not into what a command in a container writes, which may be a dump.
+            self._display.display(warning, color=constants.COLOR_WARN, stderr=True)
         if outcome.errors or not self.is_plan:
             for line in outcome.lines:
                 self._display.display(line, color=next((SIGNS[sign] for sign in SIGNS if sign in line), None))

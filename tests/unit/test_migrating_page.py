@@ -45,6 +45,7 @@ NEW = {
     *RUNTIME,
     *("mem_limit", "logging.driver", "logging.options"),
     "overlap",
+    *("backup.command", "backup.to", "backup.extension", "backup.keep"),
     *("ssh.become", "ssh.proxy_jump", "files", "pull", "releases.keep"),
 }
 

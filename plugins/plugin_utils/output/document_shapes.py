@@ -81,6 +81,7 @@ SHAPES: Mapping[str, Mapping[str, Shape]] = {
     "status": STATUS,
     "services status": {"services": [SERVICE]},
     "services restart": {"services": [values("name host outcome container away_seconds")]},
+    "services backup": {"backups": [values("service host outcome file bytes seconds removed problem")]},
     "releases": {"apps": [values("name") | {"hosts": [values("host answered problem") | {"releases": [RELEASE]}]}]},
     "audit": {"runs": [values("at id app by command outcome hosts")]},
     "logs": LOGS,
