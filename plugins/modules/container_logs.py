@@ -87,6 +87,9 @@ lines:
     container:
       description: The container's name.
       type: str
+    name:
+      description: The app or service whose it is; empty for luma-proxy.
+      type: str
     text:
       description: The line.
       type: str

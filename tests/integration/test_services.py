@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.mounts impor
 
 from tests.host import APP_IMAGE, LUMA, docker, free_port
 from tests.integration.conftest import ROOT, Failed, Site, run_module
+from tests.terminal import Terminal
 from tests.zero_loss.project import wait_for
 
 SERVICE_IMAGE = "luma-test/service"
@@ -222,6 +224,27 @@ def test_one_that_runs_is_restarted_as_it_is(site: Site) -> None:
     assert (done["services"][0]["action"], after["Id"]) == ("restarted", before["Id"])
     assert after["State"]["StartedAt"] > before["State"]["StartedAt"]
     assert "Service db was restarted; it was away for" in done["report"][0]
+
+
+def test_logs_of_several_are_told_apart_until_ctrl_c(site: Site, tmp_path: Path) -> None:
+    up(site, {}, {"name": "cache"})
+    spec = {"image": SERVICE_IMAGE}
+    (tmp_path / "luma.yml").write_text(json.dumps({"name": site.project, "services": {"db": spec, "cache": spec}}))
+    words = [str(LUMA), "-c", str(tmp_path / "luma.yml"), "logs"]
+    terminal = Terminal(*words, "--follow")
+    db, cache = (
+        re.escape(f"\x1b[0;{color}m[localhost] {site.project}-{service} |\x1b[0m listening")
+        for color, service in (("36", "db"), ("33", "cache"))
+    )
+    # Who is first is as it happens.
+    terminal.wait_for(f"(?s){db}.*{cache}|{cache}.*{db}")
+    docker("restart", "--time", "0", f"{site.project}-cache")
+    terminal.wait_for(cache)
+    terminal.type("\x03")
+    assert terminal.end() == 130
+    assert "ERROR" not in terminal.shown
+    plain = subprocess.run([*words, "cache", "--lines", "1"], capture_output=True, text=True, check=True)
+    assert plain.stdout == f"[localhost] {site.project}-cache | listening\n"
 
 
 def test_a_check_by_a_command_is_waited_for(site: Site) -> None:

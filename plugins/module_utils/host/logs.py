@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
 from ansible_collections.luma.deploy.plugins.module_utils.host.client import in_parallel
 from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
+from ansible_collections.luma.deploy.plugins.module_utils.host.labels import LABEL_APP, LABEL_SERVICE
 
 # `Engine` tells of a missing SDK.
 with contextlib.suppress(ImportError):
@@ -87,6 +88,12 @@ def _name(row: t.Mapping[str, t.Any]) -> str:
     return str(row["Names"][0].lstrip("/"))
 
 
+def _whose(row: t.Mapping[str, t.Any]) -> str:
+    """The app or service whose container it is; empty for that of the proxy."""
+    labels = row.get("Labels") or {}
+    return str(labels.get(LABEL_APP) or labels.get(LABEL_SERVICE) or "")
+
+
 def _lines_after(engine: Engine, row: t.Mapping[str, t.Any], cursor: t.Mapping[str, str], part: Part) -> list[Line]:
     if not cursor:
         # In whole seconds, as the SDK takes them before version 7.
@@ -110,4 +117,5 @@ def _tail(engine: Engine, row: t.Mapping[str, t.Any], lines: t.Any, **times: int
             return []
         raise
     parts = (line.rstrip("\r").partition(" ") for line in raw.decode("utf-8", "replace").split("\n") if line)
-    return [{"at": at, "container": _name(row), "text": text} for at, _space, text in parts]
+    said_by = {"container": _name(row), "name": _whose(row)}
+    return [{"at": at, **said_by, "text": text} for at, _space, text in parts]

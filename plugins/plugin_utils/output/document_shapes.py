@@ -63,7 +63,7 @@ RELEASE = values("release image image_id config_hash replicas at by serves")
 HOLDER = values("id by host pid command at age stale interrupted")
 SETTINGS = "image bind http_port https_port proxy_protocol http3"
 EXECUTED = values("host container command_exit_code stdout stderr")
-LOGS = {"lines": [values("host at container text")]}
+LOGS = {"lines": [values("host at container name text")]}
 
 SHAPES: Mapping[str, Mapping[str, Shape]] = {
     "init": {"files": [values("name written")]},
