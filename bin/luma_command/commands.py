@@ -161,6 +161,7 @@ ALL = (
         (
             apps(nargs="*", help="apps and services; all of luma.yml without a name"),
             *LOG_OPTIONS,
+            argument("--hooks", dest="only_hooks", action="store_true", help="only what the hooks of apps wrote"),
             argument("--host", action="append", metavar="HOST", help="only of this host; may be repeated"),
         ),
         "logs blog --since 10m --grep ERROR",

@@ -58,6 +58,7 @@ class ActionModule(ActionBase):
         try:
             project = load(arguments["file"], vault_of(self._loader), inventory, may_be_empty=arguments["removal"])
             services: list[Entry] = []
+            owners: dict[str, None] = {}
             if arguments["removal"]:
                 whole_apps = [app_to_remove(project, arguments["apps"], arguments["only_hosts"], inventory)]
                 apps = whole_apps[0]["processes"] or whole_apps
@@ -85,6 +86,7 @@ class ActionModule(ActionBase):
             **{key: project[key] for key in ("project", "folder", "file", "proxy", "warnings")},
             "apps": apps if arguments["removal"] else with_release(apps, whole_apps),
             "whole_apps": whole_apps,
+            "named_apps": [app["name"] for app in whole_apps if app["name"] in (arguments["apps"] or owners)],
             "app_hosts": {name: app["hosts"] for name, app in project["apps"].items()},
             "services": services,
             "service_names": list(project["services"]),

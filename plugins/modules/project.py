@@ -126,6 +126,11 @@ whole_apps:
   type: list
   elements: dict
   returned: success
+named_apps:
+  description: The names of those of RV(whole_apps) that O(apps) names themselves, and not only a process of theirs.
+  type: list
+  elements: str
+  returned: success
 app_hosts:
   description: The hosts of each app of the file, by the app's name.
   type: dict

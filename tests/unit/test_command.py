@@ -69,8 +69,9 @@ def ansible(text: str) -> list[str]:
         ("audit a b -n 5", {"app": ["a", "b"], "lines": 5}),
         ("lock status", {"app": []}),
         ("lock release blog", {"app": ["blog"]}),
-        ("logs blog", {"app": ["blog"], "follow": False}),
-        ("logs blog -f -n 5", {"app": ["blog"], "follow": True, "lines": 5}),
+        ("logs blog", {"app": ["blog"], "follow": False, "only_hooks": False}),
+        ("logs --hooks", {"app": [], "follow": False, "only_hooks": True}),
+        ("logs blog -f -n 5", {"app": ["blog"], "follow": True, "lines": 5, "only_hooks": False}),
         (
             "exec blog -- sh -c ls --json -v",
             {"app": ["blog"], "command": ["sh", "-c", "ls", "--json", "-v"], **ATTACHED},
