@@ -69,11 +69,23 @@ def request_of(arguments: Sequence[str]) -> Request | str:
         in_container(variables, command, terminal, after, options.json)
     elif after:
         raise UsageError(f"luma {command.name} does not take {after[0]}")
-    if options.json and variables.get("follow"):
-        raise UsageError(f"luma {command.name} --follow has no end, and so no JSON document: leave out one of them")
+    refuse_contradictions(command, variables, options.json)
     if command.verbose:
         variables[command.verbose] = options.verbose > 0
     return Request(command, variables, plan, options)
+
+
+def refuse_contradictions(command: Command, variables: dict[str, Any], as_json: bool) -> None:
+    """Raises `UsageError` where two options exclude each other."""
+    reason = ""
+    if variables.get("follow") and as_json:
+        reason = "--follow has no end, and so no JSON document"
+    elif variables.get("follow") and variables.get("until"):
+        reason = "--follow waits for what comes, and --until is the end"
+    elif variables.get("output") == "-" and as_json:
+        reason = "--output - and --json both want the standard output"
+    if reason:
+        raise UsageError(f"luma {command.name} {reason}: leave out one of them")
 
 
 def refuse_to_ask_nobody(request: Request) -> None:

@@ -161,6 +161,7 @@ ALL = (
         (
             apps(nargs="*", help="apps and services; all of luma.yml without a name"),
             *LOG_OPTIONS,
+            argument("--hooks", dest="only_hooks", action="store_true", help="only what the hooks of apps wrote"),
             argument("--host", action="append", metavar="HOST", help="only of this host; may be repeated"),
         ),
         "logs blog --since 10m --grep ERROR",
@@ -195,6 +196,20 @@ ALL = (
     Command("services status", "show the services, host by host"),
     Command(
         "services restart", "stop services and start them again, as they are", (SOME_SERVICES,), "services restart db"
+    ),
+    Command(
+        "services backup",
+        "bring backups of services into files on this machine",
+        (
+            argument(
+                "app", metavar="SERVICE", nargs="*", help="the services; all with backup in luma.yml without a name"
+            ),
+            argument(
+                "-o", "--output", metavar="FILE", help="write the backup of one service there; - for standard output"
+            ),
+            argument("--host", action="append", metavar="HOST", help="only of this host; may be repeated"),
+        ),
+        "services backup db",
     ),
     Command("cert status", "show the certificate of each app, and what keeps one from being there", (APPS,)),
     Command("cert renew", "order a new certificate of an app now", (THE_APP,), "cert renew blog"),

@@ -11,7 +11,7 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.luma.deploy.plugins.plugin_utils.overview.answers import did_not_answer
-from ansible_collections.luma.deploy.plugins.plugin_utils.overview.lookups import log_line
+from ansible_collections.luma.deploy.plugins.plugin_utils.overview.log_lines import log_line
 
 # How long the module waits for a line before it is started again, in seconds.
 WAIT = 20
@@ -26,6 +26,7 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         arguments = dict(self._task.args)
         follow, host = boolean(arguments.get("follow", False)), (task_vars or {})["inventory_hostname"]
+        names = [*arguments.get("apps", ()), *arguments.get("services", ())]
         if follow:
             arguments["wait"] = WAIT
         while True:
@@ -33,5 +34,5 @@ class ActionModule(ActionBase):
             if not follow or did_not_answer(found):
                 return result | found
             for line in found["lines"]:
-                Display().display(log_line(host, line))
+                Display().display(log_line(host, line, names))
             arguments["cursor"] = found["cursor"]

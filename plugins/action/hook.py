@@ -19,6 +19,7 @@ OPTIONS = {
     "command": {"type": "list", "elements": "str", "required": True},
     "folder": {"type": "path", "default": "."},
     "environment": {"type": "dict", "default": {}},
+    "log_of": {"type": "str"},
     "lock": {
         "type": "dict",
         "options": {
@@ -55,6 +56,7 @@ class ActionModule(ActionBase):
         except OSError as exc:
             return result | {"failed": True, "msg": f"Hook {name} ({command}) could not be started: {exc}"}
         result |= {"changed": True, "rc": ended.code, "seconds": round(ended.seconds, 3)}
+        self._keep(options, ended, task_vars or {})
         if ended.code == 0 and not ended.stopped:
             report = [*(f"{name} | {line}" for line in ended.output), f"Hook {name} has run, in {ended.seconds:.1f} s"]
             return result | {"stdout_lines": list(ended.output), "report": report}
@@ -63,13 +65,25 @@ class ActionModule(ActionBase):
         return result | {"failed": True, "stdout_lines": list(ended.output), "msg": message, **stop.markers}
 
     def renew(self, lock: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
-        """The result of the sign of life on the task's host; nothing where the host cannot be reached, which is of no
-        concern to a command that runs here."""
+        """The result of the sign of life on the task's host."""
         arguments = {"project": lock["project"], "app": lock["app"], "state": "renewed", "run": {"id": lock["run"]}}
+        return self._on_host("luma.deploy.deploy_lock", arguments, task_vars)
+
+    def _keep(self, options: dict[str, Any], ended: hook_command.Ended, task_vars: dict[str, Any]) -> None:
+        """Keeps the output for `luma logs`, on the task's host: other people deploy from other machines."""
+        lock = options["lock"]
+        if not lock:
+            return
+        lines = [*ended.output, f"({ended.in_words if ended.code or ended.stopped else 'exit 0'})"]
+        app = options["log_of"] or lock["app"]
+        arguments = {"project": lock["project"], "app": app, "hook": options["name"], "lines": lines}
+        self._on_host("luma.deploy.hook_log", arguments, task_vars)
+
+    def _on_host(self, module: str, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        """What a module on the task's host returns; nothing where the host cannot be reached, which is of no concern to
+        a command that runs here."""
         try:
-            result: dict[str, Any] = self._execute_module(
-                "luma.deploy.deploy_lock", module_args=arguments, task_vars=task_vars
-            )
+            result: dict[str, Any] = self._execute_module(module, module_args=arguments, task_vars=task_vars)
         except AnsibleConnectionFailure:
             return {}
         return result

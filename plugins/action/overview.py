@@ -9,11 +9,11 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible_collections.luma.deploy.plugins.plugin_utils.overview.answers import did_not_answer, why_silent
+from ansible_collections.luma.deploy.plugins.plugin_utils.overview.log_lines import log_lines
 from ansible_collections.luma.deploy.plugins.plugin_utils.overview.lookups import (
     audit,
     certificates,
     locks,
-    log_lines,
     proxies,
 )
 from ansible_collections.luma.deploy.plugins.plugin_utils.overview.readiness import readiness
@@ -45,6 +45,7 @@ class ActionModule(ActionBase):
             }
         )
         found, apps = arguments["found"], arguments["apps"]
+        names = [each["name"] for each in (*apps, *arguments["services"])]
         overviews = {
             "apps": lambda: status(apps, found, arguments["details"], arguments["services"]),
             "releases": lambda: releases(apps, found),
@@ -52,7 +53,7 @@ class ActionModule(ActionBase):
             "certificates": lambda: certificates(apps, found),
             "audit": lambda: audit(found, arguments["lines"]),
             "proxies": lambda: proxies(found),
-            "logs": lambda: log_lines(found),
+            "logs": lambda: log_lines(found, names),
             "readiness": lambda: readiness(apps, found, arguments["reached_at"]),
         }
         result.update(changed=False, **overviews[arguments["of"]]())

@@ -14,6 +14,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.luma.deploy.plugins.plugin_utils.certificates.keys import ACME_SECRET, new_secret
 from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.removal import app_to_remove
 from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.run import identity
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.backups import backed_up, refuse_several
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.image_names import release_of, tagged
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.secret_values import NoValue
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.secrets import (
@@ -45,6 +46,7 @@ class ActionModule(ActionBase):
                 "file": {"type": "str", "default": "luma.yml"},
                 "apps": {"type": "list", "elements": "str", "default": []},
                 "services": {"type": "str", "choices": ["none", "with", "only", "named"], "default": "none"},
+                "backups": {"type": "str", "choices": ["none", "one", "several"], "default": "none"},
                 "whole": {"type": "bool", "default": False},
                 "announce": {"type": "bool", "default": False},
                 "make_secret": {"type": "bool", "default": False},
@@ -56,14 +58,19 @@ class ActionModule(ActionBase):
         try:
             project = load(arguments["file"], vault_of(self._loader), inventory, may_be_empty=arguments["removal"])
             services: list[Entry] = []
+            owners: dict[str, None] = {}
             if arguments["removal"]:
                 whole_apps = [app_to_remove(project, arguments["apps"], arguments["only_hosts"], inventory)]
                 apps = whole_apps[0]["processes"] or whole_apps
             else:
                 apps, services = chosen(project, arguments["apps"], arguments["services"], arguments["whole"])
+                if arguments["backups"] != "none":
+                    services = backed_up(services, arguments["apps"], project["folder"])
                 owners = dict.fromkeys(app["app"] for app in apps)
                 whole_apps = [released(project["whole_apps"][name]) for name in owners]
             told = [] if arguments["removal"] else only_on(arguments["only_hosts"], apps, services, whole_apps)
+            if arguments["backups"] == "one":
+                refuse_several(services)
             # What runs elsewhere is of no concern to an app that is named.
             all_meant = not (apps and arguments["apps"]) or arguments["services"] == "named"
             concerned = [*apps, *services] if all_meant else apps
@@ -79,6 +86,7 @@ class ActionModule(ActionBase):
             **{key: project[key] for key in ("project", "folder", "file", "proxy", "warnings")},
             "apps": apps if arguments["removal"] else with_release(apps, whole_apps),
             "whole_apps": whole_apps,
+            "named_apps": [app["name"] for app in whole_apps if app["name"] in (arguments["apps"] or owners)],
             "app_hosts": {name: app["hosts"] for name, app in project["apps"].items()},
             "services": services,
             "service_names": list(project["services"]),

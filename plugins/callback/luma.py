@@ -27,6 +27,7 @@ from ansible.executor.stats import AggregateStats
 from ansible.executor.task_result import CallbackTaskResult
 from ansible.inventory.host import Host
 from ansible.playbook.task import Task
+from ansible_collections.luma.deploy.plugins.plugin_utils.action import interruption
 from ansible_collections.luma.deploy.plugins.plugin_utils.output.live_lines import LiveLines
 from ansible_collections.luma.deploy.plugins.plugin_utils.output.outcome import Outcome
 from ansible_collections.luma.deploy.plugins.plugin_utils.output.outcome_callback import OutcomeCallback
@@ -51,6 +52,8 @@ class CallbackModule(OutcomeCallback):
 
     def v2_playbook_on_task_start(self, task: Task, is_conditional: bool) -> None:
         self.live.next_task()
+        if task.args.get("follow"):
+            interruption.is_the_end()
         super().v2_playbook_on_task_start(task, is_conditional)
 
     def v2_runner_on_start(self, host: Host, task: Task) -> None:
@@ -84,7 +87,8 @@ class CallbackModule(OutcomeCallback):
             self.plan.add(outcome)
         self.live.erase()
         for warning in outcome.warnings:
-            self._display.display(warning, color=constants.COLOR_WARN)
+            # Not into what a command in a container writes, which may be a dump.
+            self._display.display(warning, color=constants.COLOR_WARN, stderr=True)
         if outcome.errors or not self.is_plan:
             for line in outcome.lines:
                 self._display.display(line, color=next((SIGNS[sign] for sign in SIGNS if sign in line), None))

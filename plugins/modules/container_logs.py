@@ -34,6 +34,13 @@ options:
     type: list
     elements: str
     default: []
+  hooks:
+    description:
+      - The names of apps of whose hooks to return the lines, which M(luma.deploy.release_hook) and M(luma.deploy.hook)
+        have kept. All of them together count as one container, which is called after the app and the hook.
+    type: list
+    elements: str
+    default: []
   proxy:
     description: Whether to return the lines of luma-proxy instead.
     type: bool
@@ -87,6 +94,9 @@ lines:
     container:
       description: The container's name.
       type: str
+    name:
+      description: The app or service whose it is; empty for luma-proxy.
+      type: str
     text:
       description: The line.
       type: str
@@ -108,6 +118,7 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
 from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
+from ansible_collections.luma.deploy.plugins.module_utils.host.hook_log import HookLog
 from ansible_collections.luma.deploy.plugins.module_utils.host.labels import (
     LABEL_APP,
     LABEL_PROJECT,
@@ -125,7 +136,11 @@ def read(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:
     labels += [[project, f"{LABEL_SERVICE}={service}"] for service in params["services"]]
     if params["proxy"]:
         labels = [[f"{LABEL_ROLE}=proxy"]]
-    lines, cursor, containers = read_logs(engine, labels, part_of(params), params["cursor"], params["wait"])
+    hooks, log = [] if params["proxy"] else params["hooks"], HookLog(params["state_dir"])
+    lines, cursor, containers = read_logs(
+        *(engine, labels, part_of(params), params["cursor"], params["wait"]),
+        of_hooks=lambda: log.lines(params["project"], hooks) if hooks else [],
+    )
     return {"changed": False, "lines": lines, "cursor": cursor, "containers": containers}
 
 
@@ -151,6 +166,7 @@ def main() -> None:
             apps={"type": "list", "elements": "str", "default": []},
             proxy={"type": "bool", "default": False},
             services={"type": "list", "elements": "str", "default": []},
+            hooks={"type": "list", "elements": "str", "default": []},
             lines={"type": "int"},
             since={"type": "str"},
             until={"type": "str"},

@@ -36,9 +36,13 @@ options:
     description: Environment variables for the command. C(docs/hooks.md) has those that luma gives.
     type: dict
     default: {}
+  log_of:
+    description: The app under whose name its output is kept, if that of O(lock) is a process of one.
+    type: str
   lock:
     description:
       - The lock of an app that this run holds on the task's host. It is renewed there every 20 seconds.
+      - What the command writes is kept on that host as well, see M(luma.deploy.hook_log).
       - Without it, nothing is contacted.
     type: dict
     suboptions:

@@ -34,12 +34,12 @@ options:
     type: dict
     required: true
   apps:
-    description: The apps, as M(luma.deploy.project) returns them. Not for V(audit), V(proxies) and V(logs).
+    description: The apps, as M(luma.deploy.project) returns them. Not for V(audit) and V(proxies).
     type: list
     elements: dict
     default: []
   services:
-    description: The services, as M(luma.deploy.project) returns them. For V(apps).
+    description: The services, as M(luma.deploy.project) returns them. For V(apps) and V(logs).
     type: list
     elements: dict
     default: []

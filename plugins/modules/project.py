@@ -37,6 +37,14 @@ options:
     type: str
     choices: [none, with, only, named]
     default: none
+  backups:
+    description:
+      - With V(several), only services with C(backup) are returned, and one that O(apps) names without it is a mistake.
+        C(backup.to) is an absolute path then, and C(backup.by_host) tells whether the service is on several hosts.
+      - With V(one), it is a mistake if that is more than one service on one host.
+    type: str
+    choices: [none, one, several]
+    default: none
   whole:
     description:
       - Whether the apps are to be deployed, so that one process of an app alone cannot be meant.
@@ -117,6 +125,11 @@ whole_apps:
       in C(processes), as they are in RV(apps); others have an empty list there.
   type: list
   elements: dict
+  returned: success
+named_apps:
+  description: The names of those of RV(whole_apps) that O(apps) names themselves, and not only a process of theirs.
+  type: list
+  elements: str
   returned: success
 app_hosts:
   description: The hosts of each app of the file, by the app's name.

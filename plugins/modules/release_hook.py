@@ -18,6 +18,8 @@ description:
     takes, and removes the container.
   - If the command fails, the message has its exit code and its last 20 log lines, in which the values of secrets
     are hidden.
+  - What it has written, up to 1000 lines, is kept on the host for M(luma.deploy.container_logs), the values of secrets
+    hidden.
   - The container is no replica of the app. What a killed run has left of it is removed by the next run.
   - A container of the same name that belongs to another project or to nobody is an error, and left alone.
 extends_documentation_fragment:
@@ -36,6 +38,9 @@ options:
     description: The app's name.
     type: str
     required: true
+  log_of:
+    description: The app under whose name its output is kept, if O(app) is a process of one. O(app) without it.
+    type: str
   command:
     description: The command, instead of the image's own. An entrypoint of the image stays, as for the app itself.
     type: list
@@ -140,6 +145,7 @@ from dataclasses import asdict
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
 from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
+from ansible_collections.luma.deploy.plugins.module_utils.host.hook_log import HookLog, Written
 from ansible_collections.luma.deploy.plugins.module_utils.host.mounts import MOUNT_OPTIONS, REMOTE_USER_OPTION
 from ansible_collections.luma.deploy.plugins.module_utils.host.registries import REGISTRY_OPTIONS, short_id
 from ansible_collections.luma.deploy.plugins.module_utils.host.runtime import RUNTIME_OPTION, Runtime
@@ -168,7 +174,7 @@ def run_hook(module: AnsibleModule, engine: Engine, held: Held) -> dict[str, t.A
         hook.refuse()
         if module.check_mode:
             return {"changed": True, "report": [f"Release hook would be run: {shlex.join(params['command'])}"]}
-        ended = hook.run(what_to_run(params, secrets, engine), held)
+        ended = hook.run(what_to_run(params, secrets, engine), held, keeper(params, secrets))
         require_success(ended)
     result = dict(asdict(ended), changed=True, report=report(ended))
     return t.cast("dict[str, t.Any]", hidden_in(result, secrets))
@@ -183,6 +189,13 @@ def what_to_run(params: t.Mapping[str, t.Any], secrets: t.Mapping[str, str], eng
         environment=dict({key: str(value) for key, value in params["environment"].items()}, **secrets),
         mounts=mounts_of(params),
         runtime=Runtime.of(params["runtime"]),
+    )
+
+
+def keeper(params: t.Mapping[str, t.Any], secrets: t.Mapping[str, str]) -> t.Callable[[list[Written]], None]:
+    log, app = HookLog(params["state_dir"]), params["log_of"] or params["app"]
+    return lambda written: log.add(
+        *(params["project"], app, "release"), [(at, hidden_in(text, secrets)) for at, text in written]
     )
 
 
@@ -213,6 +226,7 @@ def main() -> None:
             run=RUN_OPTION,
             project={"type": "str", "required": True},
             app={"type": "str", "required": True},
+            log_of={"type": "str"},
             command={"type": "list", "elements": "str", "required": True},
             image={"type": "str", "required": True},
             image_id={"type": "str"},

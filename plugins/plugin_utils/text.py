@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the luma authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Pieces of what people read: tables, times."""
+"""Pieces of what people read: tables, times, sizes."""
 
 from __future__ import annotations
 
@@ -21,3 +21,8 @@ def minute(time: str) -> str:
     # Docker writes nanoseconds, and more digits than six are too many here.
     head, _point, _fraction = time.removesuffix("Z").partition(".")
     return datetime.fromisoformat(head).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def size_in_words(size: int) -> str:
+    """A number of bytes in kB or MB (powers of ten)."""
+    return f"{size / 1e6:.1f} MB" if size >= 1e5 else f"{size / 1e3:.1f} kB"

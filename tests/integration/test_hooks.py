@@ -8,14 +8,16 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.host import APP_IMAGE, PREFIX, docker
+from tests.host import APP_IMAGE, LUMA, PREFIX, docker
 from tests.integration.conftest import Failed, Site, run_module
 from tests.zero_loss.project import wait_for
 
@@ -62,7 +64,12 @@ def test_it_has_what_the_app_has_and_its_end_is_told(site: Site, tmp_path: Path)
     with pytest.raises(Failed, match=r"exit 3 in .*\nLast 1 log lines:\n  for \*{8}$") as failed:
         run(site, 'echo "for $TOKEN"; exit 3', **options)
     assert (failed.value.result["exit_code"], failed.value.result["logs"]) == (3, ["for ********"])
-    assert SECRET not in json.dumps([done, failed.value.result])
+    kept = run_module("container_logs", project=site.project, hooks=[site.app])["lines"]
+    assert [(line["container"], line["text"]) for line in kept] == [
+        (f"{site.app} release", text) for text in ("for ********", "migrated", "(exit 0)", "for ********", "(exit 3)")
+    ]
+    assert [line["at"] for line in kept] == sorted(line["at"] for line in kept)
+    assert SECRET not in json.dumps([done, failed.value.result, kept])
     with pytest.raises(Failed, match="not-there"):
         run(site, "", command=["not-there"])
     assert site.containers() == []
@@ -87,6 +94,8 @@ def test_it_is_no_part_of_the_app_and_ends_with_its_run(site: Site) -> None:
             with pytest.raises(Failed, match="was interrupted") as failed:
                 hook.result(timeout=60)
         assert failed.value.result["interrupted"]
+        (end,) = run_module("container_logs", project=site.project, hooks=[site.app], grep="^.stopped")["lines"]
+        assert end["text"] == "(stopped by luma)"
         assert site.containers() == []
         with pytest.raises(Failed) as refused:
             run(site, "true", run="another")
@@ -119,3 +128,38 @@ def test_what_a_killed_run_left_goes_and_what_is_foreign_stays(site: Site) -> No
         docker("inspect", container(site))
     finally:
         docker("rm", container(site))
+
+
+def test_what_hooks_wrote_is_asked_for_later(site: Site, tmp_path: Path) -> None:
+    """By somebody who has not seen the deployment that failed."""
+    hooks = {
+        "pre_deploy": ["sh", "-c", "echo checked; echo as well >&2"],
+        "release": ["sh", "-c", "seq 30; exit 3"],
+        "on_failure": ["echo", "told"],
+    }
+    processes = {"web": {"health_check": {"command": ["true"]}, "stop_timeout": 1}}
+    spec = {"image": APP_IMAGE, "processes": processes, "hooks": hooks}
+    (tmp_path / "luma.yml").write_text(json.dumps({"name": site.project, "apps": {site.app: spec}}))
+
+    def luma(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [str(LUMA), "-c", str(tmp_path / "luma.yml"), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    # Of the tests before it is the same app.
+    began = datetime.now(UTC).isoformat()
+    assert luma("deploy").returncode == 1
+    lines = luma("logs", site.app, "--since", began).stdout.splitlines()
+    said = [line.removeprefix(f"[localhost] {site.app} ") for line in lines]
+    assert said[:3] == ["pre_deploy | checked", "pre_deploy | as well", "pre_deploy | (exit 0)"]
+    assert said[3:-2] == [*(f"release | {number}" for number in range(1, 31)), "release | (exit 3)"]
+    assert said[-2:] == ["on_failure | told", "on_failure | (exit 0)"]
+    # All hooks together are as one container, and none of one process alone.
+    assert luma("logs", site.app, "-n", "2").stdout.splitlines() == lines[-2:]
+    assert luma("logs", f"{site.app}-web").stdout == ""
+
+    # Beside those of the containers, or alone.
+    (tmp_path / "luma.yml").write_text(json.dumps({"name": site.project, "apps": {site.app: {**spec, "hooks": {}}}}))
+    assert luma("deploy").returncode == 0
+    together, alone = (luma("logs", "--since", began, *option).stdout for option in ([], ["--hooks"]))
+    assert alone.splitlines() == lines
+    assert f"{alone}[localhost] {site.app}-web-blue | listening" in together

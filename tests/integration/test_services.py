@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.mounts impor
 
 from tests.host import APP_IMAGE, LUMA, docker, free_port
 from tests.integration.conftest import ROOT, Failed, Site, run_module
+from tests.terminal import Terminal
 from tests.zero_loss.project import wait_for
 
 SERVICE_IMAGE = "luma-test/service"
@@ -224,6 +226,27 @@ def test_one_that_runs_is_restarted_as_it_is(site: Site) -> None:
     assert "Service db was restarted; it was away for" in done["report"][0]
 
 
+def test_logs_of_several_are_told_apart_until_ctrl_c(site: Site, tmp_path: Path) -> None:
+    up(site, {}, {"name": "cache"})
+    spec = {"image": SERVICE_IMAGE}
+    (tmp_path / "luma.yml").write_text(json.dumps({"name": site.project, "services": {"db": spec, "cache": spec}}))
+    words = [str(LUMA), "-c", str(tmp_path / "luma.yml"), "logs"]
+    terminal = Terminal(*words, "--follow")
+    db, cache = (
+        re.escape(f"\x1b[0;{color}m[localhost] {site.project}-{service} |\x1b[0m listening")
+        for color, service in (("36", "db"), ("33", "cache"))
+    )
+    # Who is first is as it happens.
+    terminal.wait_for(f"(?s){db}.*{cache}|{cache}.*{db}")
+    docker("restart", "--time", "0", f"{site.project}-cache")
+    terminal.wait_for(cache)
+    terminal.type("\x03")
+    assert terminal.end() == 130
+    assert "ERROR" not in terminal.shown
+    plain = subprocess.run([*words, "cache", "--lines", "1"], capture_output=True, text=True, check=True)
+    assert plain.stdout == f"[localhost] {site.project}-cache | listening\n"
+
+
 def test_a_check_by_a_command_is_waited_for(site: Site) -> None:
     boots = "import os, time; time.sleep(3); open('/tmp/ready', 'w'); time.sleep(1000)"
     check = {"command": ["test", "-e", "/tmp/ready"], "interval": 0.2, "retries": 100}
@@ -232,6 +255,52 @@ def test_a_check_by_a_command_is_waited_for(site: Site) -> None:
     never = {**check, "command": ["sh", "-c", "echo not yet; exit 4"], "retries": 3}
     failed = fails(site, {"name": "other", "image": APP_IMAGE, "health_check": never})
     assert "sh -c echo not yet; exit 4 exited with 4: not yet" in str(failed)
+
+
+#: Bytes that are no text, as a dump has them.
+DUMP = bytes(range(256)) * 1000
+DUMPS = "import os, sys; print('seen', os.environ['PASSWORD'], file=sys.stderr); sys.stdout.buffer.write({})"
+
+
+def test_a_backup_is_what_the_command_wrote_or_there_is_none(site: Site, tmp_path: Path) -> None:
+    up(site, {"secrets": {"PASSWORD": "hunter22"}})
+    (tmp_path / ".luma").mkdir()
+    (tmp_path / ".luma" / "secrets").write_text("PASSWORD=hunter22\n")
+    folder = tmp_path / "backups"
+
+    def backup(script: str, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+        spec = {"image": SERVICE_IMAGE, "environment": {"secret": ["PASSWORD"]}}
+        spec["backup"] = {"command": ["python3", "-c", script], "keep": 2}
+        (tmp_path / "luma.yml").write_text(json.dumps({"name": site.project, "services": {"db": spec}}))
+        command = [str(LUMA), "-c", str(tmp_path / "luma.yml"), "services", "backup", *arguments]
+        return subprocess.run(command, capture_output=True, check=False)
+
+    folder.mkdir()
+    foreign = {"db-20200101T000000Z.dump.gz", "db-old.dump", "cache-20200101T000000Z.dump"}
+    for name in (*foreign, "db-20200101T000000Z.dump", "db-20200102T000000Z.dump"):
+        (folder / name).write_text("earlier")
+    done = json.loads(backup(DUMPS.format("bytes(range(256)) * 1000"), "--json").stdout)
+    (made,) = done["backups"]
+    assert (made["outcome"], made["bytes"], Path(made["file"]).read_bytes()) == ("made", len(DUMP), DUMP)
+    assert Path(made["file"]).stat().st_mode & 0o777 == 0o600
+    assert "seen ***" in done["report"][0]
+    assert made["removed"] == [str(folder / "db-20200101T000000Z.dump")]
+    left = {file.name for file in folder.iterdir()}
+    assert left == {*foreign, "db-20200102T000000Z.dump", Path(made["file"]).name}
+
+    failed = backup(DUMPS.format("b'half of it'); sys.exit(3"))
+    empty = backup(DUMPS.format("b''"), "--output", made["file"])
+    assert (failed.returncode, empty.returncode) == (1, 1)
+    assert b"the command failed with exit code 3" in failed.stderr
+    assert b"the command wrote nothing" in empty.stderr
+    assert b"hunter22" not in failed.stdout + failed.stderr + empty.stdout + empty.stderr
+    assert {file.name for file in folder.iterdir()} == left
+    assert Path(made["file"]).read_bytes() == DUMP
+
+    # It is all there is on the standard output: a warning, here about the secrets that others can read, is not.
+    piped = backup(DUMPS.format("bytes(range(256)) * 1000"), "db", "--output", "-")
+    assert (piped.returncode, piped.stdout) == (0, DUMP)
+    assert b"can be read by others" in piped.stderr
 
 
 def test_with_luma_yml_a_missing_service_comes_before_its_app_and_a_change_when_it_is_asked_for(

@@ -13,6 +13,7 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -162,3 +163,24 @@ def test_a_terminal_and_input_reach_the_server(project: Project) -> None:
         check=False,
     )
     assert (done.returncode, done.stdout) == (0, "piped"), done.stderr
+
+
+def test_a_backup_comes_over_ssh(project: Project) -> None:
+    says = "print('with', os.environ['TOKEN'], file=sys.stderr)"
+    dump = f"import os, sys; sys.stdout.buffer.write(bytes(range(256)) * 40000); {says}"
+    db: dict[str, Any] = {
+        "image": APP_IMAGE,
+        "servers": ["server"],
+        "stop_timeout": 1,
+        "environment": {"secret": ["TOKEN"]},
+    }
+    db["backup"] = {"command": ["python3", "-c", dump]}
+    project.write_app(image=APP_IMAGE)
+    (project.folder / "luma.yml").write_text(yaml.safe_dump({"name": project.name, "services": {"db": db}}))
+    assert project.deploy("--extra-vars", "services=true").code == 0
+    made = project.deploy("-vvv", playbook=ROOT / "playbooks" / "services_backup.yml")
+    assert made.code == 0, made.output + made.errors
+    (file,) = (project.folder / "backups").iterdir()
+    assert file.read_bytes() == bytes(range(256)) * 40000
+    assert "db | with ****" in made.output
+    assert TOKEN not in made.output + made.errors

@@ -168,6 +168,7 @@ def test_a_service_has_all_defaults(tmp_path: Path) -> None:
             "files": [],
             "runtime": {},
             "health_check": {"interval": 1.0, "timeout": 5.0, "retries": 30, "start_period": 0.0},
+            "backup": None,
             "stop_timeout": 30.0,
         }
     }

@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
 from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
+from ansible_collections.luma.deploy.plugins.module_utils.host.hook_log import HookLog, in_nanoseconds
 from ansible_collections.luma.deploy.plugins.module_utils.host.logs import Cursor, Line, Part, moment, read_logs
 from docker.errors import APIError, NotFound
 
@@ -40,7 +42,7 @@ def read(answer: Exception) -> tuple[list[Line], Cursor, list[str]]:
 def test_a_container_that_is_being_removed_says_nothing(answer: Exception) -> None:
     lines, cursor, _containers = read(answer)
     assert [line["container"] for line in lines] == ["blog-green"]
-    assert cursor == {"1": "", "2": "2026-11-22T21:03:04.000000000Z"}
+    assert cursor == {"1": "", "2": "2026-11-22T21:03:04.000000000Z", "hooks": ""}
 
 
 def test_other_errors_are_told() -> None:
@@ -60,3 +62,34 @@ def test_a_time(text: str, seconds: float) -> None:
 def test_what_is_no_time(text: str) -> None:
     with pytest.raises(LumaError, match="is no time: write 10m, 2h, 1d, or 2026"):
         moment(text, now=1000.0)
+
+
+def of_hooks(part: Part, cursor: Cursor) -> tuple[list[str], Cursor]:
+    def line(second: int) -> Line:
+        return {"at": in_nanoseconds(second), "container": "blog release", "name": "blog", "text": str(second)}
+
+    client: Any = SimpleNamespace(containers=lambda **_filters: [])
+    lines, after, _names = read_logs(Engine(client), [["luma.app=blog"]], part, cursor, 0, lambda: [line(1), line(2)])
+    return [line["text"] for line in lines], after
+
+
+def test_what_hooks_wrote_is_read_like_the_log_of_one_more_container() -> None:
+    end = {"hooks": in_nanoseconds(2)}
+    assert of_hooks(Part("all"), {}) == (["1", "2"], end)
+    assert of_hooks(Part(1), {})[0] == ["2"]
+    assert of_hooks(Part(0), {}) == ([], {"hooks": ""})
+    assert of_hooks(Part("all", since=1.5), {})[0] == ["2"]
+    assert of_hooks(Part("all", until=1.5), {})[0] == ["1"]
+    assert of_hooks(Part(0), {"hooks": in_nanoseconds(1)}) == (["2"], end)
+    assert of_hooks(Part(0), end) == ([], end)
+
+
+def test_of_a_hook_that_writes_much_the_end_is_kept(tmp_path: Path) -> None:
+    log = HookLog(str(tmp_path))
+    log.add("shop", "blog", "release", [(in_nanoseconds(number), f"{number} {'x' * 2000}") for number in range(1200)])
+    log.add("shop", "api", "release", [(in_nanoseconds(1), "foreign")])
+    log.add("news", "blog", "release", [(in_nanoseconds(1), "foreign")])
+    lines = log.lines("shop", ["blog"])
+    assert [line["text"].split()[0] for line in lines] == [str(number) for number in range(200, 1200)]
+    assert {len(line["text"]) for line in lines} == {1000}
+    assert log.file.stat().st_mode & 0o777 == 0o600

@@ -49,6 +49,7 @@ NEW = {
     *("mem_limit", "logging.driver", "logging.options"),
     "overlap",
     "schedule",
+    *("backup.command", "backup.to", "backup.extension", "backup.keep"),
     *("ssh.become", "ssh.proxy_jump", "files", "pull", "releases.keep"),
 }
 

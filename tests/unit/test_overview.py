@@ -9,6 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 import pytest
+from ansible.utils import color
 from ansible_collections.luma.deploy.plugins.module_utils.release.records import Release
 from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.rollback import (
     CannotRollBack,
@@ -17,7 +18,7 @@ from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.rollback import 
     target,
     the_app,
 )
-from ansible_collections.luma.deploy.plugins.plugin_utils.overview.lookups import log_lines
+from ansible_collections.luma.deploy.plugins.plugin_utils.overview.log_lines import log_line, log_lines
 from ansible_collections.luma.deploy.plugins.plugin_utils.overview.releases import releases
 from ansible_collections.luma.deploy.plugins.plugin_utils.overview.status import status
 
@@ -293,7 +294,8 @@ def test_a_rollback_has_the_hooks_of_today_but_migrates_nothing() -> None:
 
 def test_log_lines_are_in_the_order_of_time() -> None:
     def line(second: int, text: str) -> dict[str, str]:
-        return {"at": f"2026-11-22T21:03:{second:02}.000000000Z", "container": "blog-blue", "text": text}
+        at = f"2026-11-22T21:03:{second:02}.000000000Z"
+        return {"at": at, "container": "blog-blue", "name": "blog", "text": text}
 
     found = {"web1": {"lines": [line(1, "a"), line(3, "c")]}, "web2": {"lines": [line(2, "b")]}}
     assert log_lines(found)["report"] == [
@@ -301,3 +303,24 @@ def test_log_lines_are_in_the_order_of_time() -> None:
         "[web2] blog-blue | b",
         "[web1] blog-blue | c",
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("blog", "\x1b[0;36m[web1] c |\x1b[0m x"),
+        ("db", "\x1b[0;33m[web1] c |\x1b[0m x"),
+        # That of the proxy.
+        ("", "[web1] c | x"),
+    ],
+)
+def test_each_app_and_service_has_its_color_on_a_terminal(
+    name: str, shown: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = {"container": "c", "name": name, "text": "x"}
+    monkeypatch.setattr(color, "ANSIBLE_COLOR", True)
+    assert log_line("web1", line, ["blog", "db"]) == shown
+    # There may be more of them than colors.
+    assert log_line("web1", {**line, "name": "n23"}, [f"n{number}" for number in range(30)]).endswith(" x")
+    monkeypatch.setattr(color, "ANSIBLE_COLOR", False)
+    assert log_line("web1", line, ["blog", "db"]) == "[web1] c | x"

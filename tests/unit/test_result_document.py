@@ -204,6 +204,16 @@ def test_services_that_failed_are_named() -> None:
     assert (service["outcome"], service["changes"], service["away_seconds"]) == ("replaced", ["environment.A"], 0.6)
 
 
+def test_a_backup_that_failed_is_named() -> None:
+    made = outcome("service_backup", service="db", file="/b/db-1.dump", bytes=7, seconds=0.5, removed=["/b/db-0.dump"])
+    failed = outcome("service_backup", "two", State.FAILED, service="db", msg="it wrote nothing")
+    first, second = document("services backup", made, failed)["backups"]
+    assert (first["outcome"], first["bytes"], first["removed"]) == ("made", 7, ["/b/db-0.dump"])
+    assert (second["host"], second["outcome"], second["file"], second["problem"]) == (
+        *("two", "failed", None, "it wrote nothing"),
+    )
+
+
 @pytest.mark.parametrize(
     ("host", "word"),
     [

@@ -8,6 +8,7 @@ from __future__ import annotations
 import http.client
 import json
 import shutil
+import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -122,3 +123,18 @@ def test_orders_are_taken_and_each_job_is_done_once(shop: Shop) -> None:
     numbers = shop.numbers()
     assert (numbers["placed"], numbers["most_often_done"], numbers["ticked_twice"]) == (customers.placed, 1, 0)
     assert numbers["ticks"] > 0
+    assert restored_orders(shop) == str(numbers["placed"])
+
+
+def restored_orders(shop: Shop) -> str:
+    """How many orders a backup has, once it has been brought back into another database."""
+    assert luma(shop, "services", "backup").code == 0
+    (backup,) = (shop.folder / "backups").iterdir()
+    psql = f"docker exec --interactive {shop.name}-db psql --host /tmp --username shop --quiet --tuples-only --no-align"
+    for statement in ("CREATE DATABASE restored", backup.read_text(), "SELECT count(*) FROM orders"):
+        database = "shop" if statement.startswith("CREATE DATABASE") else "restored"
+        done = subprocess.run(
+            [*psql.split(), "--set", "ON_ERROR_STOP=1", database],
+            input=statement, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+    return done.stdout.strip()

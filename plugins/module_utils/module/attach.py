@@ -54,7 +54,7 @@ def docker_command(engine: Engine, *words: str) -> list[str]:
     """The command of Docker's own client that attaches to a container. Raises `LumaError` where the host has none."""
     if not shutil.which("docker"):
         raise LumaError(
-            "A terminal and input need Docker's command line on the host, and there is none. On Debian: apt-get "
-            "install docker-cli"
+            "A terminal, input and backups need Docker's command line on the host, and there is none. On Debian: "
+            "apt-get install docker-cli"
         )
     return ["docker", "--host", engine.docker_host, *words]

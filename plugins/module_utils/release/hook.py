@@ -17,12 +17,14 @@ from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaErro
 from ansible_collections.luma.deploy.plugins.module_utils.host.containers import Container
 from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
 from ansible_collections.luma.deploy.plugins.module_utils.host.folder import exclusive
+from ansible_collections.luma.deploy.plugins.module_utils.host.hook_log import Written, in_nanoseconds
 from ansible_collections.luma.deploy.plugins.module_utils.host.labels import (
     LABEL_APP,
     LABEL_PROJECT,
     LABEL_RELEASE,
     LABEL_ROLE,
 )
+from ansible_collections.luma.deploy.plugins.module_utils.host.logs import written_by
 from ansible_collections.luma.deploy.plugins.module_utils.host.mounts import Mounts
 from ansible_collections.luma.deploy.plugins.module_utils.host.runtime import Runtime
 from ansible_collections.luma.deploy.plugins.module_utils.release.colors import App
@@ -81,9 +83,9 @@ class ReleaseHook:
         """Raises `LumaError` where the container's name is taken by somebody other than luma."""
         self._free_name()
 
-    def run(self, hook: Hook, held: Held) -> Ended:
-        """Runs the hook to its end, however long that takes, and removes its container; so where the lock is lost
-        meanwhile, which raises `LumaError`."""
+    def run(self, hook: Hook, held: Held, keep: t.Callable[[list[Written]], None]) -> Ended:
+        """Runs the hook to its end, however long that takes, has what it has written kept, and removes its container;
+        so where the lock is lost meanwhile, which raises `LumaError`."""
         self.refuse()
         self.remove()
         self.engine.ensure_network(self.app.network, {LABEL_PROJECT: self.app.project})
@@ -95,7 +97,18 @@ class ReleaseHook:
         finally:
             # Where the engine is what failed, the next deployment removes it.
             with contextlib.suppress(LumaError):
+                self._keep(keep)
                 self.remove()
+
+    def _keep(self, keep: t.Callable[[list[Written]], None]) -> None:
+        """A full disk is no reason for a deployment to fail that has come so far."""
+        for container in self.find():
+            how = "stopped by luma" if container.running else f"exit {container.exit_code}"
+            if container.running:
+                self.engine.stop(container.id, STOP_SECONDS)
+            written = [(line["at"], line["text"]) for line in written_by(self.engine, container)]
+            with contextlib.suppress(OSError):
+                keep([*written, (in_nanoseconds(time.time()), f"({how})")])
 
     def remove(self) -> None:
         """Removes the hook's container, stopped first where it runs: it may be at work on the data."""

@@ -38,12 +38,13 @@ def command_line(connection: ConnectionBase, command: Sequence[str], terminal: b
 
 def obstacle(connection: ConnectionBase) -> str:
     """Why nothing can be attached to over a connection; empty where it can."""
+    who_needs = "A terminal, input and backups need"
     if connection.transport not in ("local", "ssh"):
-        return f"A terminal and input need a connection by ssh, and Ansible's is {connection.transport}."
+        return f"{who_needs} a connection by ssh, and Ansible's is {connection.transport}."
     if connection.transport == "ssh" and connection.get_option("password"):
-        return "A terminal and input need a login by key (ssh-copy-id), and Ansible has a password (ansible_password)."
+        return f"{who_needs} a login by key (ssh-copy-id), and Ansible has a password (ansible_password)."
     if connection.become and connection.become.name.rpartition(".")[2] != "sudo":
-        return f"A terminal and input need sudo, and Ansible's become method is {connection.become.name}."
+        return f"{who_needs} sudo, and Ansible's become method is {connection.become.name}."
     return ""
 
 

@@ -45,10 +45,15 @@ class Ended:
 
 
 def run(
-    command: Sequence[str], folder: str, environment: Mapping[str, str], reason_to_stop: Callable[[], str]
+    command: Sequence[str],
+    folder: str,
+    environment: Mapping[str, str],
+    reason_to_stop: Callable[[], str],
+    stdout: IO[bytes] | None = None,
 ) -> Ended:
     """Runs a command in a folder, with ``environment`` beside the variables of this process. ``reason_to_stop`` is
-    asked all the time: anything but an empty text ends the command. Raises OSError where it cannot be started."""
+    asked all the time: anything but an empty text ends the command. ``stdout``: a file for its standard output, which
+    then is no part of what `Ended` has. Raises OSError where it cannot be started."""
     began = time.monotonic()
     # A file: who reads a pipe waits for everything that the command has left running.
     with (
@@ -59,8 +64,8 @@ def run(
             cwd=folder,
             env={**{key: value for key, value in os.environ.items() if key != KEY_VARIABLE}, **environment},
             stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
+            stdout=stdout or output,
+            stderr=output,
             start_new_session=True,
         ) as process,
     ):

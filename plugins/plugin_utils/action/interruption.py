@@ -26,6 +26,8 @@ MESSAGE = "Ctrl-C: luma finishes or undoes this step, then releases the lock. Pr
 START_OF_LINE = "\r"
 #: Signals within so many seconds are one: a process group gets it, and bin/luma, which is in it, passes it on.
 TOGETHER = 0.5
+#: What ansible-playbook exits with after Ctrl-C.
+ANSIBLE_INTERRUPTED = 99
 
 
 def requested() -> bool:
@@ -37,6 +39,21 @@ def catch() -> None:
     """From now on the first signal of the main process is a wish. To be called there, as often as one likes."""
     if _Catcher.current is None:
         _Catcher.current = _Catcher()
+
+
+def is_the_end() -> None:
+    """From now on Ctrl-C is how the run is meant to end: Ansible says nothing of an error. To be called in the main
+    process, once."""
+    earlier = signal.getsignal(signal.SIGINT)
+
+    def end(number: int, frame: FrameType | None) -> None:
+        try:
+            if callable(earlier):
+                earlier(number, frame)
+        except KeyboardInterrupt:
+            raise SystemExit(ANSIBLE_INTERRUPTED) from None
+
+    signal.signal(signal.SIGINT, end)
 
 
 def _wish() -> Path:

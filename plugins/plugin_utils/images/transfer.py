@@ -21,6 +21,7 @@ from ansible import constants
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleError
 from ansible_collections.luma.deploy.plugins.module_utils.host.registries import chain_ids, has_tag
 from ansible_collections.luma.deploy.plugins.plugin_utils.payload.quick_module import QuickModule
+from ansible_collections.luma.deploy.plugins.plugin_utils.text import size_in_words
 
 #: What both modules are told about the host's engine.
 ENGINE_OPTIONS = ("docker_host", "engine_timeout")
@@ -112,7 +113,7 @@ class WithImage(QuickModule):
         done = 0
         for number, part in enumerate(archive.parts()):
             if number:
-                self._say(host, f"Sending image {name}: {in_words(done)} of {in_words(archive.size)}...")
+                self._say(host, f"Sending image {name}: {size_in_words(done)} of {size_in_words(archive.size)}...")
             done += part.stat().st_size
             files.append(self._connection._shell.join_path(folder, f"image-{number}"))
             try:
@@ -121,7 +122,7 @@ class WithImage(QuickModule):
                 raise
             except AnsibleError as exc:
                 raise AnsibleActionFail(
-                    f"Image {name} ({in_words(archive.size)}) could not be sent to {host}: {exc}. "
+                    f"Image {name} ({size_in_words(archive.size)}) could not be sent to {host}: {exc}. "
                     f"{self._room(folder)} Nothing was changed."
                 ) from None
         self._fixup_perms2([folder, *files], execute=False)
@@ -132,7 +133,7 @@ class WithImage(QuickModule):
         answer = self._low_level_execute_command(f"df -Pk {self._connection._shell.quote(folder)}")
         row = answer["stdout"].strip().splitlines()[-1:]
         free = row[0].split()[3] if row and len(row[0].split()) > 5 else ""
-        return f"{in_words(int(free) * 1024)} are free in {posixpath.dirname(folder)}." if free.isdigit() else ""
+        return f"{size_in_words(int(free) * 1024)} are free in {posixpath.dirname(folder)}." if free.isdigit() else ""
 
     def _say(self, host: str, text: str) -> None:
         # Progress is no result: what reads the output reads none of it.
@@ -143,11 +144,6 @@ def run_docker(*arguments: str) -> None:
     done = subprocess.run(["docker", *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if done.returncode:
         raise AnsibleActionFail(f"docker {arguments[0]} failed on the controller: {done.stderr.strip()}")
-
-
-def in_words(size: int) -> str:
-    """A number of bytes in kB or MB (powers of ten)."""
-    return f"{size / 1e6:.1f} MB" if size >= 1e5 else f"{size / 1e3:.1f} kB"
 
 
 @dataclass(frozen=True)
@@ -183,7 +179,7 @@ class Archive:
         return self.file.stat().st_size
 
     def __str__(self) -> str:
-        return f"{in_words(self.size)}, {self.layers} of {self.all_layers} layers"
+        return f"{size_in_words(self.size)}, {self.layers} of {self.all_layers} layers"
 
     def parts(self) -> Iterator[Path]:
         """The archive in parts, one after the other under the same name."""

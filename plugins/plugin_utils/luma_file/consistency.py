@@ -40,7 +40,9 @@ class Consistency:
         self._refuse_shared_hosts()
         self._refuse_shared_names()
         services = self.read["services"]
-        for name in services:
+        for name, service in services.items():
+            if service["backup"] and not service["backup"]["command"]:
+                self.reader.refuse(f"services.{name}.backup", "has no command, whose output is the backup")
             owner = name.removesuffix("-new")
             if owner != name and owner in services:
                 self.reader.refuse(f"services.{name}", f"the service {owner} has this name while it is replaced")

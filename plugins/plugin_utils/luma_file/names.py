@@ -46,3 +46,10 @@ def _check_name(name: str, what: str) -> None:
     # It is a DNS name (the alias), a part of container names, and the first word of a command line.
     if not re.fullmatch(r"[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?", name):
         raise ValueError(f"the name of {what} has to hold only a-z, 0-9, - and _, at most 63")
+
+
+def file_extension(value: Scalar) -> str:
+    """What stands behind the dot of a file's name."""
+    if not re.fullmatch(r"\.?[A-Za-z0-9]+(?:\.[A-Za-z0-9]+)*", value.text):
+        raise ValueError("has to be the end of a file's name, such as sql or tar.gz")
+    return value.text.removeprefix(".")

@@ -191,6 +191,16 @@ SERVICE_CHECK = Section(
     {key: HEALTH_CHECK.keys[key] for key in ("command", "interval", "timeout", "retries", "start_period")},
     aliases=HEALTH_CHECK.aliases,
 )
+#: A command whose output is a file of the controller's.
+BACKUP = Section(
+    {
+        "command": OPTIONAL_COMMAND,
+        "to": Value(values.string, "backups"),
+        "extension": Value(names.file_extension, "dump"),
+        "keep": Value(values.positive),
+    },
+    optional=True,
+)
 SERVICE = Section(
     {
         "image": Value(values.image),
@@ -203,6 +213,7 @@ SERVICE = Section(
         "volumes": Values(values.string),
         "files": Values(values.sent_file),
         "health_check": SERVICE_CHECK,
+        "backup": BACKUP,
         "stop_timeout": Value(values.duration, 30.0),
         **RUNTIME,
     },

@@ -106,6 +106,18 @@ def executed(outcomes: Outcomes, _is_plan: bool) -> dict[str, Any]:
     return {**done.values, "host": done.host, "command_exit_code": done.values["luma_exit_code"]} if done else {}
 
 
+def backups(outcomes: Outcomes, _is_plan: bool) -> dict[str, Any]:
+    made = [each for each in outcomes if each.module == "luma.deploy.service_backup" and "service" in each.values]
+    return {
+        "backups": [
+            {**each.values, "host": each.host, "outcome": "failed", "problem": each.values.get("msg")}
+            if each.failed
+            else {**each.values, "host": each.host, "outcome": "made"}
+            for each in made
+        ]
+    }
+
+
 def files(outcomes: Outcomes, _is_plan: bool) -> dict[str, Any]:
     """The files of a new project. A .gitignore that was there has got a line."""
     written = {
@@ -134,6 +146,7 @@ CONTENT: dict[str, Callable[[Outcomes, bool], dict[str, Any]]] = {
     "deploy": deployment,
     "rollback": deployment,
     "services restart": deployment,
+    "services backup": backups,
     "restart": deployment,
     "stop": states,
     "start": states,

@@ -63,7 +63,7 @@ RELEASE = values("release image image_id config_hash replicas at by serves")
 HOLDER = values("id by host pid command at age stale interrupted")
 SETTINGS = "image bind http_port https_port proxy_protocol http3"
 EXECUTED = values("host container command_exit_code stdout stderr")
-LOGS = {"lines": [values("host at container text")]}
+LOGS = {"lines": [values("host at container name text")]}
 
 SHAPES: Mapping[str, Mapping[str, Shape]] = {
     "init": {"files": [values("name written")]},
@@ -81,6 +81,7 @@ SHAPES: Mapping[str, Mapping[str, Shape]] = {
     "status": STATUS,
     "services status": {"services": [SERVICE]},
     "services restart": {"services": [values("name host outcome container away_seconds")]},
+    "services backup": {"backups": [values("service host outcome file bytes seconds removed problem")]},
     "releases": {"apps": [values("name") | {"hosts": [values("host answered problem") | {"releases": [RELEASE]}]}]},
     "audit": {"runs": [values("at id app by command outcome hosts")]},
     "logs": LOGS,

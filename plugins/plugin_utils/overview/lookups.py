@@ -1,8 +1,8 @@
 # Copyright (c) 2026, the luma authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Locks, the audit log, the proxies and log lines of several hosts: the lines for people (``report``), and the same as
-data, which `output.document_shapes` describes."""
+"""Locks, the audit log and the proxies of several hosts: the lines for people (``report``), and the same as data, which
+`output.document_shapes` describes."""
 
 from __future__ import annotations
 
@@ -87,15 +87,3 @@ def backend_in_words(backend: Mapping[str, Any]) -> str:
         f"{backend['serving']} of {backend['slots']} slots serve, {backend['held']} held, {backend['sessions']} "
         f"sessions, {backend['requests']:,} requests, {backend['errors']:,} errors"
     )
-
-
-def log_lines(found: Found) -> dict[str, Any]:
-    """The log lines of all hosts, in the order of time."""
-    lines = [(line["at"], host, line) for host, result in answered(found).items() for line in result["lines"]]
-    lines.sort(key=lambda each: each[:2])
-    told = [{**line, "host": host} for _at, host, line in lines]
-    return {"lines": told, "report": [log_line(host, line) for _at, host, line in lines]}
-
-
-def log_line(host: str, line: Mapping[str, str]) -> str:
-    return f"[{host}] {line['container']} | {line['text']}"
