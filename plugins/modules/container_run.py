@@ -84,7 +84,7 @@ from ansible_collections.luma.deploy.plugins.module_utils.release.one_off import
 
 def run_once(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:
     params, app = module.params, app_of(module.params)
-    replica, one_off = replica_of(engine, app, params["replica"]), OneOff(engine, app)
+    replica, one_off = replica_of(engine, app, params["replica"], or_waits=True), OneOff(engine, app)
     if not is_attached(params):
         name = one_off.create(replica, params["command"])
         code, stdout, stderr = one_off.run(name)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -81,6 +82,9 @@ def test_it_never_runs_twice_and_a_deployment_lets_it_finish(jobs: Jobs) -> None
     jobs.wait_for_end()
     status = jobs.play("status")
     assert "MIXED (blue active; its last run ended with exit code 3: luma logs remote-report)" in status
+    by_hand = json.dumps({"app": "remote-report", "command": ["sh", "-c", "echo by hand $LUMA_RELEASE"]})
+    release = jobs.job('index .Config.Labels "luma.release"')
+    assert f"by hand {release}" in jobs.play("run", by_hand)
     # That it failed is no reason to make it again.
     assert "Nothing changed" in jobs.deploy_job("echo no more paper; exit 3", schedule="0 0 1 1 *")
 
@@ -96,14 +100,20 @@ def test_a_deployment_that_fails_leaves_the_schedule(jobs: Jobs) -> None:
     assert (jobs.server.run(f"cat {CRON_FILE}"), jobs.job(".Id")) == before
 
 
+def test_a_rollback_brings_the_job_of_the_earlier_release(jobs: Jobs) -> None:
+    jobs.play("rollback")
+    assert "finished" in jobs.job(".Config.Cmd")
+    assert jobs.server.run(f"cat {CRON_FILE}").splitlines()[-1].startswith("0 0 1 1 *")
+
+
 def test_it_is_stopped_and_removed_with_its_app(jobs: Jobs) -> None:
     jobs.deploy_job("exit 0", schedule="0 0 1 1 *")
-    assert "Stopped remote-report-green" in jobs.play("stop")
+    assert "Stopped remote-report-blue" in jobs.play("stop")
     assert jobs.server.run("ls /etc/cron.d | grep luma || true") == ""
     assert "STOPPED (its schedule is stopped: luma start remote-report)" in jobs.play("status")
     assert "remote-report is started at 0 0 1 1 *" in jobs.play("start", "app=remote-report")
     assert "Schedule: 0 0 1 1 *, has not run yet" in jobs.play("status")
-    assert jobs.run_due() == "remote-report-green"
+    assert jobs.run_due() == "remote-report-blue"
     jobs.play("remove", "app=remote yes=true")
     assert jobs.server.run("ls /etc/cron.d | grep luma || true") == ""
     jobs.server.run("pkill -x cron")

@@ -23,11 +23,12 @@ ATTACH_OPTIONS: dict[str, t.Any] = {
 }
 
 
-def replica_of(engine: Engine, app: App, number: int) -> Container:
-    """The running replica with this number, from 1, of the active color; of a service its container. Raises
-    `LumaError`."""
+def replica_of(engine: Engine, app: App, number: int, or_waits: bool = False) -> Container:
+    """The running replica with this number, from 1, of the active color; of a service its container. With ``or_waits``
+    also one that waits for its time, see `release.schedule`. Raises `LumaError`."""
     view = View.take(engine, None, app)
-    running = [c for c in view.containers if c.color == view.active and c.running] if view.active else []
+    active = view.of(view.active) if view.active else []
+    running = [c for c in active if c.running or (or_waits and c.ready)]
     if not view.containers:
         services = engine.services(app.project, app.network)
         running = [c for c in services if c.labels[LABEL_SERVICE] == app.name and c.running]

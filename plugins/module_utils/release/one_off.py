@@ -22,6 +22,7 @@ from ansible_collections.luma.deploy.plugins.module_utils.host.labels import (
     LABEL_RELEASE,
     LABEL_REPLICA,
     LABEL_ROLE,
+    LABEL_SCHEDULE,
 )
 from ansible_collections.luma.deploy.plugins.module_utils.release.colors import App
 
@@ -108,7 +109,7 @@ class OneOff:
 
     def _labels(self, of_replica: t.Mapping[str, str]) -> dict[str, str]:
         """What the image and the user have named it by, and whose it is. It is no replica of a color."""
-        dropped = (LABEL_COLOR, LABEL_REPLICA, LABEL_CONFIG_HASH)
+        dropped = (LABEL_COLOR, LABEL_REPLICA, LABEL_CONFIG_HASH, LABEL_SCHEDULE)
         kept = {key: value for key, value in of_replica.items() if key not in dropped}
         return {**kept, **self.owner, LABEL_RELEASE: of_replica.get(LABEL_RELEASE, ""), LABEL_APP: ""}
 
