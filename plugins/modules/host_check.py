@@ -68,15 +68,18 @@ from dataclasses import asdict
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
-from ansible_collections.luma.deploy.plugins.module_utils.host.readiness import readiness
+from ansible_collections.luma.deploy.plugins.module_utils.host.readiness import ERROR, readiness
 from ansible_collections.luma.deploy.plugins.module_utils.module.engine_module import ENGINE_OPTIONS, proxy_folder, run
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.proxy import Proxy
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.settings import ProxySettings
+from ansible_collections.luma.deploy.plugins.module_utils.release.schedule import has_cron, without_cron
 
 
 def look(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:
     params = module.params
     found = asdict(readiness(engine, ports_to_take(params, engine), images(params)))
+    scheduled = [app["name"] for app in params["apps"] if app.get("schedule")]
+    found["findings"] += [(ERROR, without_cron(name)) for name in scheduled if not has_cron()]
     found["findings"] = [{"level": level, "text": text} for level, text in found["findings"]]
     return dict(found, changed=False)
 

@@ -119,6 +119,8 @@ def test_it_is_stopped_and_removed_with_its_app(jobs: Jobs) -> None:
     jobs.server.run("pkill -x cron")
     jobs.write_spec({"image": APP_IMAGE, "command": ["true"], "schedule": "@daily"})
     failed = jobs.deploy()
-    assert "no cron runs on this host that would keep it. Nothing was changed." in failed.output + failed.errors
+    assert "no cron runs on this host that would keep it. On Debian" in failed.output + failed.errors
+    checked = jobs.deploy(playbook=ROOT / "playbooks" / "check.yml")
+    assert "❌ remote has a schedule, and no cron runs on this host" in checked.output + checked.errors
     assert jobs.server.run("docker ps -aq --filter label=luma.project=jobs") == ""
     jobs.server.run("cron")

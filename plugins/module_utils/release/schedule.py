@@ -53,11 +53,8 @@ class Schedule:
 
     def refuse_missing(self) -> None:
         """Raises `LumaError` where nobody would start the container."""
-        if not CRON_FOLDER.is_dir() or not any(name in CRON for name in _processes()):
-            raise LumaError(
-                f"{self.app.name} has a schedule, and no cron runs on this host that would keep it. Nothing was "
-                "changed. On Debian and Ubuntu: apt-get install cron; on Fedora and Red Hat: dnf install cronie"
-            )
+        if not has_cron():
+            raise LumaError(f"{without_cron(self.app.name)} Nothing was changed.")
 
     def is_set(self, when: str) -> bool:
         """Whether cron starts it at these times, and with no times whether it does not."""
@@ -97,6 +94,18 @@ class Schedule:
             return self.file.read_text(encoding="utf-8")
         except OSError:
             return ""
+
+
+def has_cron() -> bool:
+    """Whether somebody starts on this host what is due."""
+    return CRON_FOLDER.is_dir() and any(name in CRON for name in _processes())
+
+
+def without_cron(app: str) -> str:
+    return (
+        f"{app} has a schedule, and no cron runs on this host that would keep it. On Debian and Ubuntu: apt-get "
+        "install cron; on Fedora and Red Hat: dnf install cronie."
+    )
 
 
 def wait_for_jobs(engine: Engine, app: App, containers: t.Sequence[Container], seconds: float) -> None:
