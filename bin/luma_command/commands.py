@@ -131,6 +131,7 @@ ALL = (
             argument("--services", action="store_true", help="deploy the services instead; APP names services"),
             argument("--probe", action="store_true", help="send traffic meanwhile; fail if one request is lost"),
             argument("--force", action="store_true", help="deploy even if nothing changed"),
+            argument("--release", metavar="RELEASE", help="build nothing; deploy what was built as this release"),
             argument("--plan", action="store_true", help="only show what would change"),
             argument("--host", action="append", metavar="HOST", help="only to this host; may be repeated"),
         ),

@@ -33,6 +33,7 @@ OPTIONS = {
     "platform": {"type": "str"},
     "prepare": {"type": "list", "elements": "str"},
     "folder": {"type": "path", "default": "."},
+    "existing": {"type": "bool", "default": False},
     **REGISTRY_OPTIONS,
 }
 OUTPUT_LINES = 30
@@ -58,6 +59,8 @@ class ActionModule(ActionBase):
         _validation, options = self.validate_argument_spec(OPTIONS)
         began = time.monotonic()
         image = options["image"]
+        if options["existing"]:
+            return result | {"changed": False, "image_id": existing_id(options), "stdout_lines": [], "report": []}
         if options["prepare"]:
             run(options["prepare"], options["folder"], f"build.prepare of {image}")
         known = images_of(options["project"], options["app"])
@@ -82,6 +85,12 @@ class ActionModule(ActionBase):
         completed = with_secrets(options, options["luma_file"], "apps", options["app"], self._loader)
         push(image, Registry.of(completed["registry"]))
         return f"Pushed image {image} in {time.monotonic() - began:.1f} s"
+
+
+def existing_id(options: dict[str, Any]) -> str:
+    """The id of an image that was built before, if this engine has it, and not a registry."""
+    found = None if options["registry"] else local_image(options["image"])
+    return str(found["Id"]) if found else ""
 
 
 def images_of(project: str, app: str) -> list[Row]:

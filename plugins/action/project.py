@@ -14,6 +14,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.luma.deploy.plugins.plugin_utils.certificates.keys import ACME_SECRET, new_secret
 from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.removal import app_to_remove
 from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.run import identity
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.earlier_builds import built_as
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.image_names import release_of, tagged
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.secret_values import NoValue
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.secrets import (
@@ -50,6 +51,7 @@ class ActionModule(ActionBase):
                 "make_secret": {"type": "bool", "default": False},
                 "removal": {"type": "bool", "default": False},
                 "only_hosts": {"type": "list", "elements": "str", "default": []},
+                "release": {"type": "str", "default": ""},
             }
         )
         inventory = inventory_of(task_vars or {})
@@ -62,7 +64,7 @@ class ActionModule(ActionBase):
             else:
                 apps, services = chosen(project, arguments["apps"], arguments["services"], arguments["whole"])
                 owners = dict.fromkeys(app["app"] for app in apps)
-                whole_apps = [released(project["whole_apps"][name]) for name in owners]
+                whole_apps = with_images([project["whole_apps"][name] for name in owners], arguments)
             told = [] if arguments["removal"] else only_on(arguments["only_hosts"], apps, services, whole_apps)
             # What runs elsewhere is of no concern to an app that is named.
             all_meant = not (apps and arguments["apps"]) or arguments["services"] == "named"
@@ -141,6 +143,15 @@ def refuse_unreachable(hosts: list[str], inventory: Inventory, file: str) -> Non
     missing = [host for host in hosts if host not in inventory.hosts and host != LOCALHOST]
     if missing:
         raise InvalidFile(f"{', '.join(missing)}: not in Ansible's inventory; add {file} to it: -i {file}")
+
+
+def with_images(apps: list[Entry], arguments: dict[str, Any]) -> list[Entry]:
+    """The apps with the names of the images that they are to run. Raises `InvalidFile`."""
+    if not arguments["release"]:
+        return [released(app) for app in apps]
+    if arguments["services"] == "only":
+        raise InvalidFile("A service has no releases: leave out --release or --services")
+    return built_as(arguments["release"], apps, arguments["apps"])
 
 
 def released(app: Entry) -> Entry:

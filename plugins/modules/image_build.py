@@ -59,6 +59,12 @@ options:
     description: The folder in which that command runs.
     type: path
     default: .
+  existing:
+    description:
+      - Whether the image was built before. Nothing is built or pushed; RV(image_id) is empty if O(registry) is given,
+        which says what the image is, and if this engine does not have it.
+    type: bool
+    default: false
 requirements:
   - The C(docker) command on the controller
   - Docker SDK for Python on the controller, if O(registry) is given

@@ -68,6 +68,12 @@ options:
     type: list
     elements: str
     default: []
+  release:
+    description:
+      - The release that the apps were built as before; nothing of them is built now. Their images have it as the tag.
+      - Apps that are not built have to be named in O(apps), unless the file has only one.
+    type: str
+    default: ""
 attributes:
   check_mode:
     support: full

@@ -54,6 +54,30 @@ def test_without_a_registry_the_host_gets_what_it_lacks(project: Project) -> Non
     assert project.server.run("ls -A /root/.ansible/tmp") == ""
 
 
+def test_what_was_built_before_is_deployed_by_its_release(project: Project) -> None:
+    """The two images that the test before has built; their Dockerfile is not needed any more."""
+    second = project.image_id()
+    (first,) = project.built() - {second}
+    release = docker("image", "inspect", "--format", "{{index .RepoTags 0}}", first).rpartition(":")[2]
+    (project.folder / "Dockerfile").write_text("FROM nothing.example/that-could-be-built\n")
+
+    missing = project.deploy("--extra-vars", "release=3f2a9c8")
+    assert missing.code != 0
+    assert "Image images-remote:3f2a9c8 is not on this host" in missing.errors
+    assert "The machine where luma runs does not have it either: build it there with luma build" in missing.errors
+    assert project.image_id() == second
+
+    done = project.deploy("--extra-vars", f"release={release}")
+    assert done.code == 0, done.output + done.errors
+    assert project.image_id() == first
+    assert f"→ {release}" in done.output
+
+    # Nor is it where it was built, if the host has it.
+    docker("image", "rm", "--force", first)
+    again = project.deploy("--extra-vars", f"release={release}")
+    assert "Nothing changed" in again.output, again.output + again.errors
+
+
 def test_a_full_disk_is_told_and_leaves_nothing(project: Project) -> None:
     project.server.run("mkdir -p /small && mount -t tmpfs -o size=64k tmpfs /small")
     project.write("head -c 300000 /dev/urandom")
