@@ -89,7 +89,7 @@ class Command:
 
 
 #: All processes of an app are one release.
-OF_WHOLE_APPS = ("deploy", "rollback", "restart")
+OF_WHOLE_APPS = ("build", "deploy", "rollback", "restart")
 ALSO_OF_SERVICES = ("exec", "logs")
 
 
@@ -137,6 +137,7 @@ ALL = (
         ),
         "deploy blog --probe",
     ),
+    Command("build", "build the images of apps, and push them if there is a registry", (APPS,), "build blog"),
     Command("status", "show what runs; with --verbose each container and the proxy's view", (APPS,), verbose="details"),
     Command(
         "rollback",
@@ -227,7 +228,7 @@ ALL = (
 COMMANDS = {command.name: command for command in ALL}
 
 # The general help, which has to fit on a screen, does not explain them.
-IN_SHORT = ("audit", "check", "config", "prune", "releases", "remove", "restart", "start", "stop", "takeover")
+IN_SHORT = ("audit", "build", "check", "config", "prune", "releases", "remove", "restart", "start", "stop", "takeover")
 
 GLOBAL_OPTIONS = (
     argument("-c", "--config", metavar="FILE", default="luma.yml"),

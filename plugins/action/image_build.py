@@ -21,6 +21,7 @@ from ansible_collections.luma.deploy.plugins.module_utils.host.registries import
 from ansible_collections.luma.deploy.plugins.plugin_utils.action.secret_arguments import with_secrets
 from ansible_collections.luma.deploy.plugins.plugin_utils.images.push import push
 from ansible_collections.luma.deploy.plugins.plugin_utils.images.transfer import local_image
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.overlay import environment
 
 OPTIONS = {
     "project": {"type": "str", "required": True},
@@ -34,6 +35,7 @@ OPTIONS = {
     "prepare": {"type": "list", "elements": "str"},
     "folder": {"type": "path", "default": "."},
     "existing": {"type": "bool", "default": False},
+    "announce": {"type": "bool", "default": False},
     **REGISTRY_OPTIONS,
 }
 OUTPUT_LINES = 30
@@ -57,6 +59,8 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
         _validation, options = self.validate_argument_spec(OPTIONS)
+        result |= {"app": options["app"], "image": options["image"], "pushed": False}
+        result["release"] = release_in(options["image"])
         began = time.monotonic()
         image = options["image"]
         if options["existing"]:
@@ -73,8 +77,11 @@ class ActionModule(ActionBase):
         if options["registry"] and not self._task.check_mode and not is_pushed(image, image_id, known):
             report.append(self._push(image, options))
             changed = True
+        if options["announce"]:
+            report.append(announcement(options))
         return result | {
             "changed": changed,
+            "pushed": bool(options["registry"]) and not self._task.check_mode,
             "image_id": image_id,
             "stdout_lines": output.splitlines(),
             "report": [] if self._task.check_mode else report,
@@ -85,6 +92,20 @@ class ActionModule(ActionBase):
         completed = with_secrets(options, options["luma_file"], "apps", options["app"], self._loader)
         push(image, Registry.of(completed["registry"]))
         return f"Pushed image {image} in {time.monotonic() - began:.1f} s"
+
+
+def release_in(image: str) -> str:
+    """The release that an image was built as, which is its tag."""
+    return image.rpartition(":")[2]
+
+
+def announcement(options: dict[str, Any]) -> str:
+    """What was built, and what to type next."""
+    app, image = options["app"], options["image"]
+    release = release_in(image)
+    command = f"luma -d {environment()}" if environment() else "luma"
+    place = "is in the registry, as" if options["registry"] else "is in the engine of this machine, as"
+    return f"Release {release} of {app} {place} {image}. To deploy it, run: {command} deploy {app} --release {release}"
 
 
 def existing_id(options: dict[str, Any]) -> str:

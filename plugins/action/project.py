@@ -52,6 +52,7 @@ class ActionModule(ActionBase):
                 "removal": {"type": "bool", "default": False},
                 "only_hosts": {"type": "list", "elements": "str", "default": []},
                 "release": {"type": "str", "default": ""},
+                "only_built": {"type": "bool", "default": False},
             }
         )
         inventory = inventory_of(task_vars or {})
@@ -65,6 +66,7 @@ class ActionModule(ActionBase):
                 apps, services = chosen(project, arguments["apps"], arguments["services"], arguments["whole"])
                 owners = dict.fromkeys(app["app"] for app in apps)
                 whole_apps = with_images([project["whole_apps"][name] for name in owners], arguments)
+                apps = [app for app in apps if app["app"] in {whole["name"] for whole in whole_apps}]
             told = [] if arguments["removal"] else only_on(arguments["only_hosts"], apps, services, whole_apps)
             # What runs elsewhere is of no concern to an app that is named.
             all_meant = not (apps and arguments["apps"]) or arguments["services"] == "named"
@@ -147,11 +149,22 @@ def refuse_unreachable(hosts: list[str], inventory: Inventory, file: str) -> Non
 
 def with_images(apps: list[Entry], arguments: dict[str, Any]) -> list[Entry]:
     """The apps with the names of the images that they are to run. Raises `InvalidFile`."""
+    if arguments["only_built"]:
+        return [released(app) for app in of_these_built(apps, arguments["apps"])]
     if not arguments["release"]:
         return [released(app) for app in apps]
     if arguments["services"] == "only":
         raise InvalidFile("A service has no releases: leave out --release or --services")
     return built_as(arguments["release"], apps, arguments["apps"])
+
+
+def of_these_built(apps: list[Entry], named: list[str]) -> list[Entry]:
+    """The apps that are built. Raises `InvalidFile` if there is none, or if others are ``named``."""
+    built = [app for app in apps if app["build"]]
+    others = [app["name"] for app in apps if not app["build"]]
+    if others and (named or not built):
+        raise InvalidFile(f"Nothing is built of {', '.join(others)}: luma.yml gives an image instead of build")
+    return built
 
 
 def released(app: Entry) -> Entry:

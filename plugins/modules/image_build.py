@@ -65,6 +65,10 @@ options:
         which says what the image is, and if this engine does not have it.
     type: bool
     default: false
+  announce:
+    description: Whether to say what was built, and how to deploy it.
+    type: bool
+    default: false
 requirements:
   - The C(docker) command on the controller
   - Docker SDK for Python on the controller, if O(registry) is given
@@ -105,6 +109,22 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+app:
+  description: The app's name.
+  type: str
+  returned: success
+image:
+  description: The image's name, with the release as its tag.
+  type: str
+  returned: success
+release:
+  description: The release, which is that tag.
+  type: str
+  returned: success
+pushed:
+  description: Whether the image is in its registry now.
+  type: bool
+  returned: success
 image_id:
   description: The image's id.
   type: str

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.host import docker
+from tests.host import APP_IMAGE, ROOT, docker
 from tests.remote.project import FEW_BYTES, PASSWORD, USER, Project, build_registry_image, push, registry
 from tests.testbed.servers import Server
 
@@ -107,6 +107,30 @@ def test_with_a_registry_it_is_pushed_and_pulled(project: Project, address: str)
     refused = project.deploy()
     assert refused.code != 0
     assert f"the registry {address} refuses it (as user {USER})" in refused.errors
+
+
+def test_what_is_built_once_goes_to_staging_and_to_production(
+    project: Project, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.write_app(image="once", build={}, registry={"url": address, "username": USER})
+    (project.folder / "Dockerfile").write_text(f"FROM {APP_IMAGE}\nRUN echo once >/change\n")
+    project.write_secrets(DOCKER_REGISTRY_PASSWORD=PASSWORD)
+    built = project.deploy(playbook=ROOT / "playbooks" / "build.yml")
+    assert built.code == 0, built.output + built.errors
+    assert f"Pushed image {address}/once:" in built.output
+    release = built.output.rpartition("--release ")[2].split()[0]
+    image_id = docker("image", "inspect", "--format", "{{.Id}}", f"{address}/once:{release}")
+    docker("image", "rm", f"{address}/once:{release}")
+
+    for environment in ("staging", "production"):
+        (project.folder / f"luma.{environment}.yml").touch()
+        monkeypatch.setitem(project.environment, "LUMA_ENVIRONMENT", environment)
+        done = project.deploy("--extra-vars", f"release={release}")
+        assert done.code == 0, done.output + done.errors
+        assert "Built image" not in done.output
+        assert project.image_id() == image_id
+    running = project.server.run('docker ps --format \'{{.Label "luma.project"}} {{.Label "luma.release"}}\'')
+    assert {f"images-{name} {release}" for name in ("staging", "production")} <= set(running.splitlines())
 
 
 def test_a_tag_means_what_the_registry_has_now(project: Project, address: str, monkeypatch: pytest.MonkeyPatch) -> None:

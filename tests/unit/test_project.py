@@ -9,7 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.luma.deploy.plugins.action.project import refuse_unreachable, released, with_images
+from ansible_collections.luma.deploy.plugins.action.project import (
+    of_these_built,
+    refuse_unreachable,
+    released,
+    with_images,
+)
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.earlier_builds import built_as
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.servers import Inventory
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.source import InvalidFile
@@ -69,4 +74,14 @@ def test_what_cannot_be_an_earlier_build_is_refused(tmp_path: Path, release: str
 
 def test_a_service_has_no_release() -> None:
     with pytest.raises(InvalidFile, match="leave out --release or --services"):
-        with_images([], {"release": "42", "services": "only", "apps": []})
+        with_images([], {"release": "42", "services": "only", "apps": [], "only_built": False})
+
+
+def test_only_what_is_built_can_be_built(tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").touch()
+    text = "name: shop\napps:\n  blog: {build: {}}\n  cache: {image: me/cache:1}\n"
+    apps = list(read(tmp_path, text)["whole_apps"].values())
+    assert [app["name"] for app in of_these_built(apps, [])] == ["blog"]
+    for meant, named in ((apps, ["blog", "cache"]), (apps[1:], [])):
+        with pytest.raises(InvalidFile, match=r"Nothing is built of cache: luma\.yml gives an image"):
+            of_these_built(meant, named)

@@ -183,6 +183,15 @@ def test_images_that_go_with_an_app(left: dict[str, Any], expected: list[str], t
         (pulled("luma/shop/blog:i1"), ["me/blog@sha256:1", "luma/shop/blog:i1"]),
         (pulled("luma/shop/blog:i1", "luma/other/blog:i1"), ["luma/shop/blog:i1"]),
         (pulled(), []),
+        # It was built in another environment, and deployed in this one, or in both.
+        (image("i1", "luma/shop/blog:i1", "shop-blog:abc", Labels=BUILT | {"luma.project": "shop-staging"}), None),
+        (
+            image(
+                *("i1", "luma/shop/blog:i1", "luma/shop-staging/blog:i1", "shop-blog:abc"),
+                Labels=BUILT | {"luma.project": "shop-staging"},
+            ),
+            ["luma/shop/blog:i1"],
+        ),
         # As containerd's image store describes it.
         (pulled("luma/shop/blog:i1", RepoDigests=["luma/shop/blog@sha256:1"]), ["luma/shop/blog:i1"]),
         # A stopped container has it.
