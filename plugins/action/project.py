@@ -76,6 +76,7 @@ class ActionModule(ActionBase):
             made = make_acme_secret(project, apps) if arguments["make_secret"] and not self._task.check_mode else []
             if arguments["make_secret"]:
                 refuse_without_values(project["file"], apps, services, vault_of(self._loader))
+                refuse_build_without_values(project["file"], whole_apps)
         except (InvalidFile, NoValue) as exc:
             return result | {"failed": True, "invalid_input": True, "msg": str(exc)}
         return result | {
@@ -250,6 +251,15 @@ def refuse_without_values(file: str, apps: list[Entry], services: list[Entry], d
     for service in services:
         environment_secrets(file, "services", service["name"], decrypt)
         registry_password(file, "services", service["name"], decrypt)
+
+
+def refuse_build_without_values(file: str, whole_apps: list[Entry]) -> None:
+    """Asks for the secrets of what is built now. Raises `NoValue`."""
+    secrets = SecretsFile.beside(file).values
+    for app in whole_apps:
+        if app["build"] and not app["build"].get("existing"):
+            for name in app["build"]["secrets"].values():
+                secrets[name]
 
 
 def engine_listens() -> bool:

@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 from ansible import constants
-from ansible_collections.luma.deploy.plugins.action import image_build
 from ansible_collections.luma.deploy.plugins.module_utils.host.containers import Container
 from ansible_collections.luma.deploy.plugins.module_utils.host.labels import LABEL_APP, LABEL_ROLE
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.proxy import Proxy
@@ -23,6 +22,7 @@ from ansible_collections.luma.deploy.plugins.module_utils.release.hook import RO
 from ansible_collections.luma.deploy.plugins.module_utils.release.prune import Leftovers, Prune
 from ansible_collections.luma.deploy.plugins.module_utils.release.records import Release, Releases
 from ansible_collections.luma.deploy.plugins.module_utils.release.unneeded_images import LABEL_REPOSITORY, Images
+from ansible_collections.luma.deploy.plugins.plugin_utils.images import build
 from docker.errors import APIError, DockerException, NotFound
 from requests import Response
 
@@ -226,15 +226,16 @@ def test_a_deployment_does_not_fail_for_images_that_cannot_be_removed(tmp_path: 
 def test_a_build_is_labelled_with_its_repository(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     commands = []
 
-    def run(command: list[str], _folder: str, _what: str) -> str:
+    def run(command: list[str], _folder: str, _what: str, **_how: Any) -> str:
         commands.append(command)
         Path(command[command.index("--iidfile") + 1]).write_text("sha256:1")
         return ""
 
-    monkeypatch.setattr(image_build, "run", run)
+    monkeypatch.setattr(build, "run", run)
     monkeypatch.setattr(constants, "DEFAULT_LOCAL_TMP", str(tmp_path))
     names = {"project": "shop", "app": "blog", "image": name, "folder": ".", "context": ".", "dockerfile": "Dockerfile"}
-    image_build.build({**names, "target": None, "platform": None, "args": {}}, tag=True)
+    nothing: dict[str, Any] = {key: [] for key in ("platform", "secrets", "ssh", "cache_from", "cache_to", "builder")}
+    build.build({**names, **nothing, "registry": None, "target": None, "args": {}}, True, {}, {})
     assert f"{LABEL_REPOSITORY}={name.removesuffix(':abc')}" in commands[0]
 
 
