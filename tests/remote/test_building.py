@@ -20,7 +20,7 @@ import pytest
 from tests.host import APP_IMAGE, docker
 from tests.remote import buildx
 from tests.remote.project import PASSWORD, USER, Project, build_registry_image, registry
-from tests.testbed.servers import SSH_KEY, Server, temporary_server
+from tests.testbed.servers import SSH_KEY, Server
 
 SECRET = "a build's s3cret"
 # The keys that an agent of ssh has, as its protocol says (RFC draft-miller-ssh-agent): request 11, answer 12, a number.
@@ -55,14 +55,13 @@ def project(server: Server, tmp_path_factory: pytest.TempPathFactory, environmen
 
 
 @pytest.fixture(scope="module")
-def elsewhere(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server whose engine is the builder `cloud-builder`, and has the test app's image."""
+def elsewhere(
+    containerd_server: Server, environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    """A server whose engine is the builder `cloud-builder`."""
     build_registry_image(tmp_path_factory.mktemp("registry"))
-    with temporary_server("28.5") as server:
-        server.store_images_in_containerd()
-        server.load_images(APP_IMAGE)
-        with buildx.builder("cloud", server, tmp_path_factory.mktemp("builder"), environment):
-            yield server
+    with buildx.builder("cloud", containerd_server, tmp_path_factory.mktemp("builder"), environment):
+        yield containerd_server
 
 
 @pytest.mark.usefixtures("agent")
