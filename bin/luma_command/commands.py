@@ -89,7 +89,7 @@ class Command:
 
 
 #: All processes of an app are one release.
-OF_WHOLE_APPS = ("deploy", "rollback", "restart")
+OF_WHOLE_APPS = ("build", "deploy", "rollback", "restart")
 ALSO_OF_SERVICES = ("exec", "logs")
 
 
@@ -131,11 +131,13 @@ ALL = (
             argument("--services", action="store_true", help="deploy the services instead; APP names services"),
             argument("--probe", action="store_true", help="send traffic meanwhile; fail if one request is lost"),
             argument("--force", action="store_true", help="deploy even if nothing changed"),
+            argument("--release", metavar="RELEASE", help="build nothing; deploy what was built as this release"),
             argument("--plan", action="store_true", help="only show what would change"),
             argument("--host", action="append", metavar="HOST", help="only to this host; may be repeated"),
         ),
         "deploy blog --probe",
     ),
+    Command("build", "build the images of apps, and push them if there is a registry", (APPS,), "build blog"),
     Command("status", "show what runs; with --verbose each container and the proxy's view", (APPS,), verbose="details"),
     Command(
         "rollback",
@@ -241,7 +243,7 @@ ALL = (
 COMMANDS = {command.name: command for command in ALL}
 
 # The general help, which has to fit on a screen, does not explain them.
-IN_SHORT = ("audit", "check", "config", "prune", "releases", "remove", "restart", "start", "stop", "takeover")
+IN_SHORT = ("audit", "build", "check", "config", "prune", "releases", "remove", "restart", "start", "stop", "takeover")
 
 GLOBAL_OPTIONS = (
     argument("-c", "--config", metavar="FILE", default="luma.yml"),

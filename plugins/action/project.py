@@ -15,6 +15,7 @@ from ansible_collections.luma.deploy.plugins.plugin_utils.certificates.keys impo
 from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.removal import app_to_remove
 from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.run import identity
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.backups import backed_up, refuse_several
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.earlier_builds import built_as
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.image_names import release_of, tagged
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.secret_values import NoValue
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.secrets import (
@@ -52,6 +53,8 @@ class ActionModule(ActionBase):
                 "make_secret": {"type": "bool", "default": False},
                 "removal": {"type": "bool", "default": False},
                 "only_hosts": {"type": "list", "elements": "str", "default": []},
+                "release": {"type": "str", "default": ""},
+                "only_built": {"type": "bool", "default": False},
             }
         )
         inventory = inventory_of(task_vars or {})
@@ -67,7 +70,8 @@ class ActionModule(ActionBase):
                 if arguments["backups"] != "none":
                     services = backed_up(services, arguments["apps"], project["folder"])
                 owners = dict.fromkeys(app["app"] for app in apps)
-                whole_apps = [released(project["whole_apps"][name]) for name in owners]
+                whole_apps = with_images([project["whole_apps"][name] for name in owners], arguments)
+                apps = [app for app in apps if app["app"] in {whole["name"] for whole in whole_apps}]
             told = [] if arguments["removal"] else only_on(arguments["only_hosts"], apps, services, whole_apps)
             if arguments["backups"] == "one":
                 refuse_several(services)
@@ -79,6 +83,7 @@ class ActionModule(ActionBase):
             made = make_acme_secret(project, apps) if arguments["make_secret"] and not self._task.check_mode else []
             if arguments["make_secret"]:
                 refuse_without_values(project["file"], apps, services, vault_of(self._loader))
+                refuse_build_without_values(project["file"], whole_apps)
         except (InvalidFile, NoValue) as exc:
             return result | {"failed": True, "invalid_input": True, "msg": str(exc)}
         return result | {
@@ -149,6 +154,26 @@ def refuse_unreachable(hosts: list[str], inventory: Inventory, file: str) -> Non
     missing = [host for host in hosts if host not in inventory.hosts and host != LOCALHOST]
     if missing:
         raise InvalidFile(f"{', '.join(missing)}: not in Ansible's inventory; add {file} to it: -i {file}")
+
+
+def with_images(apps: list[Entry], arguments: dict[str, Any]) -> list[Entry]:
+    """The apps with the names of the images that they are to run. Raises `InvalidFile`."""
+    if arguments["only_built"]:
+        return [released(app) for app in of_these_built(apps, arguments["apps"])]
+    if not arguments["release"]:
+        return [released(app) for app in apps]
+    if arguments["services"] == "only":
+        raise InvalidFile("A service has no releases: leave out --release or --services")
+    return built_as(arguments["release"], apps, arguments["apps"])
+
+
+def of_these_built(apps: list[Entry], named: list[str]) -> list[Entry]:
+    """The apps that are built. Raises `InvalidFile` if there is none, or if others are ``named``."""
+    built = [app for app in apps if app["build"]]
+    others = [app["name"] for app in apps if not app["build"]]
+    if others and (named or not built):
+        raise InvalidFile(f"Nothing is built of {', '.join(others)}: luma.yml gives an image instead of build")
+    return built
 
 
 def released(app: Entry) -> Entry:
@@ -234,6 +259,15 @@ def refuse_without_values(file: str, apps: list[Entry], services: list[Entry], d
     for service in services:
         environment_secrets(file, "services", service["name"], decrypt)
         registry_password(file, "services", service["name"], decrypt)
+
+
+def refuse_build_without_values(file: str, whole_apps: list[Entry]) -> None:
+    """Asks for the secrets of what is built now. Raises `NoValue`."""
+    secrets = SecretsFile.beside(file).values
+    for app in whole_apps:
+        if app["build"] and not app["build"].get("existing"):
+            for name in app["build"]["secrets"].values():
+                secrets[name]
 
 
 def engine_listens() -> bool:

@@ -87,7 +87,7 @@ def look(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:
 def images(params: t.Mapping[str, t.Any]) -> list[dict[str, t.Any]]:
     """The images that are going to run here."""
     built = [(entry["image"], entry.get("build")) for entry in [*params["apps"], *params["services"]]]
-    return [{"name": name, "built": bool(build), "platform": (build or {}).get("platform")} for name, build in built]
+    return [{"name": name, "built": bool(build), "platforms": (build or {}).get("platform")} for name, build in built]
 
 
 def ports_to_take(params: t.Mapping[str, t.Any], engine: Engine) -> dict[str, int]:

@@ -15,6 +15,7 @@ author:
 description:
   - Runs C(docker build) on the controller, with its cache, so that a build without changes takes a moment.
   - The output is shown only if the build fails.
+  - For O(secrets), O(ssh), O(cache_from), O(cache_to), O(builder) and several platforms C(docker buildx build) is run.
   - If O(registry) is given, the image is pushed, unless the registry has it under this name. The login is used for
     this push only and stored nowhere.
   - The image gets the labels C(luma.project), C(luma.app) and C(luma.repository), its name without the tag.
@@ -49,7 +50,37 @@ options:
     description: The stage to build, the last one without it.
     type: str
   platform:
-    description: The platform to build for, such as V(linux/arm64), the engine's own without it.
+    description:
+      - The platforms to build for, such as V(linux/arm64), the engine's own without one.
+      - An image for several platforms needs O(registry), to which the build pushes it.
+    type: list
+    elements: str
+    default: []
+  secrets:
+    description:
+      - The secrets that the build may mount, by their ids, with what their values are called in C(.luma/secrets) beside
+        O(luma_file). The values are in the environment of the build, and nowhere else.
+    type: dict
+    default: {}
+  ssh:
+    description:
+      - The keys of ssh that the build may use, as C(docker build --ssh) takes them; V(default) for those of the agent.
+    type: list
+    elements: str
+    default: []
+  cache_from:
+    description: Where the build gets its cache from, as C(docker buildx build --cache-from) takes it.
+    type: list
+    elements: str
+    default: []
+  cache_to:
+    description: Where it leaves its cache, as C(docker buildx build --cache-to) takes it. Not in check mode.
+    type: list
+    elements: str
+    default: []
+  builder:
+    description:
+      - The builder of buildx that builds, the one that is in use without it. With O(registry) it pushes the image.
     type: str
   prepare:
     description: A command to run before, which makes what the Dockerfile needs, such as its base image.
@@ -59,8 +90,18 @@ options:
     description: The folder in which that command runs.
     type: path
     default: .
+  existing:
+    description:
+      - Whether the image was built before. Nothing is built or pushed; RV(image_id) is empty if O(registry) is given,
+        which says what the image is, and if this engine does not have it.
+    type: bool
+    default: false
+  announce:
+    description: Whether to say what was built, and how to deploy it.
+    type: bool
+    default: false
 requirements:
-  - The C(docker) command on the controller
+  - The C(docker) command on the controller, and its plugin buildx for what needs it
   - Docker SDK for Python on the controller, if O(registry) is given
 attributes:
   check_mode:
@@ -99,6 +140,22 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+app:
+  description: The app's name.
+  type: str
+  returned: success
+image:
+  description: The image's name, with the release as its tag.
+  type: str
+  returned: success
+release:
+  description: The release, which is that tag.
+  type: str
+  returned: success
+pushed:
+  description: Whether the image is in its registry now.
+  type: bool
+  returned: success
 image_id:
   description: The image's id.
   type: str

@@ -76,6 +76,17 @@ options:
     type: list
     elements: str
     default: []
+  release:
+    description:
+      - The release that the apps were built as before; nothing of them is built now. Their images have it as the tag.
+      - Apps that are not built have to be named in O(apps), unless the file has only one.
+    type: str
+    default: ""
+  only_built:
+    description:
+      - Whether only apps that are built are returned. If O(apps) names others, or there is none, that is an error.
+    type: bool
+    default: false
 attributes:
   check_mode:
     support: full

@@ -89,6 +89,11 @@ apps:
           description: What its containers are, on any host; that of another release may be the same.
           type: list
           elements: raw
+        content:
+          description:
+            - A hash of what its image is, which is the same where an engine calls the image by another id. Empty if the
+              image is not there any more.
+          type: str
         serves:
           description: Whether it serves now.
           type: bool
@@ -100,6 +105,7 @@ from dataclasses import asdict
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
 from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
+from ansible_collections.luma.deploy.plugins.module_utils.host.image_content import content_of
 from ansible_collections.luma.deploy.plugins.module_utils.module.engine_module import ENGINE_OPTIONS, run
 from ansible_collections.luma.deploy.plugins.module_utils.release.colors import App, View
 from ansible_collections.luma.deploy.plugins.module_utils.release.records import Releases, kept_image
@@ -123,6 +129,7 @@ def releases_of(engine: Engine, state_dir: str, app: App) -> dict[str, t.Any]:
             asdict(release),
             kept_image=kept_image(app, release.image_id),
             identity=release.identity,
+            content=content_of(engine.image(release.image_id)),
             serves=release.runs_as(active),
         )
         for release in known

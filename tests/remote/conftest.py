@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.host import build_images
+from tests.host import APP_IMAGE, build_images
 from tests.testbed.servers import Server, remove_leftovers, temporary_server
 
 
@@ -18,6 +18,16 @@ def _server() -> Iterator[Server]:
     remove_leftovers()
     build_images()
     with temporary_server("26.1") as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def containerd_server() -> Iterator[Server]:
+    """A server that stores images as newer engines do, by the digests of their manifests, and has the test app's."""
+    build_images()
+    with temporary_server("28.5") as made:
+        made.store_images_in_containerd()
+        made.load_images(APP_IMAGE)
         yield made
 
 

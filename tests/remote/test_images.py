@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.host import docker
+from tests.host import APP_IMAGE, ROOT, docker
 from tests.remote.project import FEW_BYTES, PASSWORD, USER, Project, build_registry_image, push, registry
 from tests.testbed.servers import Server
 
@@ -54,6 +54,30 @@ def test_without_a_registry_the_host_gets_what_it_lacks(project: Project) -> Non
     assert project.server.run("ls -A /root/.ansible/tmp") == ""
 
 
+def test_what_was_built_before_is_deployed_by_its_release(project: Project) -> None:
+    """The two images that the test before has built; their Dockerfile is not needed any more."""
+    second = project.image_id()
+    (first,) = project.built() - {second}
+    release = docker("image", "inspect", "--format", "{{index .RepoTags 0}}", first).rpartition(":")[2]
+    (project.folder / "Dockerfile").write_text("FROM nothing.example/that-could-be-built\n")
+
+    missing = project.deploy("--extra-vars", "release=3f2a9c8")
+    assert missing.code != 0
+    assert "Image images-remote:3f2a9c8 is not on this host" in missing.errors
+    assert "The machine where luma runs does not have it either: build it there with luma build" in missing.errors
+    assert project.image_id() == second
+
+    done = project.deploy("--extra-vars", f"release={release}")
+    assert done.code == 0, done.output + done.errors
+    assert project.image_id() == first
+    assert f"→ {release}" in done.output
+
+    # Nor is it where it was built, if the host has it.
+    docker("image", "rm", "--force", first)
+    again = project.deploy("--extra-vars", f"release={release}")
+    assert "Nothing changed" in again.output, again.output + again.errors
+
+
 def test_a_full_disk_is_told_and_leaves_nothing(project: Project) -> None:
     project.server.run("mkdir -p /small && mount -t tmpfs -o size=64k tmpfs /small")
     project.write("head -c 300000 /dev/urandom")
@@ -83,6 +107,30 @@ def test_with_a_registry_it_is_pushed_and_pulled(project: Project, address: str)
     refused = project.deploy()
     assert refused.code != 0
     assert f"the registry {address} refuses it (as user {USER})" in refused.errors
+
+
+def test_what_is_built_once_goes_to_staging_and_to_production(
+    project: Project, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.write_app(image="once", build={}, registry={"url": address, "username": USER})
+    (project.folder / "Dockerfile").write_text(f"FROM {APP_IMAGE}\nRUN echo once >/change\n")
+    project.write_secrets(DOCKER_REGISTRY_PASSWORD=PASSWORD)
+    built = project.deploy(playbook=ROOT / "playbooks" / "build.yml")
+    assert built.code == 0, built.output + built.errors
+    assert f"Pushed image {address}/once:" in built.output
+    release = built.output.rpartition("--release ")[2].split()[0]
+    image_id = docker("image", "inspect", "--format", "{{.Id}}", f"{address}/once:{release}")
+    docker("image", "rm", f"{address}/once:{release}")
+
+    for environment in ("staging", "production"):
+        (project.folder / f"luma.{environment}.yml").touch()
+        monkeypatch.setitem(project.environment, "LUMA_ENVIRONMENT", environment)
+        done = project.deploy("--extra-vars", f"release={release}")
+        assert done.code == 0, done.output + done.errors
+        assert "Built image" not in done.output
+        assert project.image_id() == image_id
+    running = project.server.run('docker ps --format \'{{.Label "luma.project"}} {{.Label "luma.release"}}\'')
+    assert {f"images-{name} {release}" for name in ("staging", "production")} <= set(running.splitlines())
 
 
 def test_a_tag_means_what_the_registry_has_now(project: Project, address: str, monkeypatch: pytest.MonkeyPatch) -> None:

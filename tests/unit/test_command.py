@@ -60,6 +60,11 @@ def ansible(text: str) -> list[str]:
         ("deploy", {"app": [], "services": False, "probe": False, "force": False}),
         ("deploy a b --probe", {"app": ["a", "b"], "services": False, "probe": True, "force": False}),
         ("deploy --force a --services", {"app": ["a"], "services": True, "probe": False, "force": True}),
+        ("build a", {"app": ["a"]}),
+        (
+            "deploy a --release 3f2a9c8",
+            {"app": ["a"], "services": False, "probe": False, "force": False, "release": "3f2a9c8"},
+        ),
         ("status a b", {"app": ["a", "b"], "details": False}),
         ("status -v", {"app": [], "details": True}),
         ("rollback", {"app": []}),

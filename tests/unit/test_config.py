@@ -282,7 +282,12 @@ def test_a_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "prepare": None,
         "args": {"NODE_ENV": "test", "A": "1"},
         "target": "web",
-        "platform": "linux/arm64",
+        "platform": ["linux/arm64"],
+        "secrets": {},
+        "ssh": [],
+        "cache_from": [],
+        "cache_to": [],
+        "builder": None,
     }
     assert read(tmp_path, text.replace("[NODE_ENV, A=1]", "{A: 1}"))["apps"]["blog"]["build"]["args"] == {"A": "1"}
 

@@ -26,6 +26,7 @@ NEW_AT_THE_TOP = {"environment.plain", "environment.secret"} | {
     )
 }
 NEW = {
+    *("build.platforms", "build.secrets", "build.ssh", "build.cache.from", "build.cache.to", "build.builder"),
     *("build.prepare", "drain_timeout", "stream_drain_timeout", "stop_timeout"),
     *("health_check.host", "healthcheck.host"),
     *("proxy.http_port", "proxy.https_port", "proxy.bind", "proxy.keep_alive", "proxy.proxy_protocol"),

@@ -87,7 +87,7 @@ def test_an_earlier_release_gets_what_the_host_has_of_it(tmp_path: Path) -> None
 def test_a_release_from_before_there_were_files_has_none() -> None:
     today = {"name": "blog", "hooks": {}, "files": [{"source": "/x"}]}
     release = {"spec": {"name": "blog"}, "kept_image": "i", "release": "r"}
-    assert spec_of(release, today)["files"] == []
+    assert spec_of(release, today, {})["files"] == []
 
 
 def test_the_digest_is_that_of_names_contents_and_permissions(tmp_path: Path) -> None:

@@ -268,7 +268,7 @@ def test_a_rollback_is_of_one_app() -> None:
 
 
 def test_it_is_deployed_as_it_was_from_the_kept_image_where_luma_yml_says_today() -> None:
-    spec = spec_of(release("r1"), app("web1", "web2"))
+    spec = spec_of(release("r1"), app("web1", "web2"), {})
     assert (spec["replicas"], spec["hosts"], spec["build"]) == (3, ["web1", "web2"], None)
     assert (spec["image"], spec["release"]) == ("luma/shop/blog:r1", "r1")
     # No registry knows that name.
@@ -282,13 +282,13 @@ def test_a_rollback_leaves_https_as_it_is() -> None:
     spec = {**kept["spec"], "route": {**route, "hold": 5, "ssl": False}, "health_check": {"path": "/up"}}
     https = {"ssl": True, "ssl_redirect": True, "hsts": 0, "own_certificate": True}
     today = {**app("web1"), "route": {**route, **https}, "https": {"names": ["blog.com"]}}
-    back = spec_of({**kept, "spec": spec}, today)
+    back = spec_of({**kept, "spec": spec}, today, {})
     assert back["route"] == {**route, "hold": 5, **https}
     assert (back["https"], back["health_check"]) == (today["https"], {"path": "/up", "https": True})
 
 
 def test_a_rollback_has_the_hooks_of_today_but_migrates_nothing() -> None:
-    hooks = spec_of(release("r1"), app("web1"))["hooks"]
+    hooks = spec_of(release("r1"), app("web1"), {})["hooks"]
     assert hooks == {"pre_deploy": ["check"], "release": None, "post_deploy": None, "on_failure": None}
 
 

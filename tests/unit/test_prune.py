@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 from ansible import constants
-from ansible_collections.luma.deploy.plugins.action import image_build
 from ansible_collections.luma.deploy.plugins.module_utils.host.containers import Container
 from ansible_collections.luma.deploy.plugins.module_utils.host.labels import LABEL_APP, LABEL_ROLE
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.proxy import Proxy
@@ -23,6 +22,7 @@ from ansible_collections.luma.deploy.plugins.module_utils.release.hook import RO
 from ansible_collections.luma.deploy.plugins.module_utils.release.prune import Leftovers, Prune
 from ansible_collections.luma.deploy.plugins.module_utils.release.records import Release, Releases
 from ansible_collections.luma.deploy.plugins.module_utils.release.unneeded_images import LABEL_REPOSITORY, Images
+from ansible_collections.luma.deploy.plugins.plugin_utils.images import build
 from docker.errors import APIError, DockerException, NotFound
 from requests import Response
 
@@ -183,6 +183,15 @@ def test_images_that_go_with_an_app(left: dict[str, Any], expected: list[str], t
         (pulled("luma/shop/blog:i1"), ["me/blog@sha256:1", "luma/shop/blog:i1"]),
         (pulled("luma/shop/blog:i1", "luma/other/blog:i1"), ["luma/shop/blog:i1"]),
         (pulled(), []),
+        # It was built in another environment, and deployed in this one, or in both.
+        (image("i1", "luma/shop/blog:i1", "shop-blog:abc", Labels=BUILT | {"luma.project": "shop-staging"}), None),
+        (
+            image(
+                *("i1", "luma/shop/blog:i1", "luma/shop-staging/blog:i1", "shop-blog:abc"),
+                Labels=BUILT | {"luma.project": "shop-staging"},
+            ),
+            ["luma/shop/blog:i1"],
+        ),
         # As containerd's image store describes it.
         (pulled("luma/shop/blog:i1", RepoDigests=["luma/shop/blog@sha256:1"]), ["luma/shop/blog:i1"]),
         # A stopped container has it.
@@ -217,15 +226,16 @@ def test_a_deployment_does_not_fail_for_images_that_cannot_be_removed(tmp_path: 
 def test_a_build_is_labelled_with_its_repository(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     commands = []
 
-    def run(command: list[str], _folder: str, _what: str) -> str:
+    def run(command: list[str], _folder: str, _what: str, **_how: Any) -> str:
         commands.append(command)
         Path(command[command.index("--iidfile") + 1]).write_text("sha256:1")
         return ""
 
-    monkeypatch.setattr(image_build, "run", run)
+    monkeypatch.setattr(build, "run", run)
     monkeypatch.setattr(constants, "DEFAULT_LOCAL_TMP", str(tmp_path))
     names = {"project": "shop", "app": "blog", "image": name, "folder": ".", "context": ".", "dockerfile": "Dockerfile"}
-    image_build.build({**names, "target": None, "platform": None, "args": {}}, tag=True)
+    nothing: dict[str, Any] = {key: [] for key in ("platform", "secrets", "ssh", "cache_from", "cache_to", "builder")}
+    build.build({**names, **nothing, "registry": None, "target": None, "args": {}}, True, {}, {})
     assert f"{LABEL_REPOSITORY}={name.removesuffix(':abc')}" in commands[0]
 
 

@@ -128,9 +128,10 @@ def test_what_serves_is_recorded_and_its_image_kept(host: Host, tmp_path: Path) 
     assert recorded_apps(str(tmp_path), "shop") == ["blog"]
 
 
-def test_a_rollback_does_not_change_what_people_call_the_image(host: Host, tmp_path: Path) -> None:
+@pytest.mark.parametrize("image_id", ["sha256:a1b2", "sha256:as-another-host-calls-it"])
+def test_a_rollback_does_not_change_what_people_call_the_image(host: Host, image_id: str, tmp_path: Path) -> None:
     engine = KeepingEngine(host, tmp_path)
-    kept = {**SPEC, "image": kept_image(APP, "sha256:a1b2")}
+    kept = {**SPEC, "image": kept_image(APP, image_id)}
     record(engine, str(tmp_path), APP, containers(host), SPEC, "me@here")
     record(engine, str(tmp_path), APP, containers(host), kept, "me@here")
     assert [known.image for known in Releases(str(tmp_path), APP).read()] == ["my-blog"]

@@ -115,6 +115,18 @@ def test_nothing_but_the_keys_of_a_shape_gets_through() -> None:
     assert shaped(shape, {}) == {"name": None, "hosts": []}
 
 
+def test_what_was_built() -> None:
+    values: dict[str, Any] = {
+        "app": "blog",
+        "release": "r1",
+        "image": "shop-blog:r1",
+        "image_id": "sha256:1",
+        "pushed": True,
+    }
+    (app,) = document("build", outcome("image_build", changed=True, **values))["apps"]
+    assert app == {key: value for key, value in values.items() if key != "app"} | {"name": "blog", "changed": True}
+
+
 # --- deployments --------------------------------------------------------------------------------------------------
 
 

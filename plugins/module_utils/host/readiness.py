@@ -36,7 +36,7 @@ class Readiness:
 
 def readiness(engine: Engine, ports: t.Mapping[str, int], images: t.Sequence[t.Mapping[str, t.Any]]) -> Readiness:
     """Looks at this host. ``ports`` that luma-proxy is going to take, by their keys in luma.yml; ``images`` that are
-    going to run: ``name``, and ``platform`` where it is built, which may be empty."""
+    going to run: ``name``, and ``platforms`` where it is built, which may be empty."""
     version = engine.call("ask for the engine's version", engine.client.version)
     root = engine.call("ask for the engine's state", engine.client.info)["DockerRootDir"]
     found = Readiness(version["Version"], version["Arch"], shutil.disk_usage(root).free)
@@ -89,8 +89,8 @@ def foreign_images(engine: Engine, here: str, images: t.Sequence[t.Mapping[str, 
 
 def _architectures(engine: Engine, image: t.Mapping[str, t.Any]) -> set[str]:
     """What an image is for; nothing where that is not known."""
-    if image.get("platform"):
-        return {image["platform"].split("/")[1]} if "/" in image["platform"] else set()
+    if image.get("platforms"):
+        return {platform.split("/")[1] for platform in image["platforms"]}
     if image.get("built"):
         return set()
     found = engine.image(image["name"])

@@ -153,7 +153,9 @@ def record(
         earlier = []
     # A rollback deploys a kept image; what people call it is what it was deployed under at first.
     names = [known.image for known in earlier if known.image_id == first.image_id]
-    image = spec["image"] if spec["image"] != kept_image(app, first.image_id) or not names else names[-1]
+    # It may be the name by which another host keeps it.
+    is_kept = spec["image"].startswith(kept_repository(app) + ":")
+    image = names[-1] if is_kept and names else spec["image"]
     try:
         keep_image(engine, app, first.image_id)
         releases.add(Release(first.release, image, first.image_id, first.config_hash, now(), by, spec, run))

@@ -87,14 +87,17 @@ class Images:
         digests = [digest for digest in image.get("RepoDigests") or () if not digest.startswith(("<none>", KEPT))]
         if self.app and not mine:
             return []
+        built = [name for name in names if name.rpartition(":")[0] == repository]
+        shared = any(name.startswith(KEPT) and name not in mine + sent for name in names)
         if labels.get(LABEL_PROJECT) != self.project:
-            # One that was pulled, and whose tag means another image by now, has no name but the digest.
-            return mine + digests if mine == names else mine
-        if any(name.startswith(KEPT) and name not in mine + sent for name in names):
+            # One that was pulled, and whose tag means another image by now, has no name but the digest. One that was
+            # built for another environment was deployed here by the name that luma gave it there.
+            return mine + digests if mine == names else mine + (built if mine and not shared else [])
+        if shared:
             # Another project, or another app, has deployed it, too, and may return to it.
             return mine
         if names:
-            return mine + sent + [name for name in names if name.rpartition(":")[0] == repository]
+            return mine + sent + built
         return [] if any(digest.partition("@")[0] != repository for digest in digests) else [image["Id"]]
 
     @property

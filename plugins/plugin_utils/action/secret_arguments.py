@@ -52,3 +52,19 @@ def with_secrets(
     except (InvalidFile, NoValue) as exc:
         raise AnsibleActionFail(str(exc)) from None
     return completed
+
+
+def build_secrets_of(names: Mapping[str, str], luma_file: str | None, app: str) -> dict[str, str]:
+    """The values of an app's ``build.secrets``. ``names``: what they are called in ``.luma/secrets``, by their ids."""
+    if not names:
+        return {}
+    if not luma_file:
+        raise AnsibleActionFail(f"There is no value of {', '.join(names.values())} of {app}: name a luma_file.")
+    secrets = SecretsFile.beside(luma_file)
+    missing = [name for name in names.values() if name not in secrets.values]
+    if missing:
+        raise AnsibleActionFail(f"{secrets.path}: there is no {', '.join(missing)} in it")
+    try:
+        return {key: secrets.values[name] for key, name in names.items()}
+    except NoValue as exc:
+        raise AnsibleActionFail(str(exc)) from None

@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.parts import is_lost
@@ -52,15 +52,17 @@ def require_answers(app: Mapping[str, Any], found: Found) -> None:
 
 @dataclass(frozen=True)
 class Choice:
-    """What a process is to run: a release on record, and whether that is another one than now."""
+    """What a process is to run: a release on record, and whether that is another one than now. ``on_hosts``: the
+    release as each host has it on record, see `_on_each_host`."""
 
     process: Mapping[str, Any]
     release: Release
     moves: bool
+    on_hosts: Mapping[str, Release] = field(default_factory=dict)
 
     @property
     def spec(self) -> dict[str, Any]:
-        return spec_of(self.release, self.process)
+        return spec_of(self.release, self.process, self.on_hosts)
 
     def __str__(self) -> str:
         name, release = self.process["name"], self.release
@@ -75,7 +77,7 @@ def choices(app: Mapping[str, Any], wanted: str, found: Found) -> list[Choice]:
     process that did not have the ``wanted`` release."""
     processes = app["processes"] or [app]
     if len(processes) == 1:
-        return [Choice(processes[0], target(processes[0], wanted, found), moves=True)]
+        return [_choice(processes[0], target(processes[0], wanted, found), found, moves=True)]
     now = {each["name"]: _serving(each, found) for each in processes}
     last = max((release for release in now.values() if release), key=lambda each: str(each["at"]), default={})
     chosen, reasons = list[Choice](), list[CannotRollBack]()
@@ -83,12 +85,13 @@ def choices(app: Mapping[str, Any], wanted: str, found: Found) -> list[Choice]:
         serving = now[process["name"]]
         if wanted or not serving or serving.get("run", "") == last.get("run", ""):
             try:
-                chosen.append(Choice(process, target(process, wanted, _on_its_hosts(process, found)), moves=True))
+                release = target(process, wanted, _on_its_hosts(process, found))
+                chosen.append(_choice(process, release, found, moves=True))
                 continue
             except NoSuchRelease as exc:
                 reasons.append(exc)
         if serving:
-            chosen.append(Choice(process, serving, moves=False))
+            chosen.append(_choice(process, serving, found, moves=False))
     if not any(choice.moves for choice in chosen):
         raise reasons[0]
     return chosen
@@ -97,12 +100,31 @@ def choices(app: Mapping[str, Any], wanted: str, found: Found) -> list[Choice]:
 def serving(app: Mapping[str, Any], found: Found) -> list[Choice]:
     """The releases that serve, one for each process, to be deployed once more. Raises `NoSuchRelease`."""
     known = [(each, _serving(each, found)) for each in app["processes"] or [app]]
-    chosen = [Choice(process, release, moves=False) for process, release in known if release]
+    chosen = [_choice(process, release, found, moves=False) for process, release in known if release]
     if not chosen:
         raise NoSuchRelease(
             f"{app['name']} was never deployed: there is nothing to restart. Run: luma deploy {app['name']}"
         )
     return chosen
+
+
+def _choice(process: Mapping[str, Any], release: Release, found: Found, moves: bool) -> Choice:
+    return Choice(process, release, moves, _on_each_host(process, release, found))
+
+
+def _on_each_host(process: Mapping[str, Any], release: Release, found: Found) -> dict[str, Release]:
+    """The release on each host that has it on record. A host whose engine calls the image by another id keeps it under
+    another name, and the release may be called after that id."""
+    hosts = {host: result for host, result in _on_its_hosts(process, found).items() if not is_lost(result)}
+    known = {host: _releases(process["name"], host, result) for host, result in hosts.items()}
+    meant = _identity(release)
+    same = {host: [each for each in releases if _identity(each) == meant] for host, releases in known.items()}
+    # One of the same name first: a record may have what the image is under two names.
+    return {
+        host: sorted(releases, key=lambda each: each["release"] != release["release"])[0]
+        for host, releases in same.items()
+        if releases
+    }
 
 
 def _on_its_hosts(process: Mapping[str, Any], found: Found) -> Found:
@@ -135,8 +157,10 @@ def target(app: Mapping[str, Any], wanted: str, found: Found) -> Release:
     deployment to say.
     """
     known = {host: _releases(app["name"], host, result) for host, result in found.items() if not is_lost(result)}
-    choices = {host: _choose(app["name"], wanted, releases, host) for host, releases in known.items()}
-    meant = {_identity(choice): choice for choice in choices.values() if choice}
+    named = {_identity(each) for releases in known.values() for each in releases if _is_called(each, wanted)}
+    choices = {host: _choose(app["name"], wanted, named, releases, host) for host, releases in known.items()}
+    # The name that the first host has for it.
+    meant = {_identity(choice): choice for choice in reversed(list(choices.values())) if choice}
     require_answers(app, found)
     if not meant:
         raise NoSuchRelease(
@@ -163,11 +187,18 @@ def _releases(app: str, host: str, result: Mapping[str, Any]) -> list[Release]:
     return list(reversed(known["releases"]))
 
 
-def _choose(app: str, wanted: str, releases: Sequence[Release], host: str) -> Release | None:
-    """What one host would go back to; None where it has nothing but what serves."""
+def _is_called(release: Release, wanted: str) -> bool:
+    return bool(wanted) and wanted in (release["release"], release["config_hash"][: len(wanted)])
+
+
+def _choose(
+    app: str, wanted: str, named: Collection[Identity], releases: Sequence[Release], host: str
+) -> Release | None:
+    """What one host would go back to; None where it has nothing but what serves. ``named``: what any of the hosts calls
+    so, since a release that is called after its image may have another name here."""
     choices = sorted(releases, key=lambda release: bool(release["serves"]))
     if wanted:
-        matches = [each for each in choices if wanted in (each["release"], each["config_hash"][: len(wanted)])]
+        matches = [each for each in choices if _identity(each) in named]
         if not matches:
             known = ", ".join(dict.fromkeys(each["release"] for each in releases)) or "none"
             raise NoSuchRelease(f"{host} has no release {wanted} of {app} on record; there are: {known}")
@@ -176,17 +207,23 @@ def _choose(app: str, wanted: str, releases: Sequence[Release], host: str) -> Re
 
 
 def _identity(release: Release) -> Identity:
-    """What tells it from others, also on other hosts."""
-    return release["release"], *release["identity"]
+    """What tells it from others, also on other hosts, whose engines may call its image by another id."""
+    image_id, *rest = release["identity"]
+    return release["release"] if not release.get("content") else "", release.get("content") or image_id, *rest
 
 
-def spec_of(release: Release, app: Mapping[str, Any]) -> dict[str, Any]:
+def spec_of(release: Release, app: Mapping[str, Any], on_hosts: Mapping[str, Release]) -> dict[str, Any]:
     """The app as it was when the release served, from the image that luma kept; but on the hosts that luma.yml names
     today, in the waves and with the hooks of today. Nothing is built, no registry is asked, and there is no release
     hook: an earlier release does not know how to undo what a later one has migrated."""
     today = {key: app[key] for key in ("hosts", "servers", "deploy", "releases") if key in app}
     today["hooks"] = app["hooks"] | {"release": None}
     kept = {"image": release["kept_image"], "release": release["release"], "build": None, "pull": MISSING}
+    kept["on_hosts"] = {
+        host: {"image": each["kept_image"], "release": each["release"]}
+        for host, each in on_hosts.items()
+        if (each["kept_image"], each["release"]) != (release["kept_image"], release["release"])
+    }
     # A release that was recorded before there was such a key has none.
     spec = {**app, "files": [], **release["spec"], "processes": [], **today, **kept}
     if app.get("route") and spec["route"]:

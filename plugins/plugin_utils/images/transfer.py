@@ -12,7 +12,7 @@ import subprocess
 import tarfile
 import tempfile
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from typing import Any
 from ansible import constants
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleError
 from ansible_collections.luma.deploy.plugins.module_utils.host.registries import chain_ids, has_tag
+from ansible_collections.luma.deploy.plugins.module_utils.host.wanted_image import NEVER
 from ansible_collections.luma.deploy.plugins.plugin_utils.payload.quick_module import QuickModule
 from ansible_collections.luma.deploy.plugins.plugin_utils.text import size_in_words
 
@@ -47,6 +48,14 @@ def local_image(name: str) -> dict[str, Any] | None:
     return dict(json.loads(done.stdout)[0]) if done.returncode == 0 else None
 
 
+def missing_here(arguments: Mapping[str, Any]) -> str:
+    """What is to be said of an image of a module's arguments that this machine could not send either."""
+    say = "The machine where luma runs does not have it either"
+    if arguments.get("pull") != NEVER:
+        return f"{say}."
+    return f"{say}: build it there with luma build, or choose another release."
+
+
 class WithImage(QuickModule):
     """Runs the module of an action's name, and where that misses an image which the controller's engine has, sends the
     image to the host and runs the module again."""
@@ -63,6 +72,8 @@ class WithImage(QuickModule):
                 return kept
             report += self._send_image(name, image["Id"], result["layers"], task_vars)
             result = self._execute_module(module_args=arguments, task_vars=task_vars)
+        if name and name not in sent:
+            result["msg"] += f" {missing_here(arguments)}"
         return result | {"report": report + result.get("report", [])} if report else result
 
     def _keep_lock(self, task_vars: dict[str, Any]) -> dict[str, Any]:

@@ -11,9 +11,9 @@ from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.kinds import
 
 #: An app called so could not be told from luma's command.
 COMMANDS = (
-    "audit", "cert", "check", "config", "deploy", "exec", "help", "init", "lock", "logs", "maintenance", "proxy",
-    "prune", "releases", "remove", "restart", "rollback", "run", "services", "setup", "start", "status", "stop",
-    "takeover",
+    "audit", "build", "cert", "check", "config", "deploy", "exec", "help", "init", "lock", "logs", "maintenance",
+    "proxy", "prune", "releases", "remove", "restart", "rollback", "run", "services", "setup", "start", "status",
+    "stop", "takeover",
 )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import shlex
 from dataclasses import replace
 
-from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file import names, values
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file import builds, names, values
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.kinds import (
     Named,
     Names,
@@ -61,7 +61,15 @@ BUILD = Section(
         "prepare": OPTIONAL_COMMAND,
         "args": Pairs(values.check_variable, from_environment=True),
         "target": Value(values.string),
-        "platform": Value(values.string),
+        "platform": Values(builds.platform, from_text=builds.platforms_in, aliases=("platforms",)),
+        "secrets": Names(values.variable),
+        "ssh": Values(values.string, from_text=one),
+        "cache": Section(
+            {"from": Values(values.string, from_text=one), "to": Values(values.string, from_text=one)},
+            optional=True,
+            instead=builds.whole_cache,
+        ),
+        "builder": Value(values.string),
     },
     optional=True,
 )

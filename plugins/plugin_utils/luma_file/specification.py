@@ -13,7 +13,9 @@ from typing import Any
 from ansible_collections.luma.deploy.plugins.module_utils.host.wanted_image import NEVER
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.route import example_of
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file import schedule
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.builds import build_mistakes, build_of
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.consistency import Consistency, hosts_of
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.former_secrets import former_secrets
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.https import HttpsFile, share_certificates
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.image_names import home_of
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.mounts import Content, path_beside
@@ -41,17 +43,6 @@ from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.source impor
 NO_OVERLAP = (
     "an app with proxy.hosts is never stopped before its successor serves; overlap is for processes without a route"
 )
-
-#: Secrets that the TypeScript luma used by itself, with what is to be used instead.
-FORMER_SECRETS = {
-    "DEFAULT_SSH_KEY_PATH": "name the key in luma.yml, as ssh.key_file",
-    "DEFAULT_SSH_PASSWORD": "log in with a key (ssh-copy-id), or give ansible_password in an inventory (luma -i)",
-}
-#: The same for those of one host, whose name follows.
-FORMER_SECRETS_OF_A_HOST = {
-    "SSH_KEY_": "name the key in ~/.ssh/config, as IdentityFile of {0}",
-    "SSH_PASSWORD_": "log in to {0} with a key (ssh-copy-id), or give ansible_password in an inventory (luma -i)",
-}
 
 
 def load(
@@ -85,7 +76,11 @@ def load(
         "apps": apps,
         "whole_apps": {name: project.whole_app(name, apps) for name in read["apps"]},
         "services": services,
-        "warnings": [*project.secrets.warnings, *project.former_secrets(), *project.warnings],
+        "warnings": [
+            *project.secrets.warnings,
+            *former_secrets(read, project.members, project.secrets),
+            *project.warnings,
+        ],
     }
 
 
@@ -138,7 +133,7 @@ class Project:
                 "release": None,
                 # What is built and belongs to no registry is on the controller only.
                 "pull": NEVER if app["build"] and not common["registry"] else app["pull"],
-                "build": app["build"] and self._build(path, app["build"]),
+                "build": app["build"] and self._build(path, app["build"], common),
                 "proxied": proxied is not None,
                 "route": proxied and self._route(member.place_of("proxy"), proxied, https is not None),
                 "https": https,
@@ -191,23 +186,6 @@ class Project:
         ssh: dict[str, Any] = self.read["ssh"]
         return ssh | {"key_file": ssh["key_file"] and self._path(ssh["key_file"])}
 
-    def former_secrets(self) -> list[str]:
-        """Warnings of secrets with which the TypeScript luma reached hosts, and which nothing here reads."""
-        entries = [*(member.entry for member in self.members), *self.read["services"].values()]
-        environments = [self.read["environment"], *(entry["environment"] for entry in entries)]
-        used = {name for environment in environments for name in environment["secret"].values()}
-        hosts = {server.replace(".", "_").upper(): server for entry in entries for server in entry["servers"]}
-        former = FORMER_SECRETS | {
-            f"{prefix}{name}": instead.format(host)
-            for name, host in hosts.items()
-            for prefix, instead in FORMER_SECRETS_OF_A_HOST.items()
-        }
-        return [
-            f"{self.secrets.path}: {name} is not used: {instead}"
-            for name, instead in former.items()
-            if name in self.secrets.values and name not in used
-        ]
-
     def _common(self, path: str, name: str, entry: Mapping[str, Any], built: bool) -> dict[str, Any]:
         """What apps and services have in common."""
         image, registry = self._home(path, entry, built)
@@ -243,25 +221,28 @@ class Project:
         return image, registry
 
     def _check_secrets(self, path: str, environment: dict[str, Any]) -> None:
-        for index, (key, name) in enumerate(environment["secret"].items()):
-            place = f"{path}.secret[{index}]" if self._has(f"{path}.secret[{index}]") else f"{path}.secret.{key}"
-            if name not in self.secrets.values:
-                self.reader.refuse(place, f"the secret {name} is missing: {self._add(name)}")
+        for key, place in self._refuse_missing(f"{path}.secret", environment["secret"]).items():
             if key in environment["plain"]:
                 self.reader.refuse(place, f"{key} is in plain as well")
+
+    def _refuse_missing(self, path: str, names: Mapping[str, str]) -> dict[str, str]:
+        """Refuses secrets that have no value; returns the place of each."""
+        places = {}
+        for index, (key, name) in enumerate(names.items()):
+            places[key] = f"{path}[{index}]" if self._has(f"{path}[{index}]") else f"{path}.{key}"
+            if name not in self.secrets.values:
+                self.reader.refuse(places[key], f"the secret {name} is missing: {self._add(name)}")
+        return places
 
     def _add(self, secret: str) -> str:
         return f"add a line {secret}=... to {self.secrets.path}"
 
-    def _build(self, path: str, build: dict[str, Any]) -> dict[str, Any]:
-        context = self._path(build["context"])
-        # What is to be prepared need not be there yet.
-        if not build["prepare"] and not Path(context).is_dir():
-            self.reader.refuse(f"{path}.build.context", f"there is no folder {context}")
-        elif not build["prepare"] and not Path(context, build["dockerfile"]).is_file():
-            self.reader.refuse(f"{path}.build.dockerfile", f"there is no {build['dockerfile']} in {context}")
-        args = {name: value.text for name, value in build["args"].items()}
-        return build | {"folder": str(self.folder), "context": context, "args": args}
+    def _build(self, path: str, build: dict[str, Any], common: Mapping[str, Any]) -> dict[str, Any]:
+        made = build_of(build, self.folder, common["image"])
+        for key, text in build_mistakes(build, made, bool(common["registry"])):
+            self.reader.refuse(f"{path}.build.{key}", text)
+        self._refuse_missing(f"{path}.build.secrets", build["secrets"])
+        return made
 
     def _files(self, path: str, entry: Mapping[str, Any]) -> list[dict[str, str]]:
         """The files that hosts get, each with the digest of what it has now."""

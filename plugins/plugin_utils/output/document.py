@@ -118,6 +118,11 @@ def backups(outcomes: Outcomes, _is_plan: bool) -> dict[str, Any]:
     }
 
 
+def built(outcomes: Outcomes, _is_plan: bool) -> dict[str, Any]:
+    done = [each for each in outcomes if each.module == "luma.deploy.image_build" and not each.failed]
+    return {"apps": [{**each.values, "name": each.app, "changed": each.changed} for each in done]}
+
+
 def files(outcomes: Outcomes, _is_plan: bool) -> dict[str, Any]:
     """The files of a new project. A .gitignore that was there has got a line."""
     written = {
@@ -143,6 +148,7 @@ CONTENT: dict[str, Callable[[Outcomes, bool], dict[str, Any]]] = {
     "init": files,
     "config": lambda outcomes, _is_plan: dict(last(outcomes, "luma.deploy.config")),
     "setup": engines,
+    "build": built,
     "deploy": deployment,
     "rollback": deployment,
     "services restart": deployment,

@@ -73,6 +73,7 @@ SHAPES: Mapping[str, Mapping[str, Shape]] = {
     },
     "config": {"settings": [values("path value file line")]},
     "setup": {"hosts": [values("host docker changed")]},
+    "build": {"apps": [values("name release image image_id pushed changed")]},
     "deploy": DEPLOYMENT,
     "rollback": DEPLOYMENT,
     "restart": DEPLOYMENT,
