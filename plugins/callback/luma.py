@@ -21,11 +21,13 @@ description:
 """
 
 import atexit
+from pathlib import Path
 
 from ansible import constants
 from ansible.executor.stats import AggregateStats
 from ansible.executor.task_result import CallbackTaskResult
 from ansible.inventory.host import Host
+from ansible.playbook import Playbook
 from ansible.playbook.task import Task
 from ansible_collections.luma.deploy.plugins.plugin_utils.action import interruption
 from ansible_collections.luma.deploy.plugins.plugin_utils.output.live_lines import LiveLines
@@ -34,6 +36,8 @@ from ansible_collections.luma.deploy.plugins.plugin_utils.output.outcome_callbac
 from ansible_collections.luma.deploy.plugins.plugin_utils.output.plan import Plan
 
 SIGNS = {"✅": constants.COLOR_OK, "⚠️": constants.COLOR_WARN, "❌": constants.COLOR_ERROR}
+#: Playbooks whose standard output is that of a command in a container: it may be a dump, and a warning in it damage.
+OF_COMMANDS = ("exec.yml", "run.yml", "services_backup.yml")
 DIFFERENCES = {"+ ": constants.COLOR_DIFF_ADD, "- ": constants.COLOR_DIFF_REMOVE}
 
 
@@ -47,8 +51,12 @@ class CallbackModule(OutcomeCallback):
         super().__init__()
         self.plan = Plan()
         self.live = LiveLines()
+        self.is_output_of_a_command = False
         # Also where Ansible gives up in the middle.
         atexit.register(self.live.close)
+
+    def v2_playbook_on_start(self, playbook: Playbook) -> None:
+        self.is_output_of_a_command = Path(playbook._file_name).name in OF_COMMANDS
 
     def v2_playbook_on_task_start(self, task: Task, is_conditional: bool) -> None:
         self.live.next_task()
@@ -87,8 +95,7 @@ class CallbackModule(OutcomeCallback):
             self.plan.add(outcome)
         self.live.erase()
         for warning in outcome.warnings:
-            # Not into what a command in a container writes, which may be a dump.
-            self._display.display(warning, color=constants.COLOR_WARN, stderr=True)
+            self._display.display(warning, color=constants.COLOR_WARN, stderr=self.is_output_of_a_command)
         if outcome.errors or not self.is_plan:
             for line in outcome.lines:
                 self._display.display(line, color=next((SIGNS[sign] for sign in SIGNS if sign in line), None))

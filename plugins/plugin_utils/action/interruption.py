@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import sys
 import time
@@ -42,8 +43,10 @@ def catch() -> None:
 
 
 def is_the_end() -> None:
-    """From now on Ctrl-C is how the run is meant to end: Ansible says nothing of an error. To be called in the main
-    process, once."""
+    """From now on Ctrl-C is how the run is meant to end. To be called in the main process, once.
+
+    Ansible's own end would tell of an error, and may never come: a worker that is ended while it displays a line keeps
+    the lock of the queue (StrategyBase.cleanup of ansible-core 2.19 to 2.21 waits for it)."""
     earlier = signal.getsignal(signal.SIGINT)
 
     def end(number: int, frame: FrameType | None) -> None:
@@ -51,7 +54,8 @@ def is_the_end() -> None:
             if callable(earlier):
                 earlier(number, frame)
         except KeyboardInterrupt:
-            raise SystemExit(ANSIBLE_INTERRUPTED) from None
+            shutil.rmtree(constants.DEFAULT_LOCAL_TMP, ignore_errors=True)
+            os._exit(ANSIBLE_INTERRUPTED)
 
     signal.signal(signal.SIGINT, end)
 
