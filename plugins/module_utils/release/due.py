@@ -33,4 +33,4 @@ def start(docker_host: str, project: str, app: str) -> str:
 
 
 if __name__ == "__main__":
-    print(start(*sys.argv[1:]))
+    sys.stdout.write(start(*sys.argv[1:]) + "\n")
