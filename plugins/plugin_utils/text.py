@@ -25,4 +25,6 @@ def minute(time: str) -> str:
 
 def size_in_words(size: int) -> str:
     """A number of bytes in kB or MB (powers of ten)."""
+    if size < 1000:
+        return f"{size} bytes"
     return f"{size / 1e6:.1f} MB" if size >= 1e5 else f"{size / 1e3:.1f} kB"

@@ -64,6 +64,39 @@ LEFT, AGAIN = "no container is left", "luma deploy blog"
 GREEN = look("green", container("blog-green-1"), container("blog-green-2"))
 
 
+def job(**facts: Any) -> dict[str, Any]:
+    """A container that cron starts, which has run once."""
+    told = {"schedule": "0 3 * * *", "finished": "2026-11-23T03:00:07.1234Z", "running": False, "status": "exited"}
+    return container("blog-blue", **{**told, **facts})
+
+
+@pytest.mark.parametrize(
+    ("facts", "lines"),
+    [
+        ({}, ["Status: ✅ RUNNING (blue active)", "Schedule: 0 3 * * *, last run ended 2026-11-23 03:00 UTC"]),
+        ({"finished": None}, ["Status: ✅ RUNNING (blue active)", "Schedule: 0 3 * * *, has not run yet"]),
+        ({"running": True}, ["Status: ✅ RUNNING (blue active)", "Schedule: 0 3 * * *, runs now"]),
+        (
+            {"healthy": False, "saw": "its last run ended with exit code 3"},
+            [
+                "Status: ⚠️ MIXED (blue active; its last run ended with exit code 3: luma logs blog)",
+                "Schedule: 0 3 * * *, last run ended 2026-11-23 03:00 UTC",
+            ],
+        ),
+    ],
+)
+def test_a_job_waits_for_its_time_or_has_failed(facts: dict[str, Any], lines: list[str]) -> None:
+    told = status([app("web1", replicas=1)], {"web1": look("blue", job(**facts))}, details=True)["report"]
+    assert [line.strip() for line in told[1:3]] == lines
+
+
+def test_a_job_that_is_stopped_says_how_it_begins_again() -> None:
+    found = look("blue", job())
+    found["apps"][0]["paused"] = True
+    told = status([app("web1", replicas=1)], {"web1": found}, details=False)["report"]
+    assert "STOPPED (its schedule is stopped: luma start blog)" in told[1]
+
+
 def test_a_running_app_is_shown_as_ever() -> None:
     assert status([app("web1")], {"web1": GREEN}, details=False)["report"] == [
         "📱 App: blog",

@@ -119,7 +119,7 @@ def _schedule(serving: Sequence[Mapping[str, Any]]) -> str:
     """When cron starts it, and how it ended last."""
     for each in serving:
         if each.get("schedule"):
-            ended = f"last run ended {minute(each['finished'])} UTC" if each["finished"] else "has not run yet"
+            ended = f"last run ended {minute(each['finished'])}" if each["finished"] else "has not run yet"
             return f"{each['schedule']}, {'runs now' if each['running'] else ended}"
     return ""
 
