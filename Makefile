@@ -95,7 +95,7 @@ https: engine ## Certificates: the ACME agent, and a site on three servers, agai
 	@$(STAGE) https $(PYTEST) tests/acme tests/https
 
 soak: engine ## 50 deployments under 1,000,000 requests, all faults, all of sanity (no part of test)
-	@$(STAGE) sanity-2.19 tests/tools/sanity 2.19 all
+	@for core in 2.19 2.21; do $(STAGE) sanity-$$core tests/tools/sanity $$core all || exit; done
 	@$(STAGE) soak env LUMA_TEST_FAULTS=all $(PYTEST) tests/soak tests/fleet
 
 bench: engine ## Measure latency, throughput and the seconds of a deployment
