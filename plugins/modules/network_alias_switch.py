@@ -21,6 +21,8 @@ description:
   - An error before the commit undoes what was done, so that the other color serves as before. After the commit a run
     goes forward, and the next one finishes what is left.
   - A color that is not complete and healthy is refused.
+  - The host's cron is told when to start a color that was made with a schedule, see M(luma.deploy.bluegreen_container),
+    and not to start any more what had one.
 notes:
   - With O(proxied=false) only the alias moves. The new color gets it, then the other one loses it. Both answer for
     about a quarter of a second, and a connect that hits the moment in which a container is attached again waits for

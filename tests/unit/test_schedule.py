@@ -87,8 +87,14 @@ def test_cron_gets_a_file_that_it_reads(schedule: Schedule) -> None:
     assert schedule.file.read_text().splitlines()[-1].startswith("0 3 * * * root ")
     assert schedule.file.read_text().endswith(" tcp://10.0.0.1:2375/100\\% my.shop_1 report\n")
     assert schedule.file.stat().st_mode & 0o777 == 0o644
+    # A newer luma may have another program.
+    schedule.program.write_text("older")
+    assert not schedule.is_set("0 3 * * *")
     schedule.set("")
     assert not schedule.file.exists()
+    (schedule.file / "folder").mkdir(parents=True)
+    with pytest.raises(LumaError, match="Cron could not be told of report's schedule"):
+        schedule.set("0 3 * * *")
 
 
 def test_a_host_without_cron_is_refused(schedule: Schedule, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -58,17 +58,21 @@ class Schedule:
 
     def is_set(self, when: str) -> bool:
         """Whether cron starts it at these times, and with no times whether it does not."""
-        return self._now() == (self._wanted(when) if when else "")
+        if not when:
+            return not self.file.exists()
+        return (_read(self.file), _read(self.program)) == (self._wanted(when), _source())
 
     def set(self, when: str) -> None:
-        """Has cron start it at these times; with none, not any more."""
-        if not when:
-            self.file.unlink(missing_ok=True)
-            return
-        self.program.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        source = pkgutil.get_data(due.__package__ or "", "due.py") or b""
-        write_file(self.program, source.decode("utf-8"))
-        write_file(self.file, self._wanted(when), mode=0o644)
+        """Has cron start it at these times; with none, not any more. Raises `LumaError`."""
+        try:
+            if not when:
+                self.file.unlink(missing_ok=True)
+                return
+            self.program.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            write_file(self.program, _source())
+            write_file(self.file, self._wanted(when), mode=0o644)
+        except OSError as exc:
+            raise LumaError(f"Cron could not be told of {self.app.name}'s schedule: {exc}") from exc
 
     def follow(self, containers: t.Sequence[Container], check_mode: bool = False) -> list[str]:
         """Makes it that of the active color's ``containers``. Returns what was done, nothing where it was so."""
@@ -89,11 +93,17 @@ class Schedule:
         command = " ".join(map(shlex.quote, words)).replace("%", "\\%")
         return FILE.format(app=self.app.name, project=self.app.project, when=when, command=command)
 
-    def _now(self) -> str:
-        try:
-            return self.file.read_text(encoding="utf-8")
-        except OSError:
-            return ""
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except OSError:
+        return ""
+
+
+def _source() -> str:
+    """The program that cron runs."""
+    return (pkgutil.get_data(due.__package__ or "", "due.py") or b"").decode("utf-8")
 
 
 def has_cron() -> bool:
