@@ -140,12 +140,11 @@ backend {backend}
     http-response set-timeout server {stream_timeout}ms
     timeout tunnel {stream_timeout}ms
     timeout check {check_timeout}ms
-{check}{checked}{pages}{forward}{admission}{https}{login}{strip}{hold_rules}\
+{check}{checked}{pages}{forward}{admission}{https}{login}{strip}{sticky}{hold_rules}\
     # The slot that answered, for those who measure: `luma deploy --probe`.
     http-request set-var(txn.probe) req.hdr(x-luma-probe)
     http-response set-header X-Luma-Server %[srv_name] if {{ var(txn.probe) -m found }} !{{ srv_name {hold_server} }}
     use-server %[var(txn.slot)] if {{ var(txn.slot) -m found }}
-{sticky}\
     default-server check inter 30s fastinter 200ms downinter 200ms rise 1 fall 2
     default-server observe layer4 error-limit 1 on-error fastinter
     default-server resolvers docker resolve-prefer ipv4 init-addr last,none
