@@ -6,6 +6,8 @@ STAGE := tests/tools/stage
 PYTEST := pytest --durations=10
 # The tools of the test environment come first; bin/luma uses its own, as for a user.
 export PATH := $(CURDIR)/.venv-dev/bin:$(PATH)
+PIN := UV_CUSTOM_COMPILE_COMMAND="make requirements" uv pip compile --quiet --upgrade --universal --python-version 3.11 \
+	--no-annotate
 # For tools that do not read ansible.cfg here, such as molecule.
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.collections
 
@@ -101,8 +103,6 @@ soak: engine ## 50 deployments under 1,000,000 requests, all faults, all of sani
 bench: engine ## Measure latency, throughput and the seconds of a deployment
 	@$(STAGE) bench tests/bench/run
 
-requirements: venv ## Pin the newest versions that requirements*.in allow
-	for name in requirements requirements-dev; do \
-		UV_CUSTOM_COMPILE_COMMAND="make requirements" uv pip compile --quiet --upgrade --universal \
-			--python-version 3.11 --no-annotate $$name.in --output-file $$name.txt || exit; \
-	done
+requirements: venv ## Pin the newest versions that pyproject.toml and requirements-dev.in allow
+	$(PIN) pyproject.toml --output-file requirements.txt
+	$(PIN) pyproject.toml requirements-dev.in --output-file requirements-dev.txt
