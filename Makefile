@@ -12,7 +12,8 @@ PIN := UV_CUSTOM_COMPILE_COMMAND="make requirements" uv pip compile --quiet --up
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.collections
 
 .PHONY: help test on-servers on-this-machine beside venv style unit lint docs artifact \
-	sanity sanity-2.19 sanity-2.21 engine images integration molecule zero-loss engines remote fleet https soak bench requirements
+	sanity sanity-2.19 sanity-2.21 engine images integration molecule zero-loss engines remote fleet https soak bench release \
+	requirements
 
 help: ## Show this
 	@grep -hE '^[a-z].*:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -61,7 +62,7 @@ docs: venv ## The modules' documentation and the changelog
 	@$(STAGE) docs antsibull-docs lint-collection-docs --plugin-docs .
 	@$(STAGE) changelog antsibull-changelog lint
 
-artifact: venv ## Build, inspect and install the collection; Galaxy's importer
+artifact: venv ## Make a release in a repository of its own, and inspect what it would publish; Galaxy's importer
 	@$(STAGE) artifact tests/tools/artifact
 
 sanity: sanity-2.19 sanity-2.21 ## ansible-test sanity on the oldest and newest supported core
@@ -102,6 +103,9 @@ soak: engine ## 50 deployments under 1,000,000 requests, all faults, all of sani
 
 bench: engine ## Measure latency, throughput and the seconds of a deployment
 	@$(STAGE) bench tests/bench/run
+
+release: venv ## Make the release of galaxy.yml's version, a commit and a tag, and what is published in dist; uploads nothing
+	@tests/tools/release
 
 requirements: venv ## Pin the newest versions that pyproject.toml and requirements-dev.in allow
 	$(PIN) pyproject.toml --output-file requirements.txt

@@ -144,6 +144,15 @@ def test_a_wheel_begins_a_project_in_an_empty_folder(oldest: Path, tmp_path: Pat
 
 
 @pytest.mark.parametrize("dependencies", ["oldest", "newest"])
+def test_pushes_have_a_docker_sdk_that_reaches_an_engine(
+    dependencies: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    commands: Path = request.getfixturevalue(dependencies)
+    ask = "import docker; print(docker.APIClient(version='auto').version()['ApiVersion'])"
+    assert run(commands / "python", "-c", ask, folder=tmp_path, home=tmp_path)
+
+
+@pytest.mark.parametrize("dependencies", ["oldest", "newest"])
 def test_a_wheel_deploys_the_example(
     dependencies: str, example: Project, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
