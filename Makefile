@@ -6,11 +6,14 @@ STAGE := tests/tools/stage
 PYTEST := pytest --durations=10
 # The tools of the test environment come first; bin/luma uses its own, as for a user.
 export PATH := $(CURDIR)/.venv-dev/bin:$(PATH)
+PIN := UV_CUSTOM_COMPILE_COMMAND="make requirements" uv pip compile --quiet --upgrade --universal --python-version 3.11 \
+	--no-annotate
 # For tools that do not read ansible.cfg here, such as molecule.
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.collections
 
 .PHONY: help test on-servers on-this-machine beside venv style unit lint docs artifact \
-	sanity sanity-2.19 sanity-2.21 engine images integration molecule zero-loss engines remote fleet https soak bench requirements
+	sanity sanity-2.19 sanity-2.21 engine images integration molecule zero-loss engines remote fleet https soak bench release \
+	requirements
 
 help: ## Show this
 	@grep -hE '^[a-z].*:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -59,7 +62,7 @@ docs: venv ## The modules' documentation and the changelog
 	@$(STAGE) docs antsibull-docs lint-collection-docs --plugin-docs .
 	@$(STAGE) changelog antsibull-changelog lint
 
-artifact: venv ## Build, inspect and install the collection; Galaxy's importer
+artifact: venv ## Make a release in a repository of its own, and inspect what it would publish; Galaxy's importer
 	@$(STAGE) artifact tests/tools/artifact
 
 sanity: sanity-2.19 sanity-2.21 ## ansible-test sanity on the oldest and newest supported core
@@ -101,8 +104,9 @@ soak: engine ## 50 deployments under 1,000,000 requests, all faults, all of sani
 bench: engine ## Measure latency, throughput and the seconds of a deployment
 	@$(STAGE) bench tests/bench/run
 
-requirements: venv ## Pin the newest versions that requirements*.in allow
-	for name in requirements requirements-dev; do \
-		UV_CUSTOM_COMPILE_COMMAND="make requirements" uv pip compile --quiet --upgrade --universal \
-			--python-version 3.11 --no-annotate $$name.in --output-file $$name.txt || exit; \
-	done
+release: venv ## Make the release of galaxy.yml's version, a commit and a tag, and what is published in dist; uploads nothing
+	@tests/tools/release
+
+requirements: venv ## Pin the newest versions that pyproject.toml and requirements-dev.in allow
+	$(PIN) pyproject.toml --output-file requirements.txt
+	$(PIN) pyproject.toml requirements-dev.in --output-file requirements-dev.txt

@@ -5,7 +5,7 @@
 
 import sys
 
-from luma_command.main import main
+from luma_command.main import luma
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(luma())

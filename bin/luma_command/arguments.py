@@ -20,6 +20,7 @@ from typing import Any
 from luma_command.commands import (
     COLUMNS,
     COMMANDS,
+    COMPLETIONS,
     GLOBAL_OPTIONS,
     HELP,
     IN_SHORT,
@@ -53,6 +54,8 @@ def request_of(arguments: Sequence[str]) -> Request | str:
     options, words = global_parser().parse_known_args(words)
     if options.version:
         return version()
+    if options.completion:
+        return COMPLETIONS[options.completion].read_text(encoding="utf-8").rstrip()
     if not words and options.help:
         return general_help()
     command, words = find_command(words)

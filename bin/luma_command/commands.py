@@ -10,7 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-ROOT = Path(__file__).resolve().parents[2]
+# In a checkout this package lies in bin; a wheel brings it beside the collection.
+_BESIDE = Path(__file__).resolve().parents[1]
+_INSTALLED = _BESIDE / "ansible_collections" / "luma" / "deploy"
+#: The collection that this command belongs to.
+ROOT = _INSTALLED if _INSTALLED.is_dir() else _BESIDE.parent
+#: Where Ansible finds that one.
+COLLECTIONS = _BESIDE if _INSTALLED.is_dir() else ROOT / ".collections"
+#: What lets the tab key complete luma, for each shell.
+COMPLETIONS = {"bash": ROOT / "completions" / "luma.bash", "zsh": ROOT / "completions" / "_luma"}
 
 # The widest line of a help.
 COLUMNS = 100
@@ -256,6 +264,7 @@ GLOBAL_OPTIONS = (
     argument("--vault-password-file", metavar="FILE"),
     argument("-h", "--help", action="store_true"),
     argument("--version", action="store_true"),
+    argument("--completion", metavar="SHELL", choices=COMPLETIONS),
 )
 HELP = """\
 luma deploys web apps in Docker containers without losing a request.
@@ -267,6 +276,7 @@ usage: luma COMMAND [APP...] [OPTION...]           more on one: luma COMMAND --h
   -i, --inventory INVENTORY  an Ansible inventory to use beside it; may be repeated
   -v, --verbose              show what Ansible shows; more with -vv and -vvv
   --json                     print one JSON document and nothing else
+  --completion SHELL         print what lets the tab key complete luma in bash or zsh
   -h, --help, --version; Ansible's: -K, --ask-become-pass, --ask-vault-pass, --vault-password-file
 example: luma deploy blog --probe
 exit code: 0 done, 1 failed, 2 wrong input, 3 a host is out of reach, 4 locked, 130 Ctrl-C"""

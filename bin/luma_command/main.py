@@ -15,6 +15,11 @@ from luma_command.completion import complete
 from luma_command.playbook import INVALID_INPUT, print_document, run
 
 
+def luma() -> int:
+    """The command as it was typed. What a wheel installs calls this, too."""
+    return main(sys.argv[1:])
+
+
 def main(arguments: Sequence[str]) -> int:
     # Whoever reads the output may have seen enough, as head does.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)

@@ -19,7 +19,7 @@ from types import FrameType
 from typing import Any
 
 from luma_command.arguments import Request
-from luma_command.commands import ROOT
+from luma_command.commands import COLLECTIONS, ROOT
 
 ANSIBLE = Path(sys.executable).with_name("ansible-playbook")
 
@@ -77,11 +77,20 @@ def ansible_environment(request: Request, folder: Path) -> dict[str, str]:
         # What others are told who find an app locked.
         "LUMA_COMMAND": shlex.join(["luma", *sys.argv[1:]]),
     }
+    # Who brings a configuration says there where collections are.
+    if "ANSIBLE_COLLECTIONS_PATH" in os.environ or "ANSIBLE_CONFIG" not in os.environ:
+        environment["ANSIBLE_COLLECTIONS_PATH"] = collections_path()
     if request.options.environment is not None:
         environment["LUMA_ENVIRONMENT"] = request.options.environment
     if os.environ.get("NO_COLOR") or not (sys.stdout.isatty() and sys.stderr.isatty()):
         environment |= {"ANSIBLE_NOCOLOR": "true", "ANSIBLE_FORCE_COLOR": "false"}
     return environment
+
+
+def collections_path() -> str:
+    """Where Ansible looks for collections: first for that of this command, of which there may be another version."""
+    elsewhere = os.environ.get("ANSIBLE_COLLECTIONS_PATH") or "~/.ansible/collections:/usr/share/ansible/collections"
+    return f"{COLLECTIONS}:{elsewhere}"
 
 
 def run(request: Request) -> int:

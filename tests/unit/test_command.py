@@ -18,7 +18,7 @@ from ansible_collections.luma.deploy.plugins.plugin_utils.output.document_shapes
 from luma_command.arguments import Request, option_names, refuse_to_ask_nobody, request_of
 from luma_command.commands import COMMANDS, GLOBAL_OPTIONS, UsageError
 from luma_command.completion import complete, names_in
-from luma_command.playbook import ansible_arguments, exit_code
+from luma_command.playbook import ansible_arguments, ansible_environment, exit_code
 
 ROOT = Path(__file__).parents[2]
 # What a command in a container gets of luma's own terminal and input, which tests do not have.
@@ -195,6 +195,29 @@ def test_no_app_can_be_called_like_a_command() -> None:
 
 def test_the_version_is_that_of_the_collection() -> None:
     assert f"version: {str(request_of(['--version'])).removeprefix('luma ')}\n" in (ROOT / "galaxy.yml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, f"{ROOT}/.collections:~/.ansible/collections:/usr/share/ansible/collections"),
+        ({"ANSIBLE_COLLECTIONS_PATH": "/mine"}, f"{ROOT}/.collections:/mine"),
+        ({"ANSIBLE_CONFIG": "/mine.cfg"}, None),
+    ],
+)
+def test_no_other_version_of_the_collection_comes_before_this_one(
+    given: dict[str, str], expected: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("ANSIBLE_COLLECTIONS_PATH", "ANSIBLE_CONFIG"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    assert ansible_environment(asked("status"), tmp_path).get("ANSIBLE_COLLECTIONS_PATH") == expected
+
+
+def test_completions_are_printed_for_those_who_have_no_checkout() -> None:
+    assert f"{request_of(['--completion', 'zsh'])}\n" == (ROOT / "completions" / "_luma").read_text()
+    assert "choose from" in complaint("--completion fish")
 
 
 @pytest.mark.parametrize(
