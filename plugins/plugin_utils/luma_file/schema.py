@@ -9,7 +9,7 @@ from __future__ import annotations
 import shlex
 from dataclasses import replace
 
-from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file import builds, names, values
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file import builds, names, notify, values
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.kinds import (
     Named,
     Names,
@@ -19,6 +19,7 @@ from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.kinds import
     Value,
     Values,
 )
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.metrics import metrics
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.schedule import schedule
 
 REGISTRY_PASSWORD = "DOCKER_REGISTRY_PASSWORD"
@@ -263,10 +264,12 @@ LUMA_YML = Section(
                 "keep_alive": Value(values.duration, 75.0),
                 "proxy_protocol": Value(values.boolean),
                 "http3": Value(values.boolean),
+                "metrics": Value(metrics),
             }
         ),
         "deploy": Section(DEPLOY),
         "hooks": HOOKS,
+        "notify": Values(notify.target, from_text=one),
         "releases": Section({"keep": Value(values.positive, 5)}),
         "proxy_options": Section(
             {
