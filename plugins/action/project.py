@@ -23,6 +23,7 @@ from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.secrets impo
     SecretsFile,
     add_secret,
     environment_secrets,
+    notify_addresses,
     registry_password,
     vault_of,
 )
@@ -84,11 +85,13 @@ class ActionModule(ActionBase):
             if arguments["make_secret"]:
                 refuse_without_values(project["file"], apps, services, vault_of(self._loader))
                 refuse_build_without_values(project["file"], whole_apps)
+                if project["notify"] and whole_apps:
+                    notify_addresses(project["file"], vault_of(self._loader))
         except (InvalidFile, NoValue) as exc:
             return result | {"failed": True, "invalid_input": True, "msg": str(exc)}
         return result | {
             "changed": False,
-            **{key: project[key] for key in ("project", "folder", "file", "proxy", "warnings")},
+            **{key: project[key] for key in ("project", "folder", "file", "proxy", "notify", "warnings")},
             "apps": apps if arguments["removal"] else with_release(apps, whole_apps),
             "whole_apps": whole_apps,
             "named_apps": [app["name"] for app in whole_apps if app["name"] in (arguments["apps"] or owners)],

@@ -194,6 +194,10 @@ proxy:
   description: The settings of luma-proxy.
   type: dict
   returned: success
+notify:
+  description: Whether the file names somebody who is told what a deployment came to. Who that is may be secret.
+  type: bool
+  returned: success
 engine_missing:
   description: Whether something goes to this machine, and no Docker engine listens here.
   type: bool

@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
-from tests.host import APP_IMAGE, LUMA, PREFIX, docker
+from tests.host import APP_IMAGE, LUMA, PREFIX, docker, free_port
 from tests.integration.conftest import Failed, Site, run_module
 from tests.zero_loss.project import wait_for
 
@@ -130,8 +133,33 @@ def test_what_a_killed_run_left_goes_and_what_is_foreign_stays(site: Site) -> No
         docker("rm", container(site))
 
 
-def test_what_hooks_wrote_is_asked_for_later(site: Site, tmp_path: Path) -> None:
-    """By somebody who has not seen the deployment that failed."""
+class Chat(BaseHTTPRequestHandler):
+    """Keeps what it is told."""
+
+    told: ClassVar[dict[str, list[bytes]]]
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.told.setdefault(self.path, []).append(body)
+        self.send_response(302 if self.path == "/moved" else 200)
+        self.end_headers()
+
+    def log_message(self, *_arguments: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def chat() -> Iterator[str]:
+    """The URL of a server on this machine."""
+    Chat.told = {}
+    with ThreadingHTTPServer(("127.0.0.1", 0), Chat) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_what_hooks_wrote_is_asked_for_later_and_others_are_told(site: Site, tmp_path: Path, chat: str) -> None:
+    """By somebody who has not seen the deployment that failed; and of each deployment, whether it failed or not."""
     hooks = {
         "pre_deploy": ["sh", "-c", "echo checked; echo as well >&2"],
         "release": ["sh", "-c", "seq 30; exit 3"],
@@ -139,15 +167,35 @@ def test_what_hooks_wrote_is_asked_for_later(site: Site, tmp_path: Path) -> None
     }
     processes = {"web": {"health_check": {"command": ["true"]}, "stop_timeout": 1}}
     spec = {"image": APP_IMAGE, "processes": processes, "hooks": hooks}
-    (tmp_path / "luma.yml").write_text(json.dumps({"name": site.project, "apps": {site.app: spec}}))
+    (tmp_path / ".luma").mkdir()
+    (tmp_path / ".luma" / "secrets").write_text(f"CHAT=slack+{chat}/s3cret\n")
+    (tmp_path / ".luma" / "secrets").chmod(0o600)
+    notify = [
+        f"{chat}/json",
+        "CHAT",
+        "ntfy+${BASE}/s3cret-topic",
+        f"{chat}/moved",
+        f"http://127.0.0.1:{free_port()}/s3cret",
+    ]
+    common = {"name": site.project, "notify": notify}
+    (tmp_path / "luma.yml").write_text(json.dumps({**common, "apps": {site.app: spec}}))
 
     def luma(*arguments: str) -> subprocess.CompletedProcess[str]:
         command = [str(LUMA), "-c", str(tmp_path / "luma.yml"), *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=False)
+        environment = {**os.environ, "BASE": chat, "no_proxy": "127.0.0.1"}
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
     # Of the tests before it is the same app.
     began = datetime.now(UTC).isoformat()
-    assert luma("deploy").returncode == 1
+    assert luma("deploy", "--plan").returncode == 0
+    assert Chat.told == {}
+    failed = luma("deploy", "-vvv")
+    assert (failed.returncode, "s3cret" in failed.stdout + failed.stderr) == (1, False)
+    (document,) = map(json.loads, Chat.told["/json"])
+    assert (document["outcome"], document["failed"]) == ("failed", True)
+    assert [host["outcome"] for host in document["hosts"]] == ["failed"]
+    assert "was not deployed" in json.loads(Chat.told["/s3cret"][0])["text"]
+    assert b"Users of" in Chat.told["/s3cret-topic"][0]
     lines = luma("logs", site.app, "--since", began).stdout.splitlines()
     said = [line.removeprefix(f"[localhost] {site.app} ") for line in lines]
     assert said[:3] == ["pre_deploy | checked", "pre_deploy | as well", "pre_deploy | (exit 0)"]
@@ -158,8 +206,16 @@ def test_what_hooks_wrote_is_asked_for_later(site: Site, tmp_path: Path) -> None
     assert luma("logs", f"{site.app}-web").stdout == ""
 
     # Beside those of the containers, or alone.
-    (tmp_path / "luma.yml").write_text(json.dumps({"name": site.project, "apps": {site.app: {**spec, "hooks": {}}}}))
-    assert luma("deploy").returncode == 0
+    (tmp_path / "luma.yml").write_text(json.dumps({**common, "apps": {site.app: {**spec, "hooks": {}}}}))
+    deployed = luma("deploy")
+    assert deployed.returncode == 0
+    assert json.loads(Chat.told["/json"][1])["outcome"] == "deployed"
+    # Who cannot be told is named, without what may be secret, and fails nothing.
+    warnings = [line for line in deployed.stdout.splitlines() if "notify" in line]
+    assert [re.sub(r":\d+/", "/", line) for line in warnings] == [
+        "⚠️ notify: http://127.0.0.1/… answered 302",
+        "⚠️ notify: http://127.0.0.1/… cannot be reached: [Errno 111] Connection refused",
+    ]
     together, alone = (luma("logs", "--since", began, *option).stdout for option in ([], ["--hooks"]))
     assert alone.splitlines() == lines
     assert f"{alone}[localhost] {site.app}-web-blue | listening" in together

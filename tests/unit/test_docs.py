@@ -35,7 +35,8 @@ SECRETS = ("POSTGRES_PASSWORD", "DOCKER_REGISTRY_PASSWORD", "EAB_KID", "EAB_HMAC
 @pytest.mark.parametrize(("_page", "example"), EXAMPLES)
 def test_an_example_is_valid(_page: str, example: str, tmp_path: Path) -> None:
     (tmp_path / "Dockerfile").touch()
-    write_secrets(tmp_path, "".join(f"{name}=secret\n" for name in SECRETS))
+    lines = [*(f"{name}=secret\n" for name in SECRETS), "SLACK_URL=https://chat.example/\n"]
+    write_secrets(tmp_path, "".join(lines))
     assert read(tmp_path, example)
 
 

@@ -18,7 +18,7 @@ from tests.unit.luma_file import read, write_secrets
 
 PAGE = (Path(__file__).parents[2] / "docs" / "migrating.md").read_text()
 # What luma has added to the keys of the tool that users come from.
-NEW_AT_THE_TOP = {"environment.plain", "environment.secret"} | {
+NEW_AT_THE_TOP = {"environment.plain", "environment.secret", "notify"} | {
     f"proxy_options.{key}"
     for key in (
         *("acme_directory", "acme_ca_file", "acme_eab.kid", "acme_eab.hmac", "acme_dns.provider", "acme_dns.secret"),

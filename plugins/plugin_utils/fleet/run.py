@@ -47,6 +47,15 @@ def has_ended(run: Mapping[str, Any]) -> bool:
     return not is_alive(int(run["pid"])) if began is None else began != run["pid_started"]
 
 
+def seconds_of(run: Mapping[str, Any]) -> float | None:
+    """How long a run of this machine has lasted; None where the system has no /proc."""
+    try:
+        up = float(Path("/proc/uptime").read_text(encoding="ascii").split()[0])
+        return round(up - int(run["pid_started"]) / os.sysconf("SC_CLK_TCK"), 1)
+    except (OSError, ValueError):
+        return None
+
+
 def user() -> str:
     try:
         return getpass.getuser()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import shlex
 from dataclasses import replace
 
-from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file import builds, names, values
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file import builds, names, notify, values
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.kinds import (
     Named,
     Names,
@@ -267,6 +267,7 @@ LUMA_YML = Section(
         ),
         "deploy": Section(DEPLOY),
         "hooks": HOOKS,
+        "notify": Values(notify.target, from_text=one),
         "releases": Section({"keep": Value(values.positive, 5)}),
         "proxy_options": Section(
             {

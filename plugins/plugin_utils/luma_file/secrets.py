@@ -16,11 +16,12 @@ from typing import Any, Literal
 
 from ansible.errors import AnsibleError
 from ansible.parsing.dataloader import DataLoader
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.notify import Address, addresses
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.overlay import secrets_files
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.processes import members, names_to_read, overlaid
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.reader import Reader
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.schema import LUMA_YML, REGISTRY_PASSWORD
-from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.secret_values import SecretValues, Written
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.secret_values import NoValue, SecretValues, Written
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.source import InvalidFile
 
 Decrypt = Callable[[str], str]
@@ -197,6 +198,20 @@ def registry_password(
     registry = entry["registry"]
     secret = registry["password_secret"] if registry else REGISTRY_PASSWORD
     return SecretsFile.beside(file).values.get(secret)
+
+
+def notify_addresses(file: str, decrypt: Decrypt = no_vault) -> list[Address]:
+    """Who is told what a deployment came to. Raises `InvalidFile`, and `NoValue` where a secret has no value."""
+    reader = Reader(file, decrypt, only="notify")
+    targets = reader.read(LUMA_YML)["notify"]
+    if reader.mistakes:
+        raise InvalidFile("\n".join(reader.lines()))
+    try:
+        return addresses(targets, SecretsFile.beside(file).values)
+    except NoValue:
+        raise
+    except ValueError as exc:
+        raise InvalidFile(f"{file}: notify: {exc}") from None
 
 
 def _read(file: str, kind: str, name: str, decrypt: Decrypt) -> tuple[dict[str, Any], Mapping[str, Any]]:

@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """luma.yml as it is read, for people: one YAML file, each value with the file and the line that it comes from.
 
-Variables and vault strings are shown as they are written: no value of a secret is in it."""
+Variables and vault strings are shown as they are written: no value of a secret is in it. Of a URL of ``notify`` only
+the host is."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import yaml
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.notify import hidden
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.overlay import expanded
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.reader import VAULT_TAG
 
@@ -49,10 +51,19 @@ def settings(node: yaml.Node | None, path: str = "", depth: int = 0) -> Iterator
 
 
 def _setting(at: yaml.Node, value: yaml.Node, path: str, depth: int, key: str) -> Iterator[Setting]:
-    text, mark = _in_a_line(value), at.start_mark
+    text, mark = _in_a_line(_without_paths(value) if path == "notify" else value), at.start_mark
     yield Setting(path, depth, key, text, mark.name, mark.line + 1)
     if not text:
         yield from settings(value, path, depth + 1)
+
+
+def _without_paths(node: yaml.Node) -> yaml.Node:
+    """URLs of chats, which may be secret, without what follows the host."""
+    if isinstance(node, yaml.SequenceNode):
+        return yaml.SequenceNode(node.tag, list(map(_without_paths, node.value)), node.start_mark, node.end_mark)
+    if not isinstance(node, yaml.ScalarNode) or node.tag == VAULT_TAG:
+        return node
+    return yaml.ScalarNode(node.tag, hidden(node.value), node.start_mark, node.end_mark)
 
 
 def _in_a_line(node: yaml.Node) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 from ansible_collections.luma.deploy.plugins.module_utils.host.wanted_image import NEVER
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.route import example_of
-from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file import schedule
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file import notify, schedule
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.builds import build_mistakes, build_of
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.consistency import Consistency, hosts_of
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.former_secrets import former_secrets
@@ -50,11 +50,12 @@ def load(
 ) -> dict[str, Any]:
     """Reads luma.yml and the secrets beside it.
 
-    Returns ``project``, ``folder`` and ``file`` (absolute), ``proxy``, ``ssh``, ``warnings``, and three maps by name of
-    what the roles take: ``apps`` has all that runs by colors, each process of an app by itself; ``whole_apps`` what is
-    deployed as one, with ``processes``, the specifications of its processes, if there are any; and ``services``. With
-    an inventory each of them has ``hosts``, and a server that is no host is a mistake, and so is a file without any of
-    them, unless it ``may_be_empty``. Raises `InvalidFile` with every mistake."""
+    Returns ``project``, ``folder`` and ``file`` (absolute), ``proxy``, ``ssh``, ``warnings``, ``notify`` (whether it
+    names anybody), and three maps by name of what the roles take: ``apps`` has all that runs by colors, each process of
+    an app by itself; ``whole_apps`` what is deployed as one, with ``processes``, the specifications of its processes,
+    if there are any; and ``services``. With an inventory each of them has ``hosts``, and a server that is no host is a
+    mistake, and so is a file without any of them, unless it ``may_be_empty``. Raises `InvalidFile` with every
+    mistake."""
     reader = Reader(shown(file), decrypt)
     read = reader.read(LUMA_YML)
     project = Project(file, reader, read)
@@ -76,6 +77,8 @@ def load(
         "apps": apps,
         "whole_apps": {name: project.whole_app(name, apps) for name in read["apps"]},
         "services": services,
+        # Not who: a URL may be a secret.
+        "notify": bool(read["notify"]),
         "warnings": [
             *project.secrets.warnings,
             *former_secrets(read, project.members, project.secrets),
@@ -274,6 +277,9 @@ class Project:
             self.reader.refuse("", "there is no app in it; the smallest is: apps: {blog: {image: my-blog}}")
         for path, said in _environments(self.read):
             self._check_secrets(path, said)
+        for index, name in enumerate(self.read["notify"]):
+            if notify.is_secret(name) and (text := notify.mistake(name, self.secrets.values, self.secrets.path)):
+                self.reader.refuse(f"notify[{index}]", text)
         Consistency(self.reader, self.read, self.members, self.name).check()
 
 

@@ -25,7 +25,15 @@ BARRIER = "luma.deploy.barrier"
 HOOK = "luma.deploy.hook"
 REMOVAL = "luma.deploy.removal"
 # What these report is about the whole run, not about the host that they ran on.
-OF_THE_RUN = (BARRIER, HOOK, REMOVAL, "luma.deploy.config", "luma.deploy.overview", "luma.deploy.probe")
+OF_THE_RUN = (
+    BARRIER,
+    HOOK,
+    REMOVAL,
+    "luma.deploy.config",
+    "luma.deploy.notify",
+    "luma.deploy.overview",
+    "luma.deploy.probe",
+)
 
 
 class State(Enum):
