@@ -352,6 +352,11 @@ options:
           - Whether HTTP/3 is offered on the port for HTTPS (UDP), if the image can do it. V(false) if the proxy is made
             without it.
         type: bool
+      metrics:
+        description:
+          - The host's address and port, such as V(127.0.0.1:8404), at which Prometheus gets HAProxy's own numbers from
+            C(/metrics). Empty for none, as it is if the proxy is made without it.
+        type: str
   replicas:
     description: How many containers the app has on this host. The proxy has room for both colors.
     type: int

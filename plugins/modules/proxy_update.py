@@ -48,6 +48,11 @@ options:
       http3:
         description: Whether HTTP/3 is offered, if the image can do it.
         type: bool
+      metrics:
+        description:
+          - The host's address and port, such as V(127.0.0.1:8404), at which Prometheus gets HAProxy's own numbers from
+            C(/metrics). Empty for none.
+        type: str
   drain_timeout:
     description:
       - How long requests in flight may take, in seconds. Where no connection is accepted meanwhile, it is at most 5.

@@ -139,7 +139,17 @@ def test_the_proxy_is_replaced(
     assert own_proxy.get(site.host, port=port) == 200
 
 
-def test_http3_is_offered_where_the_image_can_do_it(site: Site, own_proxy: OwnProxy) -> None:
+def counted(address: str, site: Site) -> int:
+    """The requests of the app that luma-proxy tells Prometheus of."""
+    connection = http.client.HTTPConnection(address, timeout=10)
+    connection.request("GET", "/metrics")
+    text = connection.getresponse().read().decode()
+    connection.close()
+    name = f'haproxy_backend_http_requests_total{{proxy="{site.project}:{site.app}"}} '
+    return sum(int(line.removeprefix(name)) for line in text.splitlines() if line.startswith(name))
+
+
+def test_an_update_brings_http3_where_the_image_can_do_it_and_metrics(site: Site, own_proxy: OwnProxy) -> None:
     site.deploy()
     https_port, route = free_port(), replace(route_of(site), ssl=True)
     proxy = own_proxy.of(bind="127.0.0.1", http_port=own_proxy.port, https_port=https_port)
@@ -154,9 +164,17 @@ def test_http3_is_offered_where_the_image_can_do_it(site: Site, own_proxy: OwnPr
 
     wait_for(lambda: curl() == "healthy\n 2 200", "the proxy does not find the app")
     # This image has not all of it.
-    assert update_proxy(own_proxy.of(http3=True)).changed
+    metrics_port = free_port()
+    metrics = f"127.0.0.1:{metrics_port}"
+    assert update_proxy(own_proxy.of(http3=True, metrics=metrics)).changed
+    before = counted(metrics, site)
     assert curl() == "healthy\n 2 200"
-    assert update_proxy(own_proxy.of(image=NEWER_PROXY_IMAGE)).after["http3"]
+    assert counted(metrics, site) == before + 1
+    with pytest.raises(ConnectionRefusedError):
+        counted(f"127.0.0.2:{metrics_port}", site)
+    assert update_proxy(own_proxy.of(image=NEWER_PROXY_IMAGE, metrics="")).after["http3"]
+    with pytest.raises(ConnectionRefusedError):
+        counted(metrics, site)
     assert curl() == f'healthy\n 2 200 h3=":{https_port}"; ma=86400'
     assert curl("--http3-only").startswith("healthy\n 3 200")
 

@@ -31,6 +31,7 @@ NEW = {
     *("health_check.host", "healthcheck.host"),
     *("proxy.http_port", "proxy.https_port", "proxy.bind", "proxy.keep_alive", "proxy.proxy_protocol"),
     "proxy.http3",
+    "proxy.metrics",
     *(
         "proxy.stream_timeout",
         "proxy.hold",

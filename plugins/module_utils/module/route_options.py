@@ -82,6 +82,7 @@ PROXY_OPTIONS: dict[str, t.Any] = {
             "bind": {"type": "str"},
             "proxy_protocol": {"type": "bool"},
             "http3": {"type": "bool"},
+            "metrics": {"type": "str"},
         },
     },
     "replicas": {"type": "int", "default": 1},

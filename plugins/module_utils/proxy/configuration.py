@@ -15,6 +15,7 @@ import typing as t
 from ansible_collections.luma.deploy.plugins.module_utils.proxy import logins, sticky, tls
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.admission import render_admission
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.forwarding import render_forwarding
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.metrics import METRICS
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.names import HOLD_SERVER
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.pages import page_of, render_pages
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.paths import (
@@ -188,6 +189,7 @@ def environment_of(settings: t.Mapping[str, t.Any]) -> dict[str, str]:
         "LUMA_HTTPS_SUFFIX": "" if https_port == "443" else f":{https_port}",
     }
     switches = {"LUMA_PROXY_PROTOCOL": settings["proxy_protocol"], "LUMA_HTTP3": settings["http3"]}
+    switches["LUMA_METRICS"] = settings["metrics"]
     return {**environment, **{name: "1" for name, on in switches.items() if on}}
 
 
@@ -205,7 +207,7 @@ def render_config(routes: t.Sequence[Route]) -> str:
         **_render_routing(routes),
         **_render_tls(routes),
     )
-    return base + "".join(_render_backend(route, with_https) for route in _sorted(routes))
+    return base + METRICS + "".join(_render_backend(route, with_https) for route in _sorted(routes))
 
 
 def _render_tls(routes: t.Sequence[Route]) -> dict[str, str]:

@@ -28,6 +28,7 @@ from ansible_collections.luma.deploy.plugins.module_utils.host.labels import LAB
 from ansible_collections.luma.deploy.plugins.module_utils.proxy import names, pages
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.configuration import environment_of
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.ipv6 import Ipv6Entrance, published_address
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.metrics import published_metrics
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.paths import CONFIG_DIR, HTTP_PORT, HTTPS_PORT, RUN_DIR
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.route import Route
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.routes import Routes
@@ -84,6 +85,10 @@ class ProxyContainer:
         if own_ports:
             published = dict.fromkeys(published)
         address = published_address(settings["bind"])
+        bindings = {port: (address, number) for port, number in published.items()} if address else {}
+        if not own_ports:
+            # Nobody asks the second one, which lasts for a few seconds.
+            bindings |= published_metrics(settings)
         with self._removed_where_it_fails(name):
             self.engine.create(
                 name,
@@ -102,10 +107,10 @@ class ProxyContainer:
                 environment=environment_of(settings),
                 user=f"{names.USER}:{names.USER}",
                 stop_signal="SIGUSR1",
-                ports=[tuple(port.split("/")) for port in published],
+                ports=[tuple(port.split("/")) for port in {**published, **bindings}],
                 host={
                     "binds": [f"{self.folder}/etc:{CONFIG_DIR}:ro", f"{self.folder}/{run}:{RUN_DIR}"],
-                    "port_bindings": {port: (address, number) for port, number in published.items()} if address else {},
+                    "port_bindings": bindings,
                     "cap_drop": ["ALL"],
                     "security_opt": ["no-new-privileges"],
                     "read_only": True,

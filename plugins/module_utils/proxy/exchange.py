@@ -127,7 +127,8 @@ class Exchange:
             # Who is on a connection of HTTP/3 connects anew, by TCP.
             if inside.endswith("/tcp")
             for port in {int(binding["HostPort"]) for binding in bindings} & set(ports)
-            for each in published[inside]
+            # Not the port of the metrics, which the second one does not publish.
+            for each in published.get(inside) or ()
         ]
         try:
             detour.open(ways)

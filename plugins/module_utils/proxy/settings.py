@@ -26,6 +26,7 @@ class ProxySettings:
     bind: str | None = None
     proxy_protocol: bool | None = None
     http3: bool | None = None
+    metrics: str | None = None
 
     @property
     def given(self) -> dict[str, t.Any]:
@@ -45,6 +46,7 @@ DEFAULTS: dict[str, t.Any] = {
     "bind": ANY_ADDRESS,
     "proxy_protocol": False,
     "http3": False,
+    "metrics": "",
 }
 
 

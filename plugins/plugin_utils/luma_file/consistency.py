@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.metrics import port_taken
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.processes import Member
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.reader import Reader
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.schema import OF_A_PROCESS
@@ -37,6 +38,8 @@ class Consistency:
         """Adds what is wrong to the reader's mistakes."""
         for name, app in self.read["apps"].items():
             self._refuse_beside_processes(f"apps.{name}", app)
+        if key := port_taken(self.read["proxy"]):
+            self.reader.refuse("proxy.metrics", f"has the port of proxy.{key}: choose another one")
         self._refuse_shared_hosts()
         self._refuse_shared_names()
         services = self.read["services"]

@@ -19,6 +19,7 @@ from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.kinds import
     Value,
     Values,
 )
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.metrics import metrics
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.schedule import schedule
 
 REGISTRY_PASSWORD = "DOCKER_REGISTRY_PASSWORD"
@@ -263,6 +264,7 @@ LUMA_YML = Section(
                 "keep_alive": Value(values.duration, 75.0),
                 "proxy_protocol": Value(values.boolean),
                 "http3": Value(values.boolean),
+                "metrics": Value(metrics),
             }
         ),
         "deploy": Section(DEPLOY),

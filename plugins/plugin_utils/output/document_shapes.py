@@ -61,7 +61,7 @@ STATUS = {
 
 RELEASE = values("release image image_id config_hash replicas at by serves")
 HOLDER = values("id by host pid command at age stale interrupted")
-SETTINGS = "image bind http_port https_port proxy_protocol http3"
+SETTINGS = "image bind http_port https_port proxy_protocol http3 metrics"
 EXECUTED = values("host container command_exit_code stdout stderr")
 LOGS = {"lines": [values("host at container name text")]}
 
