@@ -77,6 +77,8 @@ def ansible_environment(request: Request, folder: Path) -> dict[str, str]:
         # What others are told who find an app locked.
         "LUMA_COMMAND": shlex.join(["luma", *sys.argv[1:]]),
     }
+    if request.options.quiet:
+        environment["LUMA_QUIET"] = "true"
     if request.options.environment is not None:
         environment["LUMA_ENVIRONMENT"] = request.options.environment
     if os.environ.get("NO_COLOR") or not (sys.stdout.isatty() and sys.stderr.isatty()):

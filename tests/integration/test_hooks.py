@@ -219,3 +219,9 @@ def test_what_hooks_wrote_is_asked_for_later_and_others_are_told(site: Site, tmp
     together, alone = (luma("logs", "--since", began, *option).stdout for option in ([], ["--hooks"]))
     assert alone.splitlines() == lines
     assert f"{alone}[localhost] {site.app}-web-blue | listening" in together
+
+    # A run that says little, and is told of as any other.
+    restarted = luma("restart", "--quiet")
+    assert (restarted.returncode, restarted.stderr) == (0, "")
+    assert re.fullmatch(r"Blue-green deployment completed successfully ✅ .*\n", restarted.stdout)
+    assert json.loads(Chat.told["/json"][2])["command"].endswith(" restart --quiet")

@@ -18,7 +18,7 @@ from ansible_collections.luma.deploy.plugins.plugin_utils.output.document_shapes
 from luma_command.arguments import Request, option_names, refuse_to_ask_nobody, request_of
 from luma_command.commands import COMMANDS, GLOBAL_OPTIONS, UsageError
 from luma_command.completion import complete, names_in
-from luma_command.playbook import ansible_arguments, exit_code
+from luma_command.playbook import ansible_arguments, ansible_environment, exit_code
 
 ROOT = Path(__file__).parents[2]
 # What a command in a container gets of luma's own terminal and input, which tests do not have.
@@ -107,6 +107,15 @@ def test_options_of_every_command_stand_anywhere(monkeypatch: pytest.MonkeyPatch
         "--vault-password-file",
         "f",
     ]
+
+
+def test_quiet_is_for_what_changes_something(tmp_path: Path) -> None:
+    assert ansible_environment(asked("deploy -q"), tmp_path)["LUMA_QUIET"] == "true"
+    assert "LUMA_QUIET" not in ansible_environment(asked("deploy"), tmp_path)
+    assert complaint("logs --quiet") == "luma logs is there to show something: leave out --quiet"
+    assert complaint("exec -q blog -- pg_dump") == "luma exec is there to show something: leave out --quiet"
+    for other in ("--plan", "--json", "--verbose"):
+        assert complaint(f"deploy -q {other}") == f"--quiet and {other} exclude each other: leave out one of them"
 
 
 def test_each_command_has_a_playbook() -> None:
