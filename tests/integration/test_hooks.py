@@ -142,6 +142,7 @@ class Chat(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.told.setdefault(self.path, []).append(body)
         self.send_response(302 if self.path == "/moved" else 200)
+        self.send_header("Location", "/elsewhere")
         self.end_headers()
 
     def log_message(self, *_arguments: Any) -> None:
