@@ -23,6 +23,7 @@ STATE = Path("/var/lib/luma")
 PROXY_FOLDER = STATE / "proxy"
 PROXY_IMAGE = "luma-example/haproxy"
 NEWER_PROXY_IMAGE = "luma-test/haproxy-sid"
+PROMETHEUS_IMAGE = "luma-test/prometheus"
 ACME_IMAGE = "luma-test/acme"
 ACME_PACKAGES = ("lego", "python3-minimal", "openssl", "ca-certificates", "pebble", "curl")
 """What the ACME agent needs, a CA, and a client that speaks HTTP/3."""
@@ -70,10 +71,11 @@ def proxy_configuration() -> str:
 
 
 def build_images() -> None:
-    """The example's images, which need no registry, on top of them that of the test app, and a newer proxy's."""
+    """The example's images, which need no registry, on top of them that of the test app; a newer proxy, Prometheus."""
     subprocess.run(["./prepare"], cwd=ROOT / "examples" / "blog", check=True)
     subprocess.run([ROOT / "examples" / "debian-image", NEWER_PROXY_IMAGE, "sid", "haproxy"], check=True)
     subprocess.run([ROOT / "examples" / "debian-image", ACME_IMAGE, "sid", *ACME_PACKAGES], check=True)
+    subprocess.run([ROOT / "examples" / "debian-image", PROMETHEUS_IMAGE, "sid", "prometheus"], check=True)
     docker("build", "--quiet", "--tag", APP_IMAGE, str(ROOT / "tests" / "testbed" / "app"))
 
 

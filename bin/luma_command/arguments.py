@@ -25,6 +25,7 @@ from luma_command.commands import (
     HELP,
     IN_SHORT,
     ROOT,
+    THAT_SHOW,
     Argument,
     Command,
     Parser,
@@ -73,6 +74,8 @@ def request_of(arguments: Sequence[str]) -> Request | str:
     elif after:
         raise UsageError(f"luma {command.name} does not take {after[0]}")
     refuse_contradictions(command, variables, options.json)
+    if options.quiet:
+        refuse_loud(command, plan, options)
     if command.verbose:
         variables[command.verbose] = options.verbose > 0
     return Request(command, variables, plan, options)
@@ -89,6 +92,15 @@ def refuse_contradictions(command: Command, variables: dict[str, Any], as_json: 
         reason = "--output - and --json both want the standard output"
     if reason:
         raise UsageError(f"luma {command.name} {reason}: leave out one of them")
+
+
+def refuse_loud(command: Command, plan: bool, options: argparse.Namespace) -> None:
+    """Raises `UsageError` where --quiet has nothing to leave out, or would leave out what is asked for."""
+    if command.name in THAT_SHOW:
+        raise UsageError(f"luma {command.name} is there to show something: leave out --quiet")
+    others = {"--plan": plan, "--json": options.json, "--verbose": options.verbose}
+    for other in (name for name, given in others.items() if given):
+        raise UsageError(f"--quiet and {other} exclude each other: leave out one of them")
 
 
 def refuse_to_ask_nobody(request: Request) -> None:

@@ -250,6 +250,12 @@ ALL = (
 )
 COMMANDS = {command.name: command for command in ALL}
 
+#: What these print is all that they are for.
+THAT_SHOW = (
+    *("audit", "cert status", "config", "exec", "lock status", "logs", "proxy logs", "proxy status", "releases", "run"),
+    *("services status", "status"),
+)
+
 # The general help, which has to fit on a screen, does not explain them.
 IN_SHORT = ("audit", "build", "check", "config", "prune", "releases", "remove", "restart", "start", "stop", "takeover")
 
@@ -258,6 +264,7 @@ GLOBAL_OPTIONS = (
     argument("-d", "--environment", metavar="NAME"),
     argument("-i", "--inventory", metavar="INVENTORY", action="append", default=[]),
     argument("-v", "--verbose", action="count", default=0),
+    argument("-q", "--quiet", action="store_true"),
     argument("--json", action="store_true"),
     argument("--ask-vault-pass", action="store_true"),
     argument("-K", "--ask-become-pass", action="store_true"),
@@ -275,7 +282,7 @@ usage: luma COMMAND [APP...] [OPTION...]           more on one: luma COMMAND --h
   -d, --environment NAME     staging: lay luma.staging.yml and .luma/secrets.staging over the others
   -i, --inventory INVENTORY  an Ansible inventory to use beside it; may be repeated
   -v, --verbose              show what Ansible shows; more with -vv and -vvv
-  --json                     print one JSON document and nothing else
+  -q, --quiet; --json        print only errors and the last line; one JSON document and nothing else
   --completion SHELL         print what lets the tab key complete luma in bash or zsh
   -h, --help, --version; Ansible's: -K, --ask-become-pass, --ask-vault-pass, --vault-password-file
 example: luma deploy blog --probe

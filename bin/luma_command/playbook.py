@@ -80,6 +80,8 @@ def ansible_environment(request: Request, folder: Path) -> dict[str, str]:
     # Who brings a configuration says there where collections are.
     if "ANSIBLE_COLLECTIONS_PATH" in os.environ or "ANSIBLE_CONFIG" not in os.environ:
         environment["ANSIBLE_COLLECTIONS_PATH"] = collections_path()
+    if request.options.quiet:
+        environment["LUMA_QUIET"] = "true"
     if request.options.environment is not None:
         environment["LUMA_ENVIRONMENT"] = request.options.environment
     if os.environ.get("NO_COLOR") or not (sys.stdout.isatty() and sys.stderr.isatty()):

@@ -18,9 +18,18 @@ description:
   - In check mode, prints at the end what would change, for each host and app.
   - A task that takes long shows that it is working, on a terminal after a second with a line for each host and a
     counter, elsewhere after five seconds with one line on stderr.
+options:
+  quiet:
+    description:
+      - Whether only errors are printed, and the last line, of each app that is deployed.
+    type: bool
+    default: false
+    env:
+      - name: LUMA_QUIET
 """
 
 import atexit
+from collections.abc import Iterable
 from pathlib import Path
 
 from ansible import constants
@@ -34,6 +43,7 @@ from ansible_collections.luma.deploy.plugins.plugin_utils.output.live_lines impo
 from ansible_collections.luma.deploy.plugins.plugin_utils.output.outcome import Outcome
 from ansible_collections.luma.deploy.plugins.plugin_utils.output.outcome_callback import OutcomeCallback
 from ansible_collections.luma.deploy.plugins.plugin_utils.output.plan import Plan
+from ansible_collections.luma.deploy.plugins.plugin_utils.output.quiet import Quiet
 
 SIGNS = {"✅": constants.COLOR_OK, "⚠️": constants.COLOR_WARN, "❌": constants.COLOR_ERROR}
 #: Playbooks whose standard output is that of a command in a container: it may be a dump, and a warning in it damage.
@@ -51,12 +61,14 @@ class CallbackModule(OutcomeCallback):
         super().__init__()
         self.plan = Plan()
         self.live = LiveLines()
+        self.quiet: Quiet | None = None
         self.is_output_of_a_command = False
         # Also where Ansible gives up in the middle.
         atexit.register(self.live.close)
 
     def v2_playbook_on_start(self, playbook: Playbook) -> None:
         self.is_output_of_a_command = Path(playbook._file_name).name in OF_COMMANDS
+        self.quiet = Quiet() if self.get_option("quiet") else None
 
     def v2_playbook_on_task_start(self, task: Task, is_conditional: bool) -> None:
         self.live.next_task()
@@ -66,7 +78,7 @@ class CallbackModule(OutcomeCallback):
 
     def v2_runner_on_start(self, host: Host, task: Task) -> None:
         # What follows a log speaks for itself, and what asks must not be drawn over.
-        if not task.args.get("follow") and task.action != "luma.deploy.removal":
+        if not self.quiet and not task.args.get("follow") and task.action != "luma.deploy.removal":
             self.live.begin(host.get_name(), task.name or task.action)
 
     def v2_runner_on_ok(self, result: CallbackTaskResult) -> None:
@@ -89,15 +101,19 @@ class CallbackModule(OutcomeCallback):
         if self.is_plan:
             for line in self.plan.lines():
                 self._display.display(line, color=DIFFERENCES.get(line.lstrip()[:2]))
+        self._say(self.quiet.rest() if self.quiet else [])
 
     def on_outcome(self, outcome: Outcome) -> None:
         if self.is_plan:
             self.plan.add(outcome)
         self.live.erase()
-        for warning in outcome.warnings:
+        for warning in [] if self.quiet else outcome.warnings:
             self._display.display(warning, color=constants.COLOR_WARN, stderr=self.is_output_of_a_command)
         if outcome.errors or not self.is_plan:
-            for line in outcome.lines:
-                self._display.display(line, color=next((SIGNS[sign] for sign in SIGNS if sign in line), None))
+            self._say(self.quiet.lines(outcome) if self.quiet else outcome.lines)
         for error in outcome.errors:
             self._display.display(error, color=constants.COLOR_ERROR, stderr=True)
+
+    def _say(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self._display.display(line, color=next((SIGNS[sign] for sign in SIGNS if sign in line), None))

@@ -142,6 +142,7 @@ class Chat(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.told.setdefault(self.path, []).append(body)
         self.send_response(302 if self.path == "/moved" else 200)
+        self.send_header("Location", "/elsewhere")
         self.end_headers()
 
     def log_message(self, *_arguments: Any) -> None:
@@ -219,3 +220,9 @@ def test_what_hooks_wrote_is_asked_for_later_and_others_are_told(site: Site, tmp
     together, alone = (luma("logs", "--since", began, *option).stdout for option in ([], ["--hooks"]))
     assert alone.splitlines() == lines
     assert f"{alone}[localhost] {site.app}-web-blue | listening" in together
+
+    # A run that says little, and is told of as any other.
+    restarted = luma("restart", "--quiet")
+    assert (restarted.returncode, restarted.stderr) == (0, "")
+    assert re.fullmatch(r"Blue-green deployment completed successfully ✅ .*\n", restarted.stdout)
+    assert json.loads(Chat.told["/json"][2])["command"].endswith(" restart --quiet")

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import itertools
 import json
@@ -18,6 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
@@ -33,10 +35,21 @@ from ansible_collections.luma.deploy.plugins.module_utils.proxy.settings import 
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.update import update_proxy
 from ansible_collections.luma.deploy.plugins.plugin_utils.certificates.keys import app_key, pem_of, self_signed
 
-from tests.host import ACME_IMAGE, NEWER_PROXY_IMAGE, PROXY_IMAGE, TEST_PROXY, docker, free_port, remove_network
+from tests.host import (
+    ACME_IMAGE,
+    NEWER_PROXY_IMAGE,
+    PROMETHEUS_IMAGE,
+    PROXY_IMAGE,
+    ROOT,
+    TEST_PROXY,
+    docker,
+    free_port,
+    remove_network,
+)
 from tests.integration.conftest import Site
 from tests.zero_loss.project import Traffic, wait_for
 
+EXAMPLE = ROOT / "examples" / "monitoring"
 NUMBERS = itertools.count(1)
 
 
@@ -149,7 +162,39 @@ def counted(address: str, site: Site) -> int:
     return sum(int(line.removeprefix(name)) for line in text.splitlines() if line.startswith(name))
 
 
-def test_an_update_brings_http3_where_the_image_can_do_it_and_metrics(site: Site, own_proxy: OwnProxy) -> None:
+@contextlib.contextmanager
+def prometheus(folder: Path, target: str) -> Iterator[int]:
+    """The port of a Prometheus with the configuration of the examples, which asks only this target."""
+    text = (EXAMPLE / "prometheus.yml").read_text()
+    text = text.replace('"web1.internal:8404", "web2.internal:8404"', json.dumps(target))
+    assert target in text
+    (folder / "prometheus.yml").write_text("global: {scrape_interval: 1s, evaluation_interval: 1s}\n" + text)
+    shutil.copy(EXAMPLE / "alerts.yml", folder)
+    folder.chmod(0o755)
+    name, port = f"{TEST_PROXY}{os.getpid()}-prometheus", free_port()
+    where = ["--detach", "--name", name, "--network", "host", "--volume", f"{folder}:/config:ro", PROMETHEUS_IMAGE]
+    options = ["--config.file=/config/prometheus.yml", "--storage.tsdb.path=/tmp/data"]
+    docker("run", *where, "prometheus", *options, f"--web.listen-address=127.0.0.1:{port}")
+    try:
+        yield port
+    finally:
+        docker("rm", "--force", name)
+
+
+def of_prometheus(port: int, path: str) -> dict[str, Any]:
+    """What its API answers; nothing while it starts."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    with contextlib.suppress(OSError):
+        connection.request("GET", f"/api/v1/{path}")
+        answer = connection.getresponse()
+        if answer.status == 200:
+            return dict(json.loads(answer.read())["data"])
+    return {}
+
+
+def test_an_update_brings_http3_where_the_image_can_do_it_and_metrics(
+    site: Site, own_proxy: OwnProxy, tmp_path: Path
+) -> None:
     site.deploy()
     https_port, route = free_port(), replace(route_of(site), ssl=True)
     proxy = own_proxy.of(bind="127.0.0.1", http_port=own_proxy.port, https_port=https_port)
@@ -172,6 +217,18 @@ def test_an_update_brings_http3_where_the_image_can_do_it_and_metrics(site: Site
     assert counted(metrics, site) == before + 1
     with pytest.raises(ConnectionRefusedError):
         counted(f"127.0.0.2:{metrics_port}", site)
+    with prometheus(tmp_path, metrics) as port:
+        query = f'haproxy_backend_http_requests_total{{project="{site.project}",app="{site.app}"}}'
+
+        def is_known() -> bool:
+            return bool(of_prometheus(port, f"query?query={quote(query)}").get("result"))
+
+        def health() -> set[str]:
+            groups = of_prometheus(port, "rules")["groups"]
+            return {rule["health"] for group in groups for rule in group["rules"]}
+
+        wait_for(is_known, "no numbers with these labels")
+        wait_for(lambda: health() == {"ok"}, "a rule cannot be evaluated")
     assert update_proxy(own_proxy.of(image=NEWER_PROXY_IMAGE, metrics="")).after["http3"]
     with pytest.raises(ConnectionRefusedError):
         counted(metrics, site)

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from ansible_collections.luma.deploy.plugins.plugin_utils.output.document import ResultDocument
 from ansible_collections.luma.deploy.plugins.plugin_utils.output.live_lines import Step, drawing
-from ansible_collections.luma.deploy.plugins.plugin_utils.output.outcome import Outcome, State
+from ansible_collections.luma.deploy.plugins.plugin_utils.output.outcome import BARRIER, Outcome, State
 from ansible_collections.luma.deploy.plugins.plugin_utils.output.plan import MOST_LINES, Plan, text_difference
+from ansible_collections.luma.deploy.plugins.plugin_utils.output.quiet import Quiet
 
 MADE = "luma.deploy.bluegreen_container"
 SETTLED = "Nothing changed: blue runs release 1, healthy"
@@ -70,6 +71,23 @@ def test_luma_explains_itself_and_other_modules_are_told_by_their_task() -> None
     other = outcome(values, module="ansible.builtin.command", state=State.FAILED)
     assert other.errors == ["[one] ❌ Prepare the inactive color: non-zero return code", "no space"]
     assert outcome({"msg": "timeout"}, state=State.UNREACHABLE).errors == ["[one] ❌ cannot be reached: timeout"]
+
+
+def quietly(*outcomes: Outcome) -> list[str]:
+    quiet = Quiet()
+    return [*(line for each in outcomes for line in quiet.lines(each)), *quiet.rest()]
+
+
+def test_of_a_quiet_run_the_last_line_of_each_app_is_left() -> None:
+    ends = [outcome({"report": [f"[one] {name}: r1 → r2", f"Users of {name}"]}, module=BARRIER) for name in "ab"]
+    assert quietly(outcome({"report": ["a"]}), ends[0], outcome({"report": ["b"]}), ends[1]) == [
+        "Users of a",
+        "Users of b",
+    ]
+    assert quietly(outcome({"report": ["a", SETTLED]}), outcome({}, module=BARRIER)) == [f"[one] {SETTLED}"]
+    # Its errors have been printed, and say more.
+    assert quietly(outcome({"report": ["a"]}), failed(report=["b"])) == []
+    assert quietly() == []
 
 
 # Exit codes

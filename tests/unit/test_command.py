@@ -109,6 +109,15 @@ def test_options_of_every_command_stand_anywhere(monkeypatch: pytest.MonkeyPatch
     ]
 
 
+def test_quiet_is_for_what_changes_something(tmp_path: Path) -> None:
+    assert ansible_environment(asked("deploy -q"), tmp_path)["LUMA_QUIET"] == "true"
+    assert "LUMA_QUIET" not in ansible_environment(asked("deploy"), tmp_path)
+    assert complaint("logs --quiet") == "luma logs is there to show something: leave out --quiet"
+    assert complaint("exec -q blog -- pg_dump") == "luma exec is there to show something: leave out --quiet"
+    for other in ("--plan", "--json", "--verbose"):
+        assert complaint(f"deploy -q {other}") == f"--quiet and {other} exclude each other: leave out one of them"
+
+
 def test_each_command_has_a_playbook() -> None:
     assert all(each.playbook.exists() for each in COMMANDS.values())
 
