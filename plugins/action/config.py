@@ -11,7 +11,7 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.shown import settings
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.source import InvalidFile, compose
-from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.specification import shown
+from ansible_collections.luma.deploy.plugins.plugin_utils.text import shown_path
 
 
 class ActionModule(ActionBase):
@@ -24,7 +24,7 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         _validation, arguments = self.validate_argument_spec({"file": {"type": "str", "default": "luma.yml"}})
         try:
-            found = list(settings(compose(shown(arguments["file"]))))
+            found = list(settings(compose(shown_path(arguments["file"]))))
         except InvalidFile as exc:
             return result | {"failed": True, "invalid_input": True, "msg": str(exc)}
         told = [asdict(setting) for setting in found if setting.value]

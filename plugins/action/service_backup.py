@@ -22,7 +22,7 @@ from ansible_collections.luma.deploy.plugins.plugin_utils.action.backup_file imp
 )
 from ansible_collections.luma.deploy.plugins.plugin_utils.action.secret_arguments import with_secrets
 from ansible_collections.luma.deploy.plugins.plugin_utils.payload.quick_module import QuickModule
-from ansible_collections.luma.deploy.plugins.plugin_utils.text import size_in_words
+from ansible_collections.luma.deploy.plugins.plugin_utils.text import shown_path, size_in_words
 
 #: What the module on the host takes.
 OF_THE_MODULE = ("project", "service", "command", "docker_host", "engine_timeout", "state_dir")
@@ -71,7 +71,7 @@ class ActionModule(QuickModule):
             (ended,) = exc.args
             return self._failed(ended)
         older = f"; removed {len(removed)} older" if removed else ""
-        lines = self._hidden(ended.output)
+        lines, where = self._hidden(ended.output), shown_path(str(path))
         return {
             "changed": True,
             "file": str(path.absolute()),
@@ -80,7 +80,7 @@ class ActionModule(QuickModule):
             "removed": [str(file.absolute()) for file in removed],
             "report": [
                 *(f"{given['service']} | {line}" for line in lines),
-                f"Backup of {given['service']}: {shown(path)}, {size_in_words(size)} in {ended.seconds:.1f} s{older}",
+                f"Backup of {given['service']}: {where}, {size_in_words(size)} in {ended.seconds:.1f} s{older}",
             ],
         }
 
@@ -114,8 +114,3 @@ class ActionModule(QuickModule):
         except AnsibleActionFail as exc:
             return [f"Its error output is not shown, since there may be secrets in it: {exc}"]
         return list(hidden_in(list(lines), known["secrets"]))
-
-
-def shown(path: Path) -> str:
-    """A path as messages name it: relative to the current folder where it is in there."""
-    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

@@ -214,9 +214,8 @@ def switch(module: AnsibleModule, engine: Engine, held: Held) -> dict[str, t.Any
 def follow_schedule(module: AnsibleModule, engine: Engine) -> list[str]:
     """Has cron start what the color is, or not any more what the other one was."""
     params, app = module.params, app_of(module.params)
-    if params["proxied"]:
-        return []
-    containers = View.take(engine, None, app).of(params["color"])
+    # What is routed has no schedule, and may have had one.
+    containers = [] if params["proxied"] else View.take(engine, None, app).of(params["color"])
     return Schedule(engine, app, params["state_dir"]).follow(containers, module.check_mode)
 
 

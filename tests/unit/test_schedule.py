@@ -97,6 +97,12 @@ def test_cron_gets_a_file_that_it_reads(schedule: Schedule) -> None:
         schedule.set("0 3 * * *")
 
 
+def test_what_has_no_schedule_any_more_is_not_started(schedule: Schedule) -> None:
+    schedule.set("0 3 * * *")
+    assert schedule.follow([], check_mode=True) == schedule.follow([]) == ["report has no schedule any more"]
+    assert schedule.follow([]) == []
+
+
 def test_a_host_without_cron_is_refused(schedule: Schedule, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scheduling, "_processes", lambda: iter(["init", "crond"]))
     schedule.refuse_missing()

@@ -187,8 +187,7 @@ def environment_of(settings: t.Mapping[str, t.Any]) -> dict[str, str]:
         "LUMA_HTTP_SUFFIX": "" if settings["http_port"] == 80 else f":{settings['http_port']}",
         "LUMA_HTTPS_SUFFIX": "" if https_port == "443" else f":{https_port}",
     }
-    switches = {"LUMA_PROXY_PROTOCOL": settings["proxy_protocol"], "LUMA_HTTP3": settings["http3"]}
-    switches["LUMA_METRICS"] = settings["metrics"]
+    switches = {f"LUMA_{name.upper()}": settings[name] for name in ("proxy_protocol", "http3", "metrics")}
     return {**environment, **{name: "1" for name, on in switches.items() if on}}
 
 

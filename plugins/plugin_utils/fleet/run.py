@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.luma.deploy.plugins.module_utils.run.lock import boot_id
+from ansible_collections.luma.deploy.plugins.module_utils.run.lock import boot_id, uptime
 from ansible_collections.luma.deploy.plugins.plugin_utils.processes import is_alive
 
 
@@ -49,11 +49,8 @@ def has_ended(run: Mapping[str, Any]) -> bool:
 
 def seconds_of(run: Mapping[str, Any]) -> float | None:
     """How long a run of this machine has lasted; None where the system has no /proc."""
-    try:
-        up = float(Path("/proc/uptime").read_text(encoding="ascii").split()[0])
-        return round(up - int(run["pid_started"]) / os.sysconf("SC_CLK_TCK"), 1)
-    except (OSError, ValueError):
-        return None
+    began = run["pid_started"]
+    return round(uptime() - int(began) / os.sysconf("SC_CLK_TCK"), 1) if began else None
 
 
 def user() -> str:

@@ -97,7 +97,7 @@ class HttpsFile:
             if None in asked:
                 found.append((f"proxy_options.{key}", "needs both kid and hmac, each the name of a secret"))
             missing = [name for name in asked if name and name not in self.secrets.values]
-            found += [(f"proxy_options.{key}", self._missing(name)) for name in missing]
+            found += [(f"proxy_options.{key}", self.secrets.missing(name)) for name in missing]
         if acme["dns"] and not acme["dns"]["provider"]:
             found.append(("proxy_options.acme_dns", "has no provider such as cloudflare"))
         return found
@@ -107,7 +107,7 @@ class HttpsFile:
         if not (https["certificate"] and https["key"]):
             return [(place, "needs both a certificate, which is a file, and a key, which is the name of a secret")]
         if https["key"] not in self.secrets.values:
-            return [(f"{place}.key", self._missing(https["key"]))]
+            return [(f"{place}.key", self.secrets.missing(https["key"]))]
         if not self.secrets.values.is_here(https["key"]):
             # Only a deployment asks for it.
             return []
@@ -124,9 +124,6 @@ class HttpsFile:
         """The certificate of the user's own. Raises `OSError` and `ValueError`."""
         chain = Path(https["certificate"]).read_text(encoding="utf-8")
         return OwnCertificate.of(chain, self.secrets.values[https["key"]])
-
-    def _missing(self, secret: str) -> str:
-        return f"the secret {secret} is missing: add a line {secret}=... to {self.secrets.path}"
 
     def _path(self, given: str) -> Path:
         return self.folder / Path(given).expanduser()

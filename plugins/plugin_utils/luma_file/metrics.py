@@ -9,11 +9,12 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.settings import DEFAULTS
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.kinds import Scalar
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.values import boolean, is_address
 
-#: What the proxy's own ports are if luma.yml says nothing else.
-PORTS = {"http_port": 80, "https_port": 443}
+#: The keys of the ports that the proxy has beside it.
+PORTS = ("http_port", "https_port")
 
 
 def metrics(value: Scalar) -> str:
@@ -29,4 +30,4 @@ def metrics(value: Scalar) -> str:
 def port_taken(proxy: Mapping[str, Any]) -> str:
     """The key of luma.yml's ``proxy`` whose port ``metrics`` has, too; empty if there is none."""
     port = (proxy["metrics"] or "").rpartition(":")[2]
-    return next((key for key, default in PORTS.items() if str(proxy[key] or default) == port), "")
+    return next((key for key in PORTS if str(proxy[key] or DEFAULTS[key]) == port), "")

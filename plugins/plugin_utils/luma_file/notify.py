@@ -9,11 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.kinds import Scalar
-from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.secret_values import SecretValues
+
+if TYPE_CHECKING:
+    # It needs this module's addresses.
+    from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.secrets import SecretsFile
 
 SLACK, NTFY, JSON = "slack", "ntfy", "json"
 NOT_A_URL = "has to be a URL such as https://hooks.slack.com/services/… or ntfy+https://chat.example/topic"
@@ -72,13 +75,13 @@ def target(value: Scalar) -> str:
     return value.text
 
 
-def mistake(name: str, secrets: SecretValues, path: Path) -> str:
-    """What is wrong with the secret of this name, as far as its file, ``path``, tells; empty if nothing is."""
-    if name not in secrets:
-        return f"the secret {name} is missing: add a line {name}=https://... to {path}"
-    if secrets.is_here(name):
+def mistake(name: str, secrets: SecretsFile) -> str:
+    """What is wrong with the secret of this name, as far as its file tells; empty if nothing is."""
+    if name not in secrets.values:
+        return secrets.missing(name, "https://...")
+    if secrets.values.is_here(name):
         try:
-            address(secrets[name])
+            address(secrets.values[name])
         except ValueError:
             return f"the secret {name} {NOT_A_URL}"
     return ""

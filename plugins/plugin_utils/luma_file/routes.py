@@ -5,13 +5,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.pages import CLASSES, MAINTENANCE, STATUSES
-from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.mounts import path_beside
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.secrets import SecretsFile
 
 ROUTE_KEYS = (
@@ -36,41 +34,27 @@ NOT_LOGINS = "has to be USER:PASSWORD; several are lines of one value"
 LARGEST_PAGE = 64 * 1024
 
 
-@dataclass(frozen=True)
-class RouteFiles:
-    """What a route takes from beside luma.yml, which is in ``folder``: pages, and the secrets of those who may come."""
+def login_mistakes(names: Sequence[str], secrets: SecretsFile) -> Iterator[tuple[str, str]]:
+    """What is wrong with the secrets of ``basic_auth``, each with the key of the app's ``proxy`` that it is told of."""
+    for index, name in enumerate(names):
+        if name not in secrets.values:
+            yield f"basic_auth[{index}]", secrets.missing(name, "USER:PASSWORD")
+        elif secrets.values.is_here(name) and not are_logins(secrets.values[name]):
+            yield f"basic_auth[{index}]", f"the secret {name} {NOT_LOGINS}"
 
-    folder: Path
-    secrets: SecretsFile
 
-    def mistakes(self, proxied: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-        """What is wrong, each with the key of the app's ``proxy`` that it is to be told of."""
-        for index, name in enumerate(proxied["basic_auth"]):
-            place, values = f"basic_auth[{index}]", self.secrets.values
-            if name not in values:
-                yield place, f"the secret {name} is missing: add a line {name}=USER:PASSWORD to {self.secrets.path}"
-            elif values.is_here(name) and not are_logins(values[name]):
-                yield place, f"the secret {name} {NOT_LOGINS}"
-        try:
-            self.pages(proxied)
-        except ValueError as exc:
-            yield "error_pages", str(exc)
-
-    def pages(self, proxied: Mapping[str, Any]) -> dict[str, str]:
-        """The pages of the folder ``error_pages`` that the proxy has a use for, by what they are for; other files of it
-        are the app's own. Raises `ValueError`."""
-        given = proxied["error_pages"]
-        if given is None:
-            return {}
-        folder = Path(path_beside(self.folder, given))
-        if not folder.is_dir():
-            raise ValueError(f"there is no folder {folder}")
-        files = {each: folder / f"{each}.html" for each in (*STATUSES, *CLASSES, MAINTENANCE)}
-        pages = {each: _page(file) for each, file in files.items() if file.is_file()}
-        if not pages:
-            names = ", ".join(f"{each}.html" for each in ("503", *CLASSES, MAINTENANCE))
-            raise ValueError(f"{folder} has no page, such as {names}")
-        return pages
+def pages_in(path: str) -> dict[str, str]:
+    """The pages of the folder ``error_pages`` that the proxy has a use for, by what they are for; other files of it are
+    the app's own. Raises `ValueError`."""
+    folder = Path(path)
+    if not folder.is_dir():
+        raise ValueError(f"there is no folder {folder}")
+    files = {each: folder / f"{each}.html" for each in (*STATUSES, *CLASSES, MAINTENANCE)}
+    pages = {each: _page(file) for each, file in files.items() if file.is_file()}
+    if not pages:
+        names = ", ".join(f"{each}.html" for each in ("503", *CLASSES, MAINTENANCE))
+        raise ValueError(f"{folder} has no page, such as {names}")
+    return pages
 
 
 def _page(file: Path) -> str:

@@ -55,6 +55,13 @@ class SecretsFile:
         )
         return cls(read[-1].path, values, tuple(mistakes), tuple(warnings))
 
+    def add_line(self, name: str, value: str = "...") -> str:
+        """What to do about a secret that is missing; ``value`` says what it looks like."""
+        return f"add a line {name}={value} to {self.path}"
+
+    def missing(self, name: str, value: str = "...") -> str:
+        return f"the secret {name} is missing: {self.add_line(name, value)}"
+
     @classmethod
     def _of(cls, path: Path, folder: Path) -> SecretsFile:
         nothing = SecretValues(folder, {})

@@ -25,7 +25,8 @@ from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.processes im
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.reader import Reader
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.routes import (
     ROUTE_KEYS_OF_PROXY,
-    RouteFiles,
+    login_mistakes,
+    pages_in,
     probe_path,
     route_of,
 )
@@ -39,6 +40,7 @@ from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.secrets impo
 )
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.servers import Inventory
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.source import InvalidFile
+from ansible_collections.luma.deploy.plugins.plugin_utils.text import shown_path
 
 NO_OVERLAP = (
     "an app with proxy.hosts is never stopped before its successor serves; overlap is for processes without a route"
@@ -56,7 +58,7 @@ def load(
     if there are any; and ``services``. With an inventory each of them has ``hosts``, and a server that is no host is a
     mistake, and so is a file without any of them, unless it ``may_be_empty``. Raises `InvalidFile` with every
     mistake."""
-    reader = Reader(shown(file), decrypt)
+    reader = Reader(shown_path(file), decrypt)
     read = reader.read(LUMA_YML)
     project = Project(file, reader, read)
     apps = {member.name: project.app(member) for member in project.members}
@@ -85,12 +87,6 @@ def load(
             *project.warnings,
         ],
     }
-
-
-def shown(file: str) -> str:
-    """The file as messages name it: relative to the current folder where it is in there."""
-    path = Path(file)
-    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else file
 
 
 class Project:
@@ -162,11 +158,14 @@ class Project:
         return self.app(Member(name, f"apps.{name}", name, app)) | {"processes": processes, "hosts": hosts}
 
     def _route(self, place: str, proxied: dict[str, Any], ssl: bool) -> dict[str, Any]:
-        files = RouteFiles(self.folder, self.secrets)
-        mistakes = list(files.mistakes(proxied))
-        for key, text in mistakes:
+        for key, text in login_mistakes(proxied["basic_auth"], self.secrets):
             self.reader.refuse(f"{place}.{key}", text)
-        return route_of(proxied, self.read["proxy"], ssl, {} if mistakes else files.pages(proxied))
+        pages = dict[str, str]()
+        try:
+            pages = pages_in(self._path(proxied["error_pages"])) if proxied["error_pages"] is not None else {}
+        except ValueError as exc:
+            self.reader.refuse(f"{place}.error_pages", str(exc))
+        return route_of(proxied, self.read["proxy"], ssl, pages)
 
     def _https(self, path: str, proxied: dict[str, Any]) -> dict[str, Any] | None:
         https = self.https.of(proxied["hosts"], proxied["ssl"])
@@ -218,7 +217,7 @@ class Project:
         secret = own["password_secret"] if own else REGISTRY_PASSWORD
         if registry and registry["username"] and secret not in self.secrets.values:
             place = f"{path}.registry" if own else "docker.username"
-            self.reader.refuse(place, f"the password is missing: {self._add(secret)}")
+            self.reader.refuse(place, f"the password is missing: {self.secrets.add_line(secret)}")
         if registry and not registry["username"] and self._has(f"{path}.registry.password_secret"):
             self.reader.refuse(f"{path}.registry", "has a password, but no username")
         return image, registry
@@ -234,11 +233,8 @@ class Project:
         for index, (key, name) in enumerate(names.items()):
             places[key] = f"{path}[{index}]" if self._has(f"{path}[{index}]") else f"{path}.{key}"
             if name not in self.secrets.values:
-                self.reader.refuse(places[key], f"the secret {name} is missing: {self._add(name)}")
+                self.reader.refuse(places[key], self.secrets.missing(name))
         return places
-
-    def _add(self, secret: str) -> str:
-        return f"add a line {secret}=... to {self.secrets.path}"
 
     def _build(self, path: str, build: dict[str, Any], common: Mapping[str, Any]) -> dict[str, Any]:
         made = build_of(build, self.folder, common["image"])
@@ -278,7 +274,7 @@ class Project:
         for path, said in _environments(self.read):
             self._check_secrets(path, said)
         for index, name in enumerate(self.read["notify"]):
-            if notify.is_secret(name) and (text := notify.mistake(name, self.secrets.values, self.secrets.path)):
+            if notify.is_secret(name) and (text := notify.mistake(name, self.secrets)):
                 self.reader.refuse(f"notify[{index}]", text)
         Consistency(self.reader, self.read, self.members, self.name).check()
 
