@@ -357,6 +357,11 @@ options:
           - The host's address and port, such as V(127.0.0.1:8404), at which Prometheus gets HAProxy's own numbers from
             C(/metrics). Empty for none, as it is if the proxy is made without it.
         type: str
+      access_log:
+        description:
+          - Whether the proxy writes a line about each request, and how, beside those that fail or take long.
+            V(text), which is HAProxy's HTTP log format, V(json) or V(none). V(none) if the proxy is made without it.
+        type: str
   replicas:
     description: How many containers the app has on this host. The proxy has room for both colors.
     type: int

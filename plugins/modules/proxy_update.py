@@ -53,6 +53,11 @@ options:
           - The host's address and port, such as V(127.0.0.1:8404), at which Prometheus gets HAProxy's own numbers from
             C(/metrics). Empty for none.
         type: str
+      access_log:
+        description:
+          - Whether the proxy writes a line about each request, and how, beside those that fail or take long.
+            V(text), which is HAProxy's HTTP log format, V(json) or V(none). V(none) if the proxy is made without it.
+        type: str
   drain_timeout:
     description:
       - How long requests in flight may take, in seconds. Where no connection is accepted meanwhile, it is at most 5.

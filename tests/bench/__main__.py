@@ -67,6 +67,8 @@ def throughput() -> list[Row]:
         ("requests/s, luma-proxy / plain HAProxy", f"{rates.to_plain:.2f}", ">= 0.97", "kamal-proxy 0.40, Caddy 0.30"),
         ("requests/s, luma-proxy / the backend alone", f"{rates.to_backend:.2f}", "", ""),
         ("    luma-proxy", f"{rates.luma:,.0f}", "", ""),
+        ("requests/s with access_log: true / without", f"{rates.logged:.2f}", "", ""),
+        ("    with access_log: json / without", f"{rates.logged_as_json:.2f}", "", ""),
         ("requests/s by HTTPS, luma-proxy / plain HAProxy", f"{rates.https_to_plain:.2f}", ">= 0.97", ""),
         ("    luma-proxy", f"{rates.https:,.0f}", "", ""),
         ("TLS handshakes/s, luma-proxy / plain HAProxy", f"{rates.handshakes_to_plain:.2f}", ">= 0.97", ""),

@@ -34,6 +34,7 @@ from ansible_collections.luma.deploy.plugins.module_utils.proxy.runtime_api impo
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.settings import ProxySettings
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.update import update_proxy
 from ansible_collections.luma.deploy.plugins.plugin_utils.certificates.keys import app_key, pem_of, self_signed
+from ansible_collections.luma.deploy.plugins.plugin_utils.overview.access_log import NO_SERVER, request_of
 
 from tests.host import (
     ACME_IMAGE,
@@ -234,6 +235,30 @@ def test_an_update_brings_http3_where_the_image_can_do_it_and_metrics(
         counted(metrics, site)
     assert curl() == f'healthy\n 2 200 h3=":{https_port}"; ma=86400'
     assert curl("--http3-only").startswith("healthy\n 3 200")
+
+
+def test_each_request_has_a_line(site: Site, own_proxy: OwnProxy) -> None:
+    """Also one that has waited for a replica, for which it passes the proxy twice."""
+    settings: dict[str, Any] = {"bind": "127.0.0.1", "http_port": own_proxy.port, "https_port": free_port()}
+    own_proxy.of(access_log="json", **settings).ensure(replace(route_of(site), hold=60))
+    with ThreadPoolExecutor() as pool:
+        early = pool.submit(own_proxy.get, site.host, '/early?q="1"')
+        haproxy = Haproxy(own_proxy.folder / "run")
+        wait_for(lambda: haproxy.waiting(f"{site.project}:{site.app}") == 1, "the request does not wait")
+        site.deploy()
+        assert early.result() == 404
+    assert own_proxy.get("unknown.example") == 404
+    lines = docker("logs", names.CONTAINER).splitlines()
+    held, unknown = (found for found in map(request_of, lines) if found)
+    told = ("method", "host", "uri", "status", "backend", "server")
+    backend = f"{site.project}:{site.app}"
+    assert [held[name] for name in told] == ["GET", site.host, '/early?q="1"', 404, backend, f"{site.app}1"]
+    assert held["queue_ms"] > 0
+    assert [unknown[name] for name in told] == ["GET", "unknown.example", "/", 404, "unknown-host", NO_SERVER]
+
+    assert update_proxy(own_proxy.of(access_log="text")).changed
+    assert own_proxy.get(site.host, "/up") == 200
+    assert docker("logs", names.CONTAINER).splitlines()[-1].endswith('"GET /up HTTP/1.1"')
 
 
 @pytest.mark.skipif(not listens_on_ipv6("::1"), reason="this machine has no IPv6")

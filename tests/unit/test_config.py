@@ -32,7 +32,7 @@ def test_the_smallest_file_has_all_defaults(tmp_path: Path) -> None:
     assert project["project"] == "my-shop"
     assert (project["folder"], project["file"]) == (str(folder), str(folder / "luma.yml"))
     assert project["proxy"] == dict.fromkeys(
-        ("image", "http_port", "https_port", "bind", "proxy_protocol", "http3", "metrics")
+        ("image", "http_port", "https_port", "bind", "proxy_protocol", "http3", "metrics", "access_log")
     )
     assert (project["services"], project["warnings"]) == ({}, [])
     blog = project["apps"]["blog"]

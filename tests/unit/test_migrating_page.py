@@ -32,6 +32,7 @@ NEW = {
     *("proxy.http_port", "proxy.https_port", "proxy.bind", "proxy.keep_alive", "proxy.proxy_protocol"),
     "proxy.http3",
     "proxy.metrics",
+    "proxy.access_log",
     *(
         "proxy.stream_timeout",
         "proxy.hold",

@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
 from typing import Any
 
 import pytest
 from ansible.utils import color
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.access_log import FIELDS
 from ansible_collections.luma.deploy.plugins.module_utils.release.records import Release
 from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.rollback import (
     CannotRollBack,
@@ -18,6 +20,7 @@ from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.rollback import 
     target,
     the_app,
 )
+from ansible_collections.luma.deploy.plugins.plugin_utils.overview.access_log import NO_SERVER
 from ansible_collections.luma.deploy.plugins.plugin_utils.overview.log_lines import log_line, log_lines
 from ansible_collections.luma.deploy.plugins.plugin_utils.overview.releases import releases
 from ansible_collections.luma.deploy.plugins.plugin_utils.overview.status import status
@@ -336,6 +339,51 @@ def test_log_lines_are_in_the_order_of_time() -> None:
         "[web2] blog-blue | b",
         "[web1] blog-blue | c",
     ]
+
+
+REQUEST = {
+    **dict.fromkeys(FIELDS, 0),
+    "time": "2026-12-01T10:00:00.123Z",
+    "client": "203.0.113.7",
+    "host": "shop.com",
+    "method": "GET",
+    "uri": "/cart?id=7",
+    "status": 200,
+    "bytes": 5120,
+    "backend": "shop:web",
+    "server": "web1",
+    "total_ms": 12,
+    "termination": "----",
+}
+WENT_AWAY = {**REQUEST, "server": NO_SERVER, "termination": "CR--", "status": 400, "bytes": 0}
+
+
+@pytest.mark.parametrize(
+    ("text", "request_", "shown"),
+    [
+        (
+            json.dumps(REQUEST),
+            REQUEST,
+            "2026-12-01T10:00:00.123Z 203.0.113.7 GET shop.com/cart?id=7 200, 5.1 kB in 12 ms from shop:web/web1",
+        ),
+        (
+            json.dumps(WENT_AWAY),
+            WENT_AWAY,
+            "2026-12-01T10:00:00.123Z 203.0.113.7 GET shop.com/cart?id=7 400, 0 bytes in 12 ms (CR--)",
+        ),
+        (json.dumps(REQUEST)[:100], None, json.dumps(REQUEST)[:100]),
+        ('{"level": "info"}', None, '{"level": "info"}'),
+        ("[NOTICE] (1) : New worker (8) forked", None, "[NOTICE] (1) : New worker (8) forked"),
+    ],
+    ids=["answered", "went away", "cut", "other JSON", "no JSON"],
+)
+def test_a_request_of_the_proxy_is_read(text: str, request_: dict[str, Any] | None, shown: str) -> None:
+    line = {"at": "2026-12-01T10:00:00.200000000Z", "container": "luma-proxy", "name": "", "text": text}
+    found = log_lines({"web1": {"lines": [line]}})
+    assert found["lines"] == [{**line, "host": "web1", "request": request_}]
+    assert found["report"] == [f"[web1] luma-proxy | {shown}"]
+    # What an app writes is its own.
+    assert log_lines({"web1": {"lines": [{**line, "container": "blog-blue"}]}})["lines"][0]["request"] is None
 
 
 @pytest.mark.parametrize(

@@ -83,6 +83,7 @@ PROXY_OPTIONS: dict[str, t.Any] = {
             "proxy_protocol": {"type": "bool"},
             "http3": {"type": "bool"},
             "metrics": {"type": "str"},
+            "access_log": {"type": "str"},
         },
     },
     "replicas": {"type": "int", "default": 1},

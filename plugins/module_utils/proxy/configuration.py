@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.luma.deploy.plugins.module_utils.proxy import logins, sticky, tls
+from ansible_collections.luma.deploy.plugins.module_utils.proxy import access_log, logins, sticky, tls
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.admission import render_admission
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.forwarding import render_forwarding
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.metrics import METRICS
@@ -39,7 +39,7 @@ BACKEND_TLV = "0xE0"
 BASE = """\
 # Written by luma from the routes in ../routes; changes made here are lost.
 global
-    log stdout format raw daemon info
+    log stdout len {line_bytes} format raw daemon info
     stats socket {run}/admin.sock mode 600 level admin
     server-state-base {run}
     server-state-file servers-state
@@ -124,11 +124,6 @@ frontend check
     use_backend %[req.hdr(x-luma-backend)]
 """
 
-# Errors and slow answers are logged; an access log of everything would halve the proxy's rate.
-LOG_LEVEL = """\
-    http-after-response set-log-level silent if {{ status lt 500 }} {{ res.timer.hdr lt 1000 }}
-"""
-
 # An app may close a connection that it holds for idle (gunicorn after 2 s, Node after 5 s) in the moment in which a
 # request is sent on it, and nobody can tell whether that was processed. So a connection is used again only in the 50 ms
 # in which it was made, which is where many requests come; its name in the pool is that time. The pool takes new ones
@@ -188,13 +183,14 @@ def environment_of(settings: t.Mapping[str, t.Any]) -> dict[str, str]:
         "LUMA_HTTPS_SUFFIX": "" if https_port == "443" else f":{https_port}",
     }
     switches = {f"LUMA_{name.upper()}": settings[name] for name in ("proxy_protocol", "http3", "metrics")}
-    return {**environment, **{name: "1" for name, on in switches.items() if on}}
+    return {**environment, **{name: "1" for name, on in switches.items() if on}, **access_log.environment_of(settings)}
 
 
 def render_config(routes: t.Sequence[Route]) -> str:
     """The whole haproxy.cfg."""
     with_https = tls.is_needed(routes)
     base = BASE.format(
+        line_bytes=access_log.LINE_BYTES,
         run=RUN_DIR,
         http_port=HTTP_PORT,
         visitors=VISITORS_SOCKET,
@@ -221,7 +217,7 @@ def _render_tls(routes: t.Sequence[Route]) -> dict[str, str]:
 
 def _render_routing(routes: t.Sequence[Route]) -> dict[str, str]:
     found = render_routing(routes)
-    return {**found, "rules": LOG_LEVEL.format() + found.pop("by_rules")}
+    return {**found, "rules": access_log.RULES + found.pop("by_rules")}
 
 
 def _render_backend(route: Route, with_https: bool) -> str:

@@ -9,7 +9,9 @@ import json
 import typing as t
 from dataclasses import asdict, dataclass
 
+from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
 from ansible_collections.luma.deploy.plugins.module_utils.host.containers import Container
+from ansible_collections.luma.deploy.plugins.module_utils.proxy import access_log
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.ipv6 import ANY_ADDRESS
 
 #: The label with the settings that the proxy was made with.
@@ -27,6 +29,11 @@ class ProxySettings:
     proxy_protocol: bool | None = None
     http3: bool | None = None
     metrics: str | None = None
+    access_log: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.access_log not in (None, *access_log.FORMATS):
+            raise LumaError(f"access_log of the proxy has to be one of {', '.join(access_log.FORMATS)}.")
 
     @property
     def given(self) -> dict[str, t.Any]:
@@ -47,6 +54,7 @@ DEFAULTS: dict[str, t.Any] = {
     "proxy_protocol": False,
     "http3": False,
     "metrics": "",
+    "access_log": "none",
 }
 
 

@@ -265,6 +265,7 @@ LUMA_YML = Section(
                 "proxy_protocol": Value(values.boolean),
                 "http3": Value(values.boolean),
                 "metrics": Value(metrics),
+                "access_log": Value(values.access_log),
             }
         ),
         "deploy": Section(DEPLOY),

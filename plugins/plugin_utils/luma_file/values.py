@@ -10,6 +10,7 @@ import ipaddress
 import re
 from dataclasses import replace
 
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.access_log import FORMATS
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.kinds import Scalar
 
 #: When an image's registry is asked; the words of the modules' option ``pull``.
@@ -39,6 +40,15 @@ def boolean(value: Scalar) -> bool:
     if not (value.type == "bool" or value.secret) or value.text.lower() not in BOOLEANS:
         raise ValueError("has to be true or false")
     return BOOLEANS[value.text.lower()]
+
+
+def access_log(value: Scalar) -> str:
+    """One of `FORMATS`: ``true`` is HAProxy's own."""
+    if value.type == "bool":
+        return "text" if boolean(value) else "none"
+    if value.text not in FORMATS:
+        raise ValueError("has to be true, json, or false")
+    return value.text
 
 
 def port(value: Scalar) -> int:

@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.access_log import FIELDS
+
 #: Raised where a key changes its meaning, or goes; not for new keys.
 SCHEMA = 1
 
@@ -61,9 +63,10 @@ STATUS = {
 
 RELEASE = values("release image image_id config_hash replicas at by serves")
 HOLDER = values("id by host pid command at age stale interrupted")
-SETTINGS = "image bind http_port https_port proxy_protocol http3 metrics"
+SETTINGS = "image bind http_port https_port proxy_protocol http3 metrics access_log"
 EXECUTED = values("host container command_exit_code stdout stderr")
-LOGS = {"lines": [values("host at container name text")]}
+LOG_LINE = "host at container name text"
+LOGS = {"lines": [values(LOG_LINE)]}
 
 SHAPES: Mapping[str, Mapping[str, Shape]] = {
     "init": {"files": [values("name written")]},
@@ -105,7 +108,7 @@ SHAPES: Mapping[str, Mapping[str, Shape]] = {
             | {"routes": [values("project app hosts path_prefix app_port") | {"backend": BACKEND}]}
         ]
     },
-    "proxy logs": LOGS,
+    "proxy logs": {"lines": [values(LOG_LINE) | {"request": values(" ".join(FIELDS))}]},
     "proxy update": {
         "hosts": [values("host changed gap_seconds cut") | {name: values(SETTINGS) for name in ("before", "after")}]
     },

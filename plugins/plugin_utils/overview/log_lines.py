@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible.utils.color import stringc
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.names import CONTAINER
+from ansible_collections.luma.deploy.plugins.plugin_utils.overview.access_log import request_in_words, request_of
 from ansible_collections.luma.deploy.plugins.plugin_utils.overview.answers import Found, answered
 
 #: Without red, which is for errors.
@@ -23,7 +25,7 @@ def log_lines(found: Found, names: Sequence[str] = ()) -> dict[str, Any]:
     """The log lines of all hosts, in the order of time."""
     lines = [(line["at"], host, line) for host, result in answered(found).items() for line in result["lines"]]
     lines.sort(key=lambda each: each[:2])
-    told = [{**line, "host": host} for _at, host, line in lines]
+    told = [{**line, "host": host, "request": _request_of(line)} for _at, host, line in lines]
     return {"lines": told, "report": [log_line(host, line, names) for _at, host, line in lines]}
 
 
@@ -33,4 +35,9 @@ def log_line(host: str, line: Mapping[str, str], names: Sequence[str]) -> str:
     prefix = f"[{host}] {line['container']} |"
     if line["name"] in names:
         prefix = stringc(prefix, COLORS[names.index(line["name"]) % len(COLORS)])
-    return f"{prefix} {line['text']}"
+    request = _request_of(line)
+    return f"{prefix} {request_in_words(request) if request else line['text']}"
+
+
+def _request_of(line: Mapping[str, str]) -> dict[str, Any] | None:
+    return request_of(line["text"]) if line["container"] == CONTAINER else None
