@@ -15,6 +15,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PLUGINS = "ansible_collections.luma.deploy.plugins"
 LONGEST_FILE = 350
+LONGEST_CLASS = 200
 
 
 def rooms(base: str) -> list[str]:
@@ -56,3 +57,11 @@ def test_only_the_room_of_the_modules_knows_ansible() -> None:
 def test_a_file_is_not_longer_than_one_person_can_hold_in_mind(folder: str) -> None:
     long = [file for file in (ROOT / folder).rglob("*.py") if len(file.read_text().splitlines()) > LONGEST_FILE]
     assert long == []
+
+
+@pytest.mark.parametrize("folder", ["plugins/module_utils", "plugins/plugin_utils", "plugins/action", "bin"])
+def test_a_class_is_not_longer_than_one_person_can_hold_in_mind(folder: str) -> None:
+    for file in (ROOT / folder).rglob("*.py"):
+        classes = [node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.ClassDef)]
+        lengths = {node.name: (node.end_lineno or 0) - node.lineno + 1 for node in classes}
+        assert {name: length for name, length in lengths.items() if length > LONGEST_CLASS} == {}, file

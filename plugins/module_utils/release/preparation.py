@@ -9,21 +9,14 @@ from __future__ import annotations
 import contextlib
 import time
 import typing as t
+from functools import partial
 
 from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
 from ansible_collections.luma.deploy.plugins.module_utils.host.client import in_parallel
-from ansible_collections.luma.deploy.plugins.module_utils.host.container_options import fixed_host_port, port_bindings
+from ansible_collections.luma.deploy.plugins.module_utils.host.container_options import fixed_host_port
 from ansible_collections.luma.deploy.plugins.module_utils.host.containers import Container
 from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
-from ansible_collections.luma.deploy.plugins.module_utils.host.labels import (
-    LABEL_APP,
-    LABEL_COLOR,
-    LABEL_CONFIG_HASH,
-    LABEL_PROJECT,
-    LABEL_RELEASE,
-    LABEL_REPLICA,
-    LABEL_SCHEDULE,
-)
+from ansible_collections.luma.deploy.plugins.module_utils.host.labels import LABEL_PROJECT
 from ansible_collections.luma.deploy.plugins.module_utils.host.registries import short_id
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.runtime_api import Haproxy
 from ansible_collections.luma.deploy.plugins.module_utils.release.colors import COLORS, App, View, other
@@ -31,6 +24,7 @@ from ansible_collections.luma.deploy.plugins.module_utils.release.container_name
 from ansible_collections.luma.deploy.plugins.module_utils.release.drain import DEFAULT_TIMEOUTS, DrainTimeouts, retire
 from ansible_collections.luma.deploy.plugins.module_utils.release.health import probe
 from ansible_collections.luma.deploy.plugins.module_utils.release.release_names import identity, name_of
+from ansible_collections.luma.deploy.plugins.module_utils.release.replica import create_replica
 from ansible_collections.luma.deploy.plugins.module_utils.release.start import start_all
 from ansible_collections.luma.deploy.plugins.module_utils.release.switch import Switch
 from ansible_collections.luma.deploy.plugins.module_utils.release.wanted import Prepared, Wanted
@@ -186,7 +180,8 @@ class Preparation:
             with self.engine.free_addresses(self.app.project, self.app.network) as addresses:
                 names = self._names()[color]
                 replicas = [(name, number, next(addresses, "")) for number, name in enumerate(names, 1)]
-                in_parallel(lambda replica: self._create(color, *replica, release), replicas)
+                create = partial(create_replica, self.engine, self.app, self.wanted, color, release)
+                in_parallel(lambda replica: create(*replica), replicas)
             started = self._start(names, deadline) if self.wanted.starts_at_once else cleared
         except BaseException:
             # Where the engine is what failed, the next run removes them.
@@ -218,33 +213,6 @@ class Preparation:
         if view.active and view.holders(color):
             Switch(self.engine, self.proxy, self.app, view.active).run()
         retire(self.engine, self.proxy, self.app, color, self.drain_timeouts, self.wanted.stop_timeout)
-
-    def _create(self, color: str, name: str, number: int, address: str, release: str) -> None:
-        wanted = self.wanted
-        published = port_bindings(wanted.ports)
-        self.engine.create(
-            name,
-            wanted.image,
-            self.app.network,
-            labels={
-                **wanted.runtime.labels,
-                LABEL_PROJECT: self.app.project,
-                LABEL_APP: self.app.name,
-                LABEL_COLOR: color,
-                LABEL_REPLICA: str(number),
-                LABEL_RELEASE: release,
-                LABEL_CONFIG_HASH: wanted.config_hash,
-                **({LABEL_SCHEDULE: wanted.schedule} if wanted.schedule else {}),
-            },
-            aliases=[self.app.temporary_alias(color, number, wanted.replicas)],
-            address=address,
-            command=wanted.command,
-            environment=dict(wanted.environment, LUMA_COLOR=color, LUMA_RELEASE=release),
-            ports=[tuple(port.split("/")) for port in published],
-            host={**wanted.mounts.host, **wanted.runtime.host, "port_bindings": published},
-            **wanted.runtime.config,
-        )
-        wanted.runtime.attach(self.engine, name)
 
     def _keep_running(self, containers: t.Iterable[Container]) -> None:
         """Only what is healthy is started again after a crash: a replica that fails in its health check shows how it

@@ -41,6 +41,13 @@ class SlotCheck:
             return False
         return 200 <= self.proxy.request_slot(self.app.backend, slot.name, *asked) < 300
 
+    def give_ports_back(self, slots: t.Iterable[Slot]) -> None:
+        """Takes back what `passes` has set. Once a slot has lost its address, its port cannot be changed any more."""
+        port = self.rerouting.loaded_port
+        for slot in slots:
+            if port is not None and slot.port != port:
+                self.proxy.set_port(self.app.backend, slot, port)
+
     def _asked(self) -> tuple[str, str, float] | None:
         """Path, Host header, and seconds for an answer; None where a connection is all that is checked."""
         route, check = self.rerouting.route, self.check

@@ -29,6 +29,7 @@ from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaErro
 from ansible_collections.luma.deploy.plugins.module_utils.host.client import in_parallel
 from ansible_collections.luma.deploy.plugins.module_utils.host.containers import Container
 from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.answers import Slot
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.runtime_api import Haproxy
 from ansible_collections.luma.deploy.plugins.module_utils.release.colors import App, View, other
 from ansible_collections.luma.deploy.plugins.module_utils.release.drain import (
@@ -72,6 +73,12 @@ class Switched:
     slots: dict[str, str] = field(default_factory=dict)
     slot_colors: dict[str, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+
+    def note_slots(self, slots: t.Iterable[Slot], view: View) -> None:
+        serving = {c.address: c for c in view.containers if c.address}
+        known = [slot for slot in slots if slot.address in serving]
+        self.slots = {slot.name: serving[slot.address].name for slot in known}
+        self.slot_colors = {slot.name: serving[slot.address].color for slot in known}
 
 
 class Switch:
@@ -171,19 +178,9 @@ class Switch:
         if self.proxy is None:
             return
         view = self._view()
-        if not view.slots:
-            raise LumaError(
-                f"luma-proxy does not route {self.app.name}: it has no backend {self.app.backend}. Nothing was "
-                "switched. Run the role luma.deploy.proxy first."
-            )
         serving = view.slots_of(other(self.color))
         free = [slot for slot in view.slots if slot not in serving]
-        needed = len(view.of(self.color))
-        if len(free) < needed:
-            raise LumaError(
-                f"luma-proxy has {len(free)} free slots for {needed} new replicas of {self.app.name}: nothing was "
-                "switched. Run the role luma.deploy.proxy with the new number of replicas first."
-            )
+        _refuse_without_room(self.app, view, len(free), len(view.of(self.color)))
         if view.active:
             self.rerouting.keep(view.active)
         self.proxy.set_states(self.app.backend, "drain", [slot.name for slot in free if not slot.held])
@@ -229,10 +226,7 @@ class Switch:
                 raise
         result.commit_milliseconds = _milliseconds(began)
         self._slot_check(self.proxy).answer_waiting(ready)
-        serving = {c.address: c for c in view.containers if c.address}
-        known = [slot for slot in ready + drain if slot.address in serving]
-        result.slots = {slot.name: serving[slot.address].name for slot in known}
-        result.slot_colors = {slot.name: serving[slot.address].color for slot in known}
+        result.note_slots(ready + drain, view)
 
     def reroute(self, result: Switched) -> None:
         self.rerouting.load()
@@ -268,20 +262,12 @@ class Switch:
         engine's part does not need the proxy, which may be what failed."""
         containers = View.take(self.engine, None, self.app).of(self.color)
         made = [c for c in containers if self.app.alias in c.aliases or not c.attached]
-        with contextlib.suppress(LumaError):
-            self._give_ports_back()
+        if self.proxy is not None:
+            with contextlib.suppress(LumaError):
+                self._slot_check(self.proxy).give_ports_back(self._view().slots_of(self.color))
         in_parallel(lambda c: self.engine.reattach(c, self.app.network, []), made)
         if self.proxy is not None:
             free_slots(self.proxy, self.app, FREE_SECONDS)
-
-    def _give_ports_back(self) -> None:
-        """Once a slot has lost its address, its port cannot be changed any more."""
-        port = self.rerouting.loaded_port
-        if self.proxy is None or port is None:
-            return
-        for slot in self._view().slots_of(self.color):
-            if slot.port != port:
-                self.proxy.set_port(self.app.backend, slot, port)
 
     def _move(self, result: Switched, step: str, containers: t.Sequence[Container], aliases: list[str]) -> None:
         def move(container: Container) -> Move:
@@ -290,6 +276,20 @@ class Switch:
             return Move(container.name, step, _milliseconds(began), kept)
 
         result.moves += in_parallel(move, containers)
+
+
+def _refuse_without_room(app: App, view: View, free: int, needed: int) -> None:
+    """Raises `LumaError` where the proxy has not as many ``free`` slots as the new color needs."""
+    if not view.slots:
+        raise LumaError(
+            f"luma-proxy does not route {app.name}: it has no backend {app.backend}. Nothing was switched. Run the "
+            "role luma.deploy.proxy first."
+        )
+    if free < needed:
+        raise LumaError(
+            f"luma-proxy has {free} free slots for {needed} new replicas of {app.name}: nothing was switched. Run the "
+            "role luma.deploy.proxy with the new number of replicas first."
+        )
 
 
 def _refuse_unfit(switch: Switch, view: View) -> None:

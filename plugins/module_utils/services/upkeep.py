@@ -16,29 +16,23 @@ some of this, and the next one begins by repairing it. Volumes are never removed
 from __future__ import annotations
 
 import contextlib
-import json
 import math
 import time
 import typing as t
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
-from ansible_collections.luma.deploy.plugins.module_utils.host.container_options import port_bindings
 from ansible_collections.luma.deploy.plugins.module_utils.host.containers import Container
 from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
-from ansible_collections.luma.deploy.plugins.module_utils.host.labels import LABEL_CONFIG_HASH
 from ansible_collections.luma.deploy.plugins.module_utils.host.wanted_image import WantedImage
 from ansible_collections.luma.deploy.plugins.module_utils.release.drain import Stopped, stop
-from ansible_collections.luma.deploy.plugins.module_utils.release.health import (
-    HealthCheck,
-    Probe,
-    Verdict,
-    describe_failure,
-    failure_text,
-    wait_until_healthy,
+from ansible_collections.luma.deploy.plugins.module_utils.release.health import HealthCheck, wait_until_healthy
+from ansible_collections.luma.deploy.plugins.module_utils.services.serving import (
+    create_container,
+    require_that_it_serves,
+    wait_until_it_serves,
 )
 from ansible_collections.luma.deploy.plugins.module_utils.services.specification import (
-    LABEL_RUNTIME,
     Service,
     differences,
     inherited_volumes,
@@ -125,7 +119,7 @@ class Upkeep:
         taken_over = accepted or (new.running and not (old and old.running))
         if self.check_mode:
             return new if taken_over else old
-        if accepted or (taken_over and self._wait(new.id).healthy):
+        if accepted or (taken_over and self._serves(new.id)):
             self._promote(old)
             return self._find(self.service.container_name)
         # One that ran may hold data by now.
@@ -170,7 +164,7 @@ class Upkeep:
             self.engine.reattach(current, self.network, [self.service.name])
         if stopped:
             self.engine.start(current.id)
-            self._require(self._wait(current.id))
+            self._require(current.id)
         elif self.restart:
             self._restart(current)
         if current.restart_policy in ("", "no"):
@@ -181,7 +175,7 @@ class Upkeep:
         stopped = stop(self.engine, current, self.service.stop_timeout)
         self.engine.start(current.id)
         self.outcome.away = round(time.monotonic() - began, 2)
-        self._require(self._wait(current.id))
+        self._require(current.id)
         self._tell_killed(stopped)
 
     def _tell_killed(self, stopped: Stopped) -> None:
@@ -195,10 +189,10 @@ class Upkeep:
         if self.check_mode:
             return
         name = self.service.container_name
-        self._make(name, self.service.mounts.volumes)
+        self._create_container(name, self.service.mounts.volumes)
         try:
             self.engine.start(name)
-            self._require(self._wait(name))
+            self._require(name)
         except BaseException as exc:
             with contextlib.suppress(LumaError):
                 self._discard(name)
@@ -214,13 +208,13 @@ class Upkeep:
         if self.check_mode:
             return
         binds, left = inherited_volumes(self.engine.description(old.id), self.service.mounts)
-        self._make(self.service.new_name, binds, old.fixed_address)
+        self._create_container(self.service.new_name, binds, old.fixed_address)
         began = time.monotonic()
         try:
             stopped = stop(self.engine, old, self.service.stop_timeout)
             self.engine.start(self.service.new_name)
             self.outcome.away = round(time.monotonic() - began, 2)
-            self._require(self._wait(self.service.new_name))
+            self._require(self.service.new_name)
         except BaseException as exc:
             after = self._bring_back(old)
             if isinstance(exc, LumaError):
@@ -244,39 +238,14 @@ class Upkeep:
 
     # --- containers ---------------------------------------------------------------------------------------------
 
-    def _make(self, name: str, binds: t.Sequence[str], address: str = "") -> None:
-        """Creates a container that Docker does not start again by itself: one that fails shows how it ended. Without
-        an ``address`` it gets a free one."""
-        service = self.service
-        published = port_bindings(service.ports)
-        service.runtime.refuse_missing(self.engine)
-        service.mounts.place()
-        with self.engine.free_addresses(service.project, self.network) as addresses:
-            self.engine.create(
-                name,
-                service.image,
-                self.network,
-                labels={
-                    **service.runtime.labels,
-                    **service.owner,
-                    LABEL_CONFIG_HASH: service.config_hash,
-                    **({LABEL_RUNTIME: json.dumps(service.runtime.given)} if service.runtime.given else {}),
-                },
-                aliases=[service.name],
-                address=address or next(addresses, ""),
-                command=service.command,
-                environment=dict(service.environment),
-                stop_timeout=round(service.stop_timeout),
-                ports=[tuple(port.split("/")) for port in published],
-                host={
-                    **service.mounts.host,
-                    **service.runtime.host,
-                    "binds": list(binds),
-                    "port_bindings": published,
-                },
-                **service.runtime.config,
-            )
-        service.runtime.attach(self.engine, name)
+    def _create_container(self, name: str, binds: t.Sequence[str], address: str = "") -> None:
+        create_container(self.engine, self.service, self.network, name, binds, address)
+
+    def _serves(self, name: str) -> bool:
+        return wait_until_it_serves(self.engine, self.service, self.network, name).healthy
+
+    def _require(self, name: str) -> None:
+        require_that_it_serves(self.engine, self.service, self.network, name)
 
     def _discard(self, name: str, volumes: bool = True) -> None:
         """Removes a container that is given up, stopped first where it runs: it may be at work on the data."""
@@ -284,20 +253,3 @@ class Upkeep:
         if container:
             stop(self.engine, container, self.service.stop_timeout)
             self.engine.remove(container.id, volumes)
-
-    def _wait(self, name: str) -> Verdict:
-        """Whether a started container serves: its health check says so, or its image's HEALTHCHECK, whose own limits
-        bound it; without one it has to stay running for a moment."""
-        container = self._find(name)
-        check = self.service.check or HealthCheck("image" if container and container.health else "running")
-        deadline = time.monotonic() + check.longest if self.service.check else math.inf
-        verdict = wait_until_healthy(self.engine, check, name, self.network, deadline)
-        restarts = verdict.container.restarts
-        if not restarts:
-            return verdict
-        return replace(verdict, healthy=False, last=Probe(False, f"Docker restarted it {restarts} times"))
-
-    def _require(self, verdict: Verdict) -> None:
-        if not verdict.healthy:
-            failure = describe_failure(self.engine, verdict, self.service.check or HealthCheck("running"))
-            raise LumaError(f"Service {self.service.name} failed. {failure_text(failure)}", failures=[failure])

@@ -24,6 +24,7 @@ from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.kinds import
     Value,
     Values,
 )
+from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.mistakes import Mistakes
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.source import compose
 
 VAULT_TAG = "!vault"
@@ -33,47 +34,27 @@ VARIABLE = re.compile(r"\$(\$?)\{([^}]*)\}")
 
 
 @dataclass
-class Reader:
+class Reader(Mistakes):
     """Reads one file.
 
     decrypt   returns the plain text of a vault string, or raises ValueError
     only      a path such as ``apps.blog``: other entries of a `Named` are left out, unread
-    places    where the values are, by path
-    mistakes  what is wrong, with line and column
     """
 
-    file: str
     decrypt: Callable[[str], str]
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     only: str = ""
-    places: dict[str, yaml.Mark] = field(default_factory=dict)
-    mistakes: set[tuple[str, int, int, str]] = field(default_factory=set)
 
     def read(self, schema: Section) -> dict[str, Any]:
         """The file's content with all defaults. What is wrong is left out, and added to the mistakes; a file that is no
         YAML raises `InvalidFile`."""
         node = compose(self.file)
-        return self._section(node, schema, "") if node else self._defaults(schema)
-
-    def refuse(self, path: str, text: str) -> None:
-        """Adds a mistake at the place of a path, or of what it belongs to where it is absent."""
-        place = path
-        while place and place not in self.places:
-            place = place.rpartition(".")[0]
-        self._mistake(self.places.get(place), path, text)
-
-    def lines(self) -> list[str]:
-        """The mistakes in the order of the file: ``file:line:column: path: what is wrong``."""
-        return [f"{file}:{line}:{column}: {text}" for file, line, column, text in sorted(self.mistakes)]
-
-    def _mistake(self, mark: yaml.Mark | None, path: str, text: str) -> None:
-        file, line, column = (mark.name, mark.line + 1, mark.column + 1) if mark else (self.file, 1, 1)
-        self.mistakes.add((file, line, column, f"{path}: {text}" if path else text))
+        return self._section(node, schema, "") if node else _defaults(schema)
 
     # --- maps ---------------------------------------------------------------------------------------------------
 
     def _section(self, node: yaml.Node, section: Section, path: str) -> dict[str, Any]:
-        result = self._defaults(section)
+        result = _defaults(section)
         seen: set[str] = set()
         for name, key_node, value_node in self._entries(node, path):
             inner = _join(path, name)
@@ -171,13 +152,12 @@ class Reader:
     def _values(self, node: yaml.Node, schema: Values, path: str) -> list[Any]:
         if isinstance(node, yaml.SequenceNode):
             items = [(item, self._scalar(item, f"{path}[{index}]")) for index, item in enumerate(node.value)]
-        elif _is_empty(node):
-            items = []
-        elif schema.from_text and isinstance(node, yaml.ScalarNode):
+        elif schema.from_text and isinstance(node, yaml.ScalarNode) and not _is_empty(node):
             items = [(node, scalar) for scalar in self._split(node, schema.from_text, path)]
         else:
-            self._mistake(node.start_mark, path, "has to be a list")
             items = []
+            if not _is_empty(node):
+                self._mistake(node.start_mark, path, "has to be a list")
         result: list[Any] = []
         for index, (item, scalar) in enumerate(items):
             value = None if scalar is None else self._accepted(item, f"{path}[{index}]", schema.parse, scalar)
@@ -255,29 +235,21 @@ class Reader:
             return Scalar("", "str", "") if empty else None
         return self._accepted(node, path, filled_in, node, self.environ)
 
-    def _accepted(self, node: yaml.Node, path: str, parse: Callable[..., Any], *arguments: Any) -> Any:
-        """What a parser returns, None where it refuses."""
-        try:
-            return parse(*arguments)
-        except ValueError as exc:
-            self._mistake(node.start_mark, path, str(exc))
-            return None
 
-    # --- defaults -----------------------------------------------------------------------------------------------
+def _defaults(section: Section) -> dict[str, Any]:
+    return {key: _default(schema) for key, schema in section.keys.items()}
 
-    def _defaults(self, section: Section) -> dict[str, Any]:
-        return {key: self._default(schema) for key, schema in section.keys.items()}
 
-    def _default(self, schema: Schema) -> Any:
-        match schema:
-            case Value():
-                return schema.default
-            case Values():
-                return None if schema.optional else []
-            case Section():
-                return None if schema.optional else self._defaults(schema)
-            case _:
-                return {}
+def _default(schema: Schema) -> Any:
+    match schema:
+        case Value():
+            return schema.default
+        case Values():
+            return None if schema.optional else []
+        case Section():
+            return None if schema.optional else _defaults(schema)
+        case _:
+            return {}
 
 
 def filled_in(node: yaml.ScalarNode, environ: Mapping[str, str]) -> Scalar:
