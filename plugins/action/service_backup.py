@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
-from ansible_collections.luma.deploy.plugins.module_utils.module.secrets import hidden_in
+from ansible_collections.luma.deploy.plugins.module_utils.module.hiding import hidden_in
 from ansible_collections.luma.deploy.plugins.plugin_utils.action import hook_command
 from ansible_collections.luma.deploy.plugins.plugin_utils.action.attachment import command_line, hand_over
 from ansible_collections.luma.deploy.plugins.plugin_utils.action.backup_file import (

@@ -98,7 +98,8 @@ from ansible_collections.luma.deploy.plugins.module_utils.module.engine_module i
     proxy_of,
     run_held,
 )
-from ansible_collections.luma.deploy.plugins.module_utils.module.secrets import hidden_in_errors, secrets_of
+from ansible_collections.luma.deploy.plugins.module_utils.module.hiding import hidden_in_errors
+from ansible_collections.luma.deploy.plugins.module_utils.module.secrets import secrets_of
 from ansible_collections.luma.deploy.plugins.module_utils.release.colors import COLORS
 from ansible_collections.luma.deploy.plugins.module_utils.release.drain import (
     DRAIN_OPTIONS,

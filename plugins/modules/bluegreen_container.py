@@ -415,15 +415,14 @@ from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaErro
 from ansible_collections.luma.deploy.plugins.module_utils.host.containers import Container
 from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
 from ansible_collections.luma.deploy.plugins.module_utils.host.mounts import MOUNT_OPTIONS, REMOTE_USER_OPTION
-from ansible_collections.luma.deploy.plugins.module_utils.host.registries import REGISTRY_OPTIONS
-from ansible_collections.luma.deploy.plugins.module_utils.host.runtime import RUNTIME_OPTION, Runtime
-from ansible_collections.luma.deploy.plugins.module_utils.host.wanted_image import (
+from ansible_collections.luma.deploy.plugins.module_utils.host.registries import (
     ALWAYS,
     MISSING,
     NEVER,
-    WantedImage,
-    wanted_image,
+    REGISTRY_OPTIONS,
 )
+from ansible_collections.luma.deploy.plugins.module_utils.host.runtime import RUNTIME_OPTION, Runtime
+from ansible_collections.luma.deploy.plugins.module_utils.host.wanted_image import WantedImage, wanted_image
 from ansible_collections.luma.deploy.plugins.module_utils.module.engine_module import (
     APP_OPTIONS,
     ENGINE_OPTIONS,
@@ -435,6 +434,7 @@ from ansible_collections.luma.deploy.plugins.module_utils.module.engine_module i
     proxy_of,
     run_held,
 )
+from ansible_collections.luma.deploy.plugins.module_utils.module.hiding import hidden_in_errors
 from ansible_collections.luma.deploy.plugins.module_utils.module.lock_option import LOCK_OPTION, known_here
 from ansible_collections.luma.deploy.plugins.module_utils.module.record_option import RECORD_OPTION, record_active
 from ansible_collections.luma.deploy.plugins.module_utils.module.route_options import (
@@ -450,7 +450,6 @@ from ansible_collections.luma.deploy.plugins.module_utils.module.route_options i
 )
 from ansible_collections.luma.deploy.plugins.module_utils.module.secrets import (
     SECRET_OPTIONS,
-    hidden_in_errors,
     take_registry,
     take_secrets,
 )

@@ -170,8 +170,9 @@ from ansible_collections.luma.deploy.plugins.module_utils.module.engine_module i
     proxy_of,
     run_held,
 )
+from ansible_collections.luma.deploy.plugins.module_utils.module.hiding import hidden_in_errors
 from ansible_collections.luma.deploy.plugins.module_utils.module.route_options import LOADED, ROUTE_OPTION, rerouting_of
-from ansible_collections.luma.deploy.plugins.module_utils.module.secrets import hidden_in_errors, secrets_of
+from ansible_collections.luma.deploy.plugins.module_utils.module.secrets import secrets_of
 from ansible_collections.luma.deploy.plugins.module_utils.release.colors import COLORS, View
 from ansible_collections.luma.deploy.plugins.module_utils.release.drain import DRAIN_OPTIONS, DrainTimeouts
 from ansible_collections.luma.deploy.plugins.module_utils.release.handover import Handover

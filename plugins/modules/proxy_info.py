@@ -98,8 +98,9 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
 from ansible_collections.luma.deploy.plugins.module_utils.module.engine_module import ENGINE_OPTIONS, proxy_folder, run
 from ansible_collections.luma.deploy.plugins.module_utils.module.status import backend_info
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.container import settings_of
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.proxy import Proxy
-from ansible_collections.luma.deploy.plugins.module_utils.proxy.settings import ProxySettings, settings_of
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.settings import ProxySettings
 
 
 def look(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:

@@ -115,9 +115,8 @@ from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Eng
 from ansible_collections.luma.deploy.plugins.module_utils.module.engine_module import ENGINE_OPTIONS, proxy_folder, run
 from ansible_collections.luma.deploy.plugins.module_utils.module.route_options import PROXY_OPTIONS
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.gap import gap_in_words
-from ansible_collections.luma.deploy.plugins.module_utils.proxy.ipv6 import shown
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.proxy import Proxy
-from ansible_collections.luma.deploy.plugins.module_utils.proxy.settings import ProxySettings
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.settings import ProxySettings, shown
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.update import Updated, update_proxy
 
 

@@ -155,10 +155,9 @@ from ansible_collections.luma.deploy.plugins.module_utils.module.engine_module i
     mounts_of,
     run_held,
 )
+from ansible_collections.luma.deploy.plugins.module_utils.module.hiding import hidden_in, hidden_in_errors
 from ansible_collections.luma.deploy.plugins.module_utils.module.secrets import (
     SECRET_OPTIONS,
-    hidden_in,
-    hidden_in_errors,
     take_registry,
     take_secrets,
 )

@@ -374,18 +374,22 @@ from ansible_collections.luma.deploy.plugins.module_utils.host.mounts import (
     Mounts,
     files_of,
 )
-from ansible_collections.luma.deploy.plugins.module_utils.host.registries import REGISTRY_OPTIONS, short_id
+from ansible_collections.luma.deploy.plugins.module_utils.host.registries import (
+    ALWAYS,
+    MISSING,
+    REGISTRY_OPTIONS,
+    short_id,
+)
 from ansible_collections.luma.deploy.plugins.module_utils.host.runtime import RUNTIME_OPTION, Runtime
-from ansible_collections.luma.deploy.plugins.module_utils.host.wanted_image import ALWAYS, MISSING
 from ansible_collections.luma.deploy.plugins.module_utils.module.engine_module import (
     ENGINE_OPTIONS,
     HEALTH_OPTIONS,
     health_check_of,
     run,
 )
+from ansible_collections.luma.deploy.plugins.module_utils.module.hiding import hidden_in_errors
 from ansible_collections.luma.deploy.plugins.module_utils.module.secrets import (
     SECRET_OPTIONS,
-    hidden_in_errors,
     take_registry,
     take_secrets,
 )

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.luma.deploy.plugins.module_utils.acme import container
+from ansible_collections.luma.deploy.plugins.module_utils.acme import container, image
 from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.runtime_api import Haproxy
 from ansible_collections.luma.deploy.plugins.plugin_utils.certificates import keys
@@ -210,7 +210,7 @@ def test_the_agents_image_is_made_of_two(monkeypatch: pytest.MonkeyPatch, tmp_pa
     lego, made = "luma-test/lego:1", f"luma-test/made-{os.getpid()}:1"
     (tmp_path / "Dockerfile").write_text(f"FROM {ACME_IMAGE}\nRUN mv /usr/bin/lego /lego\n")
     docker("build", "--quiet", "--tag", lego, str(tmp_path))
-    text = container.DOCKERFILE.replace(container.LEGO_IMAGE, lego).replace(container.PYTHON_IMAGE, ACME_IMAGE)
+    text = image.DOCKERFILE.replace(image.LEGO_IMAGE, lego).replace(image.PYTHON_IMAGE, ACME_IMAGE)
     for constant, value in (("LEGO_IMAGE", lego), ("PYTHON_IMAGE", ACME_IMAGE), ("IMAGE", made), ("DOCKERFILE", text)):
         monkeypatch.setattr(container, constant, value)
     agent = container.AgentContainer(Engine.connect("unix:///var/run/docker.sock"), tmp_path)

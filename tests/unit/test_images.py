@@ -26,8 +26,8 @@ from ansible_collections.luma.deploy.plugins.module_utils.host.registries import
     registry_of,
 )
 from ansible_collections.luma.deploy.plugins.module_utils.module.engine_module import has_healthcheck
+from ansible_collections.luma.deploy.plugins.module_utils.module.hiding import hidden_in_errors
 from ansible_collections.luma.deploy.plugins.module_utils.module.secrets import (
-    hidden_in_errors,
     take_registry,
     take_secrets,
 )

@@ -11,18 +11,15 @@ import pytest
 from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
 from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
 from ansible_collections.luma.deploy.plugins.module_utils.host.registries import (
+    ALWAYS,
+    MISSING,
+    NEVER,
     Answer,
     answer_of,
     digests_of,
     pulled_digest,
 )
-from ansible_collections.luma.deploy.plugins.module_utils.host.wanted_image import (
-    ALWAYS,
-    MISSING,
-    NEVER,
-    WantedImage,
-    wanted_image,
-)
+from ansible_collections.luma.deploy.plugins.module_utils.host.wanted_image import WantedImage, wanted_image
 
 NAME = "me/blog:latest"
 OLD, NEW = (f"sha256:{digit * 64}" for digit in "01")

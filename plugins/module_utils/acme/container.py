@@ -17,6 +17,7 @@ import typing as t
 from pathlib import Path
 
 from ansible_collections.luma.deploy.plugins.module_utils import acme
+from ansible_collections.luma.deploy.plugins.module_utils.acme.image import DOCKERFILE, IMAGE, LEGO_IMAGE, PYTHON_IMAGE
 from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
 from ansible_collections.luma.deploy.plugins.module_utils.host.containers import KEEP_RUNNING, Container
 from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
@@ -36,20 +37,10 @@ ROLE = "acme"
 #: The label with what it was made of: another image or other code is another container.
 LABEL_MADE_OF = "luma.acme"
 
-LEGO_IMAGE = "goacme/lego:v4.35.2"
-#: Debian's, since that has openssl.
-PYTHON_IMAGE = "python:3.13-slim"
-DOCKERFILE = f"""\
-FROM {LEGO_IMAGE} AS lego
-FROM {PYTHON_IMAGE}
-COPY --from=lego /lego /usr/local/bin/lego
-"""
-IMAGE = "luma-acme:" + hashlib.sha256(DOCKERFILE.encode()).hexdigest()[:12]
-
 ROOT = "ansible_collections.luma.deploy.plugins.module_utils"
-#: What the agent needs, beside its own room without this file and the one that tells modules of it.
+#: What the agent needs, beside its own room without this file, the image's, and the one that tells modules of it.
 SHARED = ("errors", "host.folder", "proxy.answers", "proxy.certificates", "proxy.names", "proxy.paths", "proxy.sockets")
-NOT_THE_AGENTS = ("container", "info")
+NOT_THE_AGENTS = ("container", "image", "info")
 CODE = "acme-code"
 
 

@@ -24,6 +24,8 @@ REGISTRY_OPTIONS: dict[str, t.Any] = {
 }
 
 DOCKER_HUB = "docker.io"
+#: Whether an image is pulled: where the registry has another one; where the host has none; never.
+ALWAYS, MISSING, NEVER = "always", "missing", "never"
 
 
 def registry_in(image: str) -> str:

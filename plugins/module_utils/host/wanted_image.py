@@ -14,10 +14,13 @@ from dataclasses import dataclass
 
 from ansible_collections.luma.deploy.plugins.module_utils.host.architecture import refuse_foreign
 from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
-from ansible_collections.luma.deploy.plugins.module_utils.host.registries import digests_of, is_official, short_id
-
-#: Whether an image is pulled: where the registry has another one; where the host has none; never.
-ALWAYS, MISSING, NEVER = "always", "missing", "never"
+from ansible_collections.luma.deploy.plugins.module_utils.host.registries import (
+    ALWAYS,
+    NEVER,
+    digests_of,
+    is_official,
+    short_id,
+)
 
 
 @dataclass(frozen=True)

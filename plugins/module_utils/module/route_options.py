@@ -14,11 +14,10 @@ from ansible_collections.luma.deploy.plugins.module_utils.acme.container import 
 from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
 from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
 from ansible_collections.luma.deploy.plugins.module_utils.module.engine_module import app_of, proxy_folder
-from ansible_collections.luma.deploy.plugins.module_utils.proxy.ipv6 import shown
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.orders import Https
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.proxy import Proxy, Reconciled
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.route import Route, slots_for
-from ansible_collections.luma.deploy.plugins.module_utils.proxy.settings import ProxySettings
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.settings import ProxySettings, shown
 from ansible_collections.luma.deploy.plugins.module_utils.release.colors import App
 from ansible_collections.luma.deploy.plugins.module_utils.release.rerouting import Rerouting
 

@@ -5,12 +5,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.common.parameters import remove_values
-from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
 from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
 from ansible_collections.luma.deploy.plugins.module_utils.host.registries import Registry
 from ansible_collections.luma.deploy.plugins.module_utils.release.colors import App
@@ -24,9 +21,6 @@ SECRET_OPTIONS: dict[str, t.Any] = {
 
 #: What Ansible itself shows in place of such an option.
 HIDDEN = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
-
-#: What is shorter cannot be told from any other text.
-SHORTEST_HIDDEN = 4
 
 
 def take_secrets(module: AnsibleModule, options: dict[str, t.Any]) -> dict[str, str]:
@@ -58,18 +52,3 @@ def secrets_of(engine: Engine, app: App, color: str, names: t.Collection[str]) -
     variables = (engine.description(first.id)["Config"]["Env"] or []) if first else []
     values = dict(variable.split("=", 1) for variable in variables if "=" in variable)
     return {name: value for name, value in values.items() if name in names}
-
-
-@contextlib.contextmanager
-def hidden_in_errors(secrets: t.Mapping[str, str]) -> t.Iterator[None]:
-    """Hides secret values in errors: the log lines of a container that failed may show any of them."""
-    try:
-        yield
-    except LumaError as exc:
-        raise LumaError(hidden_in(str(exc), secrets), **hidden_in(exc.facts, secrets)) from None
-
-
-def hidden_in(shown: t.Any, secrets: t.Mapping[str, str]) -> t.Any:
-    """A text, or texts in lists and maps, in which secret values are hidden, line by line."""
-    lines = {line.strip() for value in secrets.values() for line in value.splitlines()}
-    return remove_values(shown, {line for line in lines if len(line) >= SHORTEST_HIDDEN})

@@ -12,7 +12,8 @@ from ansible_collections.luma.deploy.plugins.module_utils.host.client import in_
 from ansible_collections.luma.deploy.plugins.module_utils.host.containers import Container
 from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
 from ansible_collections.luma.deploy.plugins.module_utils.host.labels import LABEL_PROJECT, LABEL_SERVICE
-from ansible_collections.luma.deploy.plugins.module_utils.module.secrets import hidden_in, secrets_of
+from ansible_collections.luma.deploy.plugins.module_utils.module.hiding import hidden_in
+from ansible_collections.luma.deploy.plugins.module_utils.module.secrets import secrets_of
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.answers import parse_stat
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.runtime_api import Haproxy
 from ansible_collections.luma.deploy.plugins.module_utils.release.colors import App, View

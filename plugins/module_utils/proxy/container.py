@@ -33,9 +33,14 @@ from ansible_collections.luma.deploy.plugins.module_utils.proxy.paths import CON
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.route import Route
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.routes import Routes
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.runtime_api import Haproxy
-from ansible_collections.luma.deploy.plugins.module_utils.proxy.settings import LABEL_SETTINGS, ProxySettings
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.settings import DEFAULTS, LABEL_SETTINGS, ProxySettings
 
 START_SECONDS = 15.0
+
+
+def settings_of(proxy: Container) -> dict[str, t.Any]:
+    """What a proxy was made with."""
+    return {**DEFAULTS, **json.loads(proxy.labels[LABEL_SETTINGS])}
 
 
 class ProxyContainer:

@@ -13,12 +13,11 @@ import typing as t
 
 from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
 from ansible_collections.luma.deploy.plugins.module_utils.proxy import names
-from ansible_collections.luma.deploy.plugins.module_utils.proxy.container import ProxyContainer
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.container import ProxyContainer, settings_of
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.detour import Detour, Way
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.gap import GapMeter
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.ipv6 import published_address
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.runtime_api import Haproxy
-from ansible_collections.luma.deploy.plugins.module_utils.proxy.settings import settings_of
 
 #: How long a proxy that starts without their states may look for its servers.
 SERVERS_SECONDS = 5.0

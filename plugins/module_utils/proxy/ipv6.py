@@ -28,11 +28,10 @@ from ansible_collections.luma.deploy.plugins.module_utils.proxy.paths import (
     VISITORS_TLS_SOCKET,
 )
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.runtime_api import Haproxy
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.settings import ANY_ADDRESS, shown
 
 SUFFIX = "-ipv6"
 ROLE = "proxy-ipv6"
-#: All addresses of both families.
-ANY_ADDRESS = "::"
 #: The label with what it was made of: another image or another address is another container.
 LABEL_MADE_OF = "luma.proxy-ipv6"
 #: Its own runtime socket, in a folder that root owns: the master of this HAProxy is root without any other power.
@@ -83,11 +82,6 @@ frontend https
 backend https
     server proxy unix@{RUN_DIR}/{VISITORS_TLS_SOCKET} send-proxy-v2
 """
-
-
-def shown(bind: str) -> str:
-    """An address as it stands in front of a port."""
-    return f"[{bind}]" if ":" in bind else bind
 
 
 def published_address(bind: str) -> str:

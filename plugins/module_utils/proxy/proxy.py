@@ -14,13 +14,12 @@ from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaErro
 from ansible_collections.luma.deploy.plugins.module_utils.host.labels import LABEL_PROJECT, LABEL_ROLE
 from ansible_collections.luma.deploy.plugins.module_utils.proxy import names, pages, sticky, tls
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.configuration import render_config, render_maps
-from ansible_collections.luma.deploy.plugins.module_utils.proxy.container import ProxyContainer
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.container import ProxyContainer, settings_of
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.exchange import Exchange
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.ipv6 import IPV6_CONFIG, IPV6_CONFIG_TEXT
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.orders import Https, Orders
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.paths import CONFIG_DIR
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.route import Route
-from ansible_collections.luma.deploy.plugins.module_utils.proxy.settings import settings_of
 
 CONFIG = "etc/haproxy.cfg"
 CRT_LIST = f"etc/{tls.CRT_LIST}"

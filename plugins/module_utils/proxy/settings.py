@@ -5,15 +5,14 @@
 
 from __future__ import annotations
 
-import json
 import typing as t
 from dataclasses import asdict, dataclass
 
 from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
-from ansible_collections.luma.deploy.plugins.module_utils.host.containers import Container
 from ansible_collections.luma.deploy.plugins.module_utils.proxy import access_log
-from ansible_collections.luma.deploy.plugins.module_utils.proxy.ipv6 import ANY_ADDRESS
 
+#: All addresses, of IPv4 and IPv6.
+ANY_ADDRESS = "::"
 #: The label with the settings that the proxy was made with.
 LABEL_SETTINGS = "luma.proxy"
 
@@ -58,6 +57,6 @@ DEFAULTS: dict[str, t.Any] = {
 }
 
 
-def settings_of(proxy: Container) -> dict[str, t.Any]:
-    """What a proxy was made with."""
-    return {**DEFAULTS, **json.loads(proxy.labels[LABEL_SETTINGS])}
+def shown(bind: str) -> str:
+    """An address as it stands in front of a port."""
+    return f"[{bind}]" if ":" in bind else bind

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
 from ansible_collections.luma.deploy.plugins.module_utils.host.labels import LABEL_ROLE
 from ansible_collections.luma.deploy.plugins.module_utils.proxy import names
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.container import settings_of
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.exchange import IDLE_SECONDS, Exchange
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.proxy import Proxy, rendered
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.route import Route
-from ansible_collections.luma.deploy.plugins.module_utils.proxy.settings import settings_of
 
 #: How long requests in flight are waited for where no connection is accepted meanwhile.
 PATIENCE_SECONDS = 5.0

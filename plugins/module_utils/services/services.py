@@ -13,7 +13,8 @@ from ansible_collections.luma.deploy.plugins.module_utils.host.container_options
 from ansible_collections.luma.deploy.plugins.module_utils.host.earlier import find
 from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
 from ansible_collections.luma.deploy.plugins.module_utils.host.labels import LABEL_PROJECT, LABEL_SERVICE
-from ansible_collections.luma.deploy.plugins.module_utils.host.wanted_image import MISSING, WantedImage, wanted_image
+from ansible_collections.luma.deploy.plugins.module_utils.host.registries import MISSING
+from ansible_collections.luma.deploy.plugins.module_utils.host.wanted_image import WantedImage, wanted_image
 from ansible_collections.luma.deploy.plugins.module_utils.services.specification import NEW, Service
 from ansible_collections.luma.deploy.plugins.module_utils.services.upkeep import Outcome, Upkeep
 

@@ -14,9 +14,8 @@ from dataclasses import dataclass, field
 from ansible_collections.luma.deploy.plugins.module_utils.host.container_options import hash_of, port_bindings
 from ansible_collections.luma.deploy.plugins.module_utils.host.labels import LABEL_PROJECT, LABEL_SERVICE
 from ansible_collections.luma.deploy.plugins.module_utils.host.mounts import Mounts
-from ansible_collections.luma.deploy.plugins.module_utils.host.registries import Registry
+from ansible_collections.luma.deploy.plugins.module_utils.host.registries import ALWAYS, Registry
 from ansible_collections.luma.deploy.plugins.module_utils.host.runtime import Runtime
-from ansible_collections.luma.deploy.plugins.module_utils.host.wanted_image import ALWAYS
 from ansible_collections.luma.deploy.plugins.module_utils.release.health import HealthCheck
 
 #: How Docker calls a volume that nobody has named.

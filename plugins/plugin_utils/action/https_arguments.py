@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
-from ansible_collections.luma.deploy.plugins.module_utils.acme.container import LEGO_IMAGE, PYTHON_IMAGE
+from ansible_collections.luma.deploy.plugins.module_utils.acme.image import LEGO_IMAGE, PYTHON_IMAGE
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.route import ANY_HOST
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.settings import DEFAULTS
 from ansible_collections.luma.deploy.plugins.plugin_utils.certificates import keys

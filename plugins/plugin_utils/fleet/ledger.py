@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
+from ansible_collections.luma.deploy.plugins.module_utils.host.registries import ALWAYS
 from ansible_collections.luma.deploy.plugins.module_utils.release.release_names import name_of
 from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.parts import (
     INTERRUPTED,
@@ -35,7 +36,6 @@ from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.parts import (
     line,
     message,
 )
-from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.values import ALWAYS
 
 
 class Fleet:

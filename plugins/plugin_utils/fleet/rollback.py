@@ -9,8 +9,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.luma.deploy.plugins.module_utils.host.registries import MISSING
 from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.parts import is_lost
-from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.values import MISSING
 from ansible_collections.luma.deploy.plugins.plugin_utils.text import minute
 
 HTTPS_OF_ROUTE = ("ssl", "ssl_redirect", "hsts", "own_certificate")

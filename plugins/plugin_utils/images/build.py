@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from ansible import constants
 from ansible.errors import AnsibleActionFail
-from ansible_collections.luma.deploy.plugins.module_utils.module.secrets import hidden_in
+from ansible_collections.luma.deploy.plugins.module_utils.module.hiding import hidden_in
 
 OUTPUT_LINES = 30
 #: What stands before the name of a secret in the environment of the build: it is called as it likes, also PATH.

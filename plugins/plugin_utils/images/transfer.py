@@ -19,8 +19,7 @@ from typing import Any
 
 from ansible import constants
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleError
-from ansible_collections.luma.deploy.plugins.module_utils.host.registries import chain_ids, has_tag
-from ansible_collections.luma.deploy.plugins.module_utils.host.wanted_image import NEVER
+from ansible_collections.luma.deploy.plugins.module_utils.host.registries import NEVER, chain_ids, has_tag
 from ansible_collections.luma.deploy.plugins.plugin_utils.payload.quick_module import QuickModule
 from ansible_collections.luma.deploy.plugins.plugin_utils.text import size_in_words
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import shlex
 from dataclasses import replace
 
+from ansible_collections.luma.deploy.plugins.module_utils.host.registries import ALWAYS
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file import builds, names, notify, values
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.kinds import (
     Named,
@@ -54,7 +55,7 @@ REGISTRY = Section(
     },
     optional=True,
 )
-PULL = Value(values.pull, values.ALWAYS)
+PULL = Value(values.pull, ALWAYS)
 BUILD = Section(
     {
         "context": Value(values.string, "."),

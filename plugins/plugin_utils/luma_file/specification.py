@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.luma.deploy.plugins.module_utils.host.wanted_image import NEVER
+from ansible_collections.luma.deploy.plugins.module_utils.host.registries import NEVER
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.route import example_of
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file import notify, schedule
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.builds import build_mistakes, build_of

@@ -10,11 +10,10 @@ import ipaddress
 import re
 from dataclasses import replace
 
+from ansible_collections.luma.deploy.plugins.module_utils.host.registries import ALWAYS, MISSING
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.access_log import FORMATS
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.kinds import Scalar
 
-#: When an image's registry is asked; the words of the modules' option ``pull``.
-ALWAYS, MISSING = "always", "missing"
 LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
 LETS_ENCRYPT_STAGING = "https://acme-staging-v02.api.letsencrypt.org/directory"
 #: Kinds of elliptic curves, as lego calls them.

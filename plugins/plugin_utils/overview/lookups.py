@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.luma.deploy.plugins.module_utils.acme.info import in_words
-from ansible_collections.luma.deploy.plugins.module_utils.proxy.ipv6 import shown
+from ansible_collections.luma.deploy.plugins.module_utils.proxy.settings import shown
 from ansible_collections.luma.deploy.plugins.plugin_utils.overview.answers import Found, answered, by_host
 from ansible_collections.luma.deploy.plugins.plugin_utils.text import minute, table
 
