@@ -87,7 +87,7 @@ class ProxyContainer:
         bindings = {port: (address, number) for port, number in published.items()} if address else {}
         if not own_ports:
             # Nobody asks the second one, which lasts for a few seconds.
-            bindings |= metrics.published_metrics(settings)
+            bindings.update(metrics.published_metrics(settings))
         with self._removed_where_it_fails(name):
             self.engine.create(
                 name,
