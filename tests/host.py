@@ -97,7 +97,7 @@ def remove_project(project: str) -> None:
         route.unlink()
     for folder in (PROXY_FOLDER / "acme").glob(f"{project}:*"):
         shutil.rmtree(folder)
-    for kind in ("releases", "services", "locks", "files"):
+    for kind in ("releases", "services", "locks", "files", "metrics/facts"):
         shutil.rmtree(STATE / kind / project, ignore_errors=True)
     kept = docker("images", "--format", "{{.Repository}}:{{.Tag}}", f"luma/{project}/*").split()
     if kept:

@@ -355,7 +355,7 @@ options:
       metrics:
         description:
           - The host's address and port, such as V(127.0.0.1:8404), at which Prometheus gets HAProxy's own numbers from
-            C(/metrics). Empty for none, as it is if the proxy is made without it.
+            C(/metrics), and luma's from C(/metrics/luma). Empty for none, as it is if the proxy is made without it.
         type: str
       access_log:
         description:

@@ -137,6 +137,7 @@ from ansible_collections.luma.deploy.plugins.module_utils.module.engine_module i
     proxy_folder,
     run_held,
 )
+from ansible_collections.luma.deploy.plugins.module_utils.module.numbers import series_of
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.proxy import Proxy
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.settings import ProxySettings
 from ansible_collections.luma.deploy.plugins.module_utils.release.drain import report as drain_report
@@ -157,6 +158,9 @@ def remove(module: AnsibleModule, engine: Engine, _held: Held) -> dict[str, t.An
     done = Removed(images=found.images)
     if found.any and not module.check_mode:
         done = removal.remove(found)
+    if not module.check_mode:
+        with series_of(module) as series:
+            series.forget(params["project"], params["app"])
     for warning in done.warnings:
         module.warn(warning)
     before = {

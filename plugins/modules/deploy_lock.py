@@ -217,6 +217,7 @@ from ansible_collections.luma.deploy.plugins.module_utils.module.lock_option imp
     give_back,
     known_here,
     lock_of,
+    publish,
     run_of,
     take,
     write_audit,
@@ -255,6 +256,8 @@ def released_by_force(module: AnsibleModule, lock: Lock) -> dict[str, t.Any]:
         return result(lock, None, f"{lock.app} is not locked")
     if params["audit"]:
         write_audit(module, run_of(params["run"], previous), params["audit"])
+    if not module.check_mode:
+        publish(module)
     verb = "Would release" if module.check_mode else "Released"
     return dict(result(lock, previous, f"{verb} {lock.app}, locked by {previous}"), changed=True)
 

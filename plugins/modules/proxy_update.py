@@ -51,7 +51,7 @@ options:
       metrics:
         description:
           - The host's address and port, such as V(127.0.0.1:8404), at which Prometheus gets HAProxy's own numbers from
-            C(/metrics). Empty for none.
+            C(/metrics), and luma's from C(/metrics/luma). Empty for none.
         type: str
       access_log:
         description:

@@ -108,6 +108,7 @@ from dataclasses import asdict
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
 from ansible_collections.luma.deploy.plugins.module_utils.module.engine_module import ENGINE_OPTIONS, proxy_folder, run
+from ansible_collections.luma.deploy.plugins.module_utils.module.numbers import series_of
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.proxy import Proxy
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.settings import ProxySettings
 from ansible_collections.luma.deploy.plugins.module_utils.release.orphans import orphans
@@ -136,6 +137,9 @@ def pruned(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:
         leftovers = work.remove(leftovers)
         # Others write to the disk, too.
         freed = max(0.0, round((free_bytes(engine) - before) / 1e6, 1))
+    if not module.check_mode:
+        with series_of(module) as series:
+            series.prune(params["project"], leftovers.records)
     found = {name: list(names) for name, names in asdict(leftovers).items()}
     return dict(
         found,

@@ -15,6 +15,7 @@ from ansible_collections.luma.deploy.plugins.plugin_utils.traffic.report import 
 
 from tests.acme.world import World, wait_for
 from tests.https.site import Site
+from tests.series import numbers_in
 
 FORM = ("--output", "/dev/null", "--write-out", "%{http_version} %{http_code} %{redirect_url}")
 
@@ -37,6 +38,8 @@ def test_the_first_deployment_brings_one_certificate_for_all(site: Site, deploye
         assert site.get(server, "http://shop.test/up?a=1", *FORM) == "1.1 308 https://shop.test/up?a=1"
         told = json.loads(site.get(server, "https://shop.test/headers"))
         assert (told["x-forwarded-proto"], told["x-forwarded-port"]) == ("https", "443")
+        numbers = numbers_in(site.servers[server].run("cat /var/lib/luma/metrics/luma.prom"))
+        assert numbers['luma_certificate_wanted_names{project="shop",app="shop"}'] == 1
 
 
 def test_keys_are_nowhere_but_in_closed_files(site: Site, deployed: str) -> None:

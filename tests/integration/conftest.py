@@ -7,15 +7,30 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.luma.deploy.plugins.module_utils.proxy import names
 
-from tests.host import APP_IMAGE, PREFIX, PROXY_IMAGE, docker, free_port, proxy_exists, remove_project
+from tests.host import (
+    APP_IMAGE,
+    PREFIX,
+    PROXY_IMAGE,
+    TEST_PROXY,
+    docker,
+    free_port,
+    proxy_exists,
+    remove_network,
+    remove_project,
+)
 from tests.integration import module_process
+from tests.integration.own_proxy import OwnProxy
 
 ROOT = Path(__file__).parents[2]
 NUMBERS = itertools.count(1)
@@ -149,3 +164,20 @@ def proxied(proxy_options: dict[str, Any]) -> Iterator[Site]:
     made.route(proxy=proxy_options)
     yield made
     made.remove()
+
+
+@pytest.fixture
+def own_proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[OwnProxy]:
+    name = f"{TEST_PROXY}{os.getpid()}"
+    monkeypatch.setattr(names, "CONTAINER", name)
+    monkeypatch.setattr(names, "NEXT", name + "-next")
+    monkeypatch.setattr(names, "CHECK", name + "-next-check")
+    monkeypatch.setattr(names, "DETOUR", name + "-detour")
+    monkeypatch.setattr(names, "NETWORK", f"0-{name}")
+    # A socket's path has at most 107 characters.
+    state = Path(tempfile.mkdtemp(prefix="luma-"))
+    yield OwnProxy(state / "proxy")
+    for container in (name, name + "-next", name + "-detour", name + "-ipv6"):
+        docker("rm", "--force", container)
+    remove_network(f"0-{name}")
+    shutil.rmtree(state)

@@ -11,8 +11,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
-from tests.host import docker, proxy_configuration
+from tests.host import STATE, docker, proxy_configuration
 from tests.integration.conftest import Failed, Site, run_module
+from tests.series import published
 
 
 @pytest.fixture
@@ -38,6 +39,10 @@ def is_in_flight(site: Site, answer: Future[tuple[int, str]]) -> bool:
         if found["proxy"]["sessions"]:
             return True
     return False
+
+
+def has_numbers(site: Site) -> bool:
+    return any(f'project="{site.project}"' in name for name in published(STATE))
 
 
 def test_both_are_deployed_at_once_and_one_is_removed(sites: list[Site]) -> None:
@@ -69,6 +74,7 @@ def test_both_are_deployed_at_once_and_one_is_removed(sites: list[Site]) -> None
     assert (second.containers(), ask(second, port)) == ([], (404, ""))
     assert second.host not in proxy_configuration()
     assert ask(first, port) == (200, first.project)
+    assert {site.project: has_numbers(site) for site in sites} == {first.project: True, second.project: False}
     assert docker("volume", "ls", "--quiet", "--filter", f"name={volume}") == volume
     assert not run_module("app_remove", **second.names)["changed"]
     first.remove()

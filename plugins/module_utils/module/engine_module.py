@@ -17,6 +17,7 @@ from ansible_collections.luma.deploy.plugins.module_utils.host.folder import STA
 from ansible_collections.luma.deploy.plugins.module_utils.host.mounts import Mounts, files_of
 from ansible_collections.luma.deploy.plugins.module_utils.module.ending import finish
 from ansible_collections.luma.deploy.plugins.module_utils.module.lock_option import between_locks, lock_of
+from ansible_collections.luma.deploy.plugins.module_utils.module.numbers import publish_serving
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.runtime_api import Haproxy
 from ansible_collections.luma.deploy.plugins.module_utils.release.colors import App
 from ansible_collections.luma.deploy.plugins.module_utils.release.health import HealthCheck
@@ -77,7 +78,8 @@ def run(module: AnsibleModule, main: t.Callable[[AnsibleModule, Engine], dict[st
 
 def run_held(module: AnsibleModule, main: t.Callable[[AnsibleModule, Engine, Held], dict[str, t.Any]]) -> None:
     """As `run`, under the app's lock where the option ``run`` says which run of luma holds it. With the option ``lock``
-    it is taken first, with ``release_lock`` it is given back at the end."""
+    it is taken first, with ``release_lock`` it is given back at the end. What serves then is published for
+    Prometheus."""
 
     def work(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:
         params = module.params
@@ -86,7 +88,13 @@ def run_held(module: AnsibleModule, main: t.Callable[[AnsibleModule, Engine, Hel
         with lock_of(params).held(params["run"]) as held:
             return main(module, engine, held)
 
-    run(module, lambda module, engine: between_locks(module, lambda: work(module, engine)))
+    def published(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:
+        result = work(module, engine)
+        if not module.check_mode:
+            publish_serving(module, engine, app_of(module.params), result)
+        return result
+
+    run(module, lambda module, engine: between_locks(module, lambda: published(module, engine)))
 
 
 def app_of(params: t.Mapping[str, t.Any]) -> App:

@@ -8,7 +8,9 @@ from __future__ import annotations
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.luma.deploy.plugins.module_utils.acme.state import seconds
 from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
+from ansible_collections.luma.deploy.plugins.module_utils.module.numbers import series_of
 from ansible_collections.luma.deploy.plugins.module_utils.release.release_names import recorded
 from ansible_collections.luma.deploy.plugins.module_utils.run.audit import AuditLog
 from ansible_collections.luma.deploy.plugins.module_utils.run.lock import LEASE_SECONDS, Holder, Lock
@@ -55,6 +57,7 @@ def take(module: AnsibleModule, lock: Lock, asked: t.Mapping[str, t.Any]) -> tup
             raise lock.refusal(before)
     else:
         before = lock.take(run, asked["take_over"], asked["wait"], asked.get("lease", LEASE_SECONDS))
+        publish(module)
     if not before or before.id == run["id"]:
         return None, []
     write_audit(module, before.run, {"outcome": "died"})
@@ -73,6 +76,7 @@ def give_back(
         write_audit(module, run_of(run, previous), outcome)
     if not module.check_mode:
         lock.release(run["id"])
+        publish(module)
     return previous
 
 
@@ -113,6 +117,7 @@ def run_of(run: t.Mapping[str, t.Any] | None, previous: Holder | None) -> dict[s
 
 
 def write_audit(module: AnsibleModule, run: t.Mapping[str, t.Any], outcome: t.Mapping[str, t.Any]) -> None:
+    """Writes down what came of a run, and counts it if it held the lock: who lost it was counted as dead."""
     params = module.params
     if module.check_mode:
         return
@@ -120,6 +125,15 @@ def write_audit(module: AnsibleModule, run: t.Mapping[str, t.Any], outcome: t.Ma
         AuditLog(params["state_dir"]).add(params["project"], params["app"], run, outcome)
     except OSError as exc:
         module.warn(f"The audit log has no line about this run: {exc}")
+    if run.get("at"):
+        with series_of(module) as series:
+            series.count(params["project"], params["app"], outcome["outcome"], since=seconds(run["at"]))
+
+
+def publish(module: AnsibleModule) -> None:
+    """Tells Prometheus who holds which lock."""
+    with series_of(module) as series:
+        series.publish()
 
 
 def known_here(params: t.Mapping[str, t.Any]) -> list[dict[str, t.Any]]:

@@ -25,10 +25,9 @@ from ansible_collections.luma.deploy.plugins.module_utils.host.earlier import is
 from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
 from ansible_collections.luma.deploy.plugins.module_utils.host.folder import write_file
 from ansible_collections.luma.deploy.plugins.module_utils.host.labels import LABEL_ROLE
-from ansible_collections.luma.deploy.plugins.module_utils.proxy import names, pages
+from ansible_collections.luma.deploy.plugins.module_utils.proxy import metrics, names, pages
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.configuration import environment_of
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.ipv6 import Ipv6Entrance, published_address
-from ansible_collections.luma.deploy.plugins.module_utils.proxy.metrics import published_metrics
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.paths import CONFIG_DIR, HTTP_PORT, HTTPS_PORT, RUN_DIR
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.route import Route
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.routes import Routes
@@ -93,7 +92,7 @@ class ProxyContainer:
         bindings = {port: (address, number) for port, number in published.items()} if address else {}
         if not own_ports:
             # Nobody asks the second one, which lasts for a few seconds.
-            bindings |= published_metrics(settings)
+            bindings.update(metrics.published_metrics(settings))
         with self._removed_where_it_fails(name):
             self.engine.create(
                 name,
@@ -114,7 +113,11 @@ class ProxyContainer:
                 stop_signal="SIGUSR1",
                 ports=[tuple(port.split("/")) for port in {**published, **bindings}],
                 host={
-                    "binds": [f"{self.folder}/etc:{CONFIG_DIR}:ro", f"{self.folder}/{run}:{RUN_DIR}"],
+                    "binds": [
+                        f"{self.folder}/etc:{CONFIG_DIR}:ro",
+                        f"{self.folder}/{run}:{RUN_DIR}",
+                        f"{self.folder.parent / metrics.FOLDER}:{metrics.CONTAINER_FOLDER}:ro",
+                    ],
                     "port_bindings": bindings,
                     "cap_drop": ["ALL"],
                     "security_opt": ["no-new-privileges"],

@@ -112,6 +112,11 @@ class Orders:
             folder / WANTED: json.dumps(wanted, indent=2, sort_keys=True) + "\n" if wanted else "",
         }
 
+    def wanted_names(self) -> dict[str, list[str]]:
+        """The names that the agent is to get a certificate for, by their backends."""
+        files = sorted(self.folder.glob(f"*/{WANTED}"))
+        return {file.parent.name: json.loads(file.read_text(encoding="utf-8"))["names"] for file in files}
+
     def has_any(self, backend: str) -> bool:
         """Whether anything is there of an app."""
         return (self.folder / backend).exists() or self.certificates.file(backend).exists()

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
 from ansible_collections.luma.deploy.plugins.module_utils.host.labels import LABEL_PROJECT, LABEL_ROLE
-from ansible_collections.luma.deploy.plugins.module_utils.proxy import names, pages, sticky, tls
+from ansible_collections.luma.deploy.plugins.module_utils.proxy import metrics, names, pages, sticky, tls
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.configuration import render_config, render_maps
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.container import ProxyContainer, settings_of
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.exchange import Exchange
@@ -24,6 +24,7 @@ from ansible_collections.luma.deploy.plugins.module_utils.proxy.route import Rou
 CONFIG = "etc/haproxy.cfg"
 CRT_LIST = f"etc/{tls.CRT_LIST}"
 PAGES = f"etc/{pages.FOLDER}"
+SERVICE = f"etc/{metrics.SCRIPT}"
 STICKY_MAP = f"etc/{sticky.MAP}"
 #: Is there while the files may be newer than what HAProxy has loaded: a run that dies in between leaves it.
 PENDING = "etc/pending"
@@ -76,6 +77,7 @@ def rendered(routes: t.Sequence[Route]) -> dict[str, str]:
         **{f"etc/{name}": text for name, text in render_maps(routes).items()},
         **{f"etc/{name}": text for name, text in pages.page_files(routes).items()},
         CRT_LIST: tls.render_crt_list(routes),
+        SERVICE: metrics.SERVICE,
         IPV6_CONFIG: IPV6_CONFIG_TEXT,
     }
 
@@ -252,7 +254,7 @@ class Proxy(ProxyContainer):
         self.make_folders()
         for name in files:
             if not (self.folder / name).exists():
-                self.write(name, files[name] if name.startswith(PAGES) else "")
+                self.write(name, files[name] if name.startswith((PAGES, SERVICE)) else "")
         new = {CONFIG: files[CONFIG].replace(f"/{tls.CRT_LIST} ", f"/{tls.CRT_LIST}.new "), CRT_LIST: files[CRT_LIST]}
         for name, text in new.items():
             self.write(name + ".new", text)
