@@ -52,8 +52,9 @@ style: venv ## ruff, mypy and shellcheck (seconds)
 	@$(STAGE) types tests/tools/types
 	@$(STAGE) shell tests/tools/shell
 
-unit: venv ## The logic, without an engine (seconds)
+unit: venv ## The logic, without an engine (seconds); that of the controller also with what macOS has
 	@$(STAGE) unit $(PYTEST) tests/unit
+	@$(STAGE) macos tests/macos/run --quiet
 
 lint: venv ## ansible-lint, production profile
 	@$(STAGE) ansible-lint ansible-lint
