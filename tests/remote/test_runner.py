@@ -78,6 +78,10 @@ class Job:
         return sorted((json.loads(file.read_text()) for file in files), key=lambda event: event["counter"])
 
 
+def tool(*command: str | Path) -> None:
+    subprocess.run(command, cwd=AWX, capture_output=True, check=True)
+
+
 def final_steps() -> list[str]:
     steps: list[str] = DEFINITION["additional_build_steps"]["append_final"]
     return steps
@@ -90,10 +94,8 @@ def home(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     collections, needs = home / ".ansible" / "collections", home / "needs"
     artifact = only(published, "luma-deploy-*.tar.gz")
     # By force, or the checkout that Ansible finds here would be enough.
-    install = ["ansible-galaxy", "collection", "install", "--force", "-p", collections, artifact]
-    subprocess.run(install, capture_output=True, check=True)
-    introspect = ["ansible-builder", "introspect", collections, "--write-pip", needs]
-    subprocess.run(introspect, capture_output=True, check=True)
+    tool("ansible-galaxy", "collection", "install", "--force", "-p", collections, artifact)
+    tool("ansible-builder", "introspect", collections, "--write-pip", needs)
     named = [DEFINITION["dependencies"][name]["package_pip"] for name in ("ansible_core", "ansible_runner")]
     commands = environment(tmp_path_factory, sys.executable, *named, "--requirements", str(needs))
     (home / "bin").symlink_to(commands)
@@ -153,8 +155,7 @@ def test_a_job_deploys_with_the_secrets_of_its_credential(job: Job, server: Serv
 
 
 def test_the_image_has_the_collection_and_its_settings(tmp_path: Path) -> None:
-    create = ["ansible-builder", "create", "--file", "execution-environment.yml", "--context", tmp_path]
-    subprocess.run(create, cwd=AWX, capture_output=True, check=True)
+    tool("ansible-builder", "create", "--file", "execution-environment.yml", "--context", tmp_path)
     (containerfile,) = (file for file in tmp_path.iterdir() if file.is_file())
     assert set(final_steps()) <= set(containerfile.read_text().splitlines())
     assert (tmp_path / "_build" / "luma" / "ansible.cfg").read_text() == (ROOT / "ansible.cfg").read_text()
