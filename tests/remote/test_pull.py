@@ -34,11 +34,9 @@ def puller(server: Server, published: Path, tmp_path_factory: pytest.TempPathFac
     server.load_images(APP_IMAGE, PROXY_IMAGE)
     packages = tmp_path_factory.mktemp("packages") / "packages"
     version = server.run("""python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])'""").strip()
-    subprocess.run(
-        ["uv", "pip", "install", "--quiet", "--target", packages, only(published, "*.whl")]
-        + ["--python-version", version, "--python-platform", f"{platform.machine()}-manylinux_2_28"],
-        check=True,
-    )
+    wheel = str(only(published, "*.whl"))
+    for_server = ["--python-version", version, "--python-platform", f"{platform.machine()}-manylinux_2_28"]
+    subprocess.run(["uv", "pip", "install", "--quiet", "--target", str(packages), *for_server, wheel], check=True)
     server.run("rm -rf /opt/luma /var/lib/luma-pull && python3 -m venv --without-pip /opt/luma")
     server.copy(packages, "/opt/packages")
     server.run(
@@ -60,9 +58,9 @@ def push(server: Server, folder: Path, version: str) -> None:
     web["proxy"]["hosts"] = [HOST]
     web["environment"]["plain"] = {"VERSION": version}
     (folder / "luma.yml").write_text(yaml.safe_dump({**luma_yml, "proxy": {"image": PROXY_IMAGE}}))
-    git = ["git", "-C", folder, "-c", "user.name=test", "-c", "user.email=test@example.com"]
-    subprocess.run([*git, "add", "--all", "--force"], check=True)
-    subprocess.run([*git, "commit", "--quiet", "--message", version], check=True)
+    author = "-c user.name=test -c user.email=test@example.com"
+    commit = f"git add --all --force && git {author} commit --quiet --message {version}"
+    subprocess.run(commit, shell=True, cwd=folder, check=True)
     server.run(f"rm -rf {REPOSITORY}")
     server.copy(folder, REPOSITORY)
 
@@ -73,7 +71,8 @@ def pull(server: Server) -> str:
     (command,) = re.findall(r"^ExecStart=(.*)$", unit, re.MULTILINE)
     command = command.replace("%H", server.run("hostname").strip())
     command = re.sub(r"--url \S+", f"--url file://{REPOSITORY}", command)
-    return server.run(f"env -i PATH=$PATH $(cat /etc/luma/secrets.env) {command} 2>&1")
+    variables = " ".join(re.findall(r'^Environment=(".*")$', unit, re.MULTILINE))
+    return server.run(f"env -i PATH=$PATH $(cat /etc/luma/secrets.env) {variables} {command} 2>&1")
 
 
 def container(server: Server) -> str:
