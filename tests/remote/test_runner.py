@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.luma.deploy.plugins.plugin_utils.output.live_lines import ERASE_BELOW
 from jinja2 import Template
 
 from tests.host import APP_IMAGE, PROXY_IMAGE, ROOT
@@ -146,7 +147,7 @@ def test_a_job_deploys_with_the_secrets_of_its_credential(job: Job, server: Serv
     assert events[-1]["event"] == "playbook_on_stats"
     assert events[-1]["event_data"]["changed"] == {HOST: 2}
     # Lines that move on a terminal would be an event each.
-    assert not [event for event in events if "\x1b" in event["stdout"]]
+    assert not [event for event in events if ERASE_BELOW in event["stdout"]]
     # ansible-runner writes down what it was given to run, for whoever has the folder.
     files = [file for file in (job.folder / "artifacts").rglob("*") if file.is_file() and file.name != "command"]
     for secret in NOT_IN_ANY_FILE:
