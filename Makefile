@@ -52,8 +52,9 @@ style: venv ## ruff, mypy and shellcheck (seconds)
 	@$(STAGE) types tests/tools/types
 	@$(STAGE) shell tests/tools/shell
 
-unit: venv ## The logic, without an engine (seconds)
+unit: venv ## The logic, without an engine (seconds); that of the controller also with what macOS has
 	@$(STAGE) unit $(PYTEST) tests/unit
+	@$(STAGE) macos tests/macos/run --quiet
 
 lint: venv ## ansible-lint, production profile
 	@$(STAGE) ansible-lint ansible-lint
@@ -88,7 +89,7 @@ zero-loss: engine ## Continuous traffic through deployments and failures
 engines: engine ## The switch on Docker 20.10, 26.1 and 28.5
 	@$(STAGE) engines $(PYTEST) tests/engines
 
-remote: engine ## Images, secrets and an engine that dies, on a server over ssh
+remote: engine ## Images, secrets, an engine that dies, ansible-runner and ansible-pull, on a server
 	@$(STAGE) remote $(PYTEST) tests/remote
 
 fleet: engine ## Faults in a deployment to three servers: a third of their table in each run

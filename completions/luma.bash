@@ -5,8 +5,12 @@
 #
 # What the tab key offers behind luma in bash. Add to ~/.bashrc: source .../completions/luma.bash
 _luma() {
-    local luma=${COMP_WORDS[0]/#\~/$HOME}
-    mapfile -t COMPREPLY < <("$luma" --complete "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
+    local luma=${COMP_WORDS[0]/#\~/$HOME} word
+    COMPREPLY=()
+    # Not with mapfile: the bash of macOS is 3.2.
+    while IFS= read -r word; do
+        [[ -z $word ]] || COMPREPLY+=("$word")
+    done <<<"$("$luma" --complete "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)"
 }
 # Where luma offers nothing, a file's name is wanted.
 complete -o default -F _luma luma

@@ -32,6 +32,10 @@ ATTACH_FILE = "attach"
 # What ansible-playbook exits with after Ctrl-C.
 ANSIBLE_INTERRUPTED = 99
 
+# macOS ends a process that was forked, as Ansible's are, where a library uses Objective-C in it. One does so to ask the
+# system for proxies, and only if no variable says anything of proxies.
+FOR_FORKS_ON_MACOS = {"OBJC_DISABLE_INITIALIZE_FORK_SAFETY": "YES", "no_proxy": "localhost"}
+
 # As in plugins/plugin_utils/output/document_shapes.py.
 JSON_SCHEMA = 1
 
@@ -63,6 +67,7 @@ def ansible_environment(request: Request, folder: Path) -> dict[str, str]:
     callbacks = [os.environ.get("ANSIBLE_CALLBACKS_ENABLED", ""), "luma.deploy.result"]
     environment = {
         "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+        **FOR_FORKS_ON_MACOS,
         **os.environ,
         "ANSIBLE_STDOUT_CALLBACK": "default" if request.verbosity else "luma.deploy.luma",
         "ANSIBLE_CALLBACKS_ENABLED": ",".join(filter(None, callbacks)),
@@ -77,6 +82,9 @@ def ansible_environment(request: Request, folder: Path) -> dict[str, str]:
         # What others are told who find an app locked.
         "LUMA_COMMAND": shlex.join(["luma", *sys.argv[1:]]),
     }
+    if "NO_PROXY" in os.environ and "no_proxy" not in os.environ:
+        # The one in small letters would count.
+        del environment["no_proxy"]
     # Who brings a configuration says there where collections are.
     if "ANSIBLE_COLLECTIONS_PATH" in os.environ or "ANSIBLE_CONFIG" not in os.environ:
         environment["ANSIBLE_COLLECTIONS_PATH"] = collections_path()

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import difflib
 import os
+import platform
 import socket
+from collections.abc import Mapping
 from typing import Any
 
 from ansible.plugins.action import ActionBase
@@ -81,6 +83,8 @@ class ActionModule(ActionBase):
             concerned = [*apps, *services] if all_meant else apps
             hosts = sorted({host for entry in concerned for host in entry["hosts"]})
             refuse_unreachable(hosts, inventory, project["file"])
+            if not arguments["only_built"]:
+                refuse_what_is_not_linux(hosts, (task_vars or {}).get("hostvars", {}))
             made = make_acme_secret(project, apps) if arguments["make_secret"] and not self._task.check_mode else []
             if arguments["make_secret"]:
                 refuse_without_values(project["file"], apps, services, vault_of(self._loader))
@@ -157,6 +161,20 @@ def refuse_unreachable(hosts: list[str], inventory: Inventory, file: str) -> Non
     missing = [host for host in hosts if host not in inventory.hosts and host != LOCALHOST]
     if missing:
         raise InvalidFile(f"{', '.join(missing)}: not in Ansible's inventory; add {file} to it: -i {file}")
+
+
+def refuse_what_is_not_linux(hosts: list[str], variables: Mapping[str, Mapping[str, Any]]) -> None:
+    """A host that is this machine runs what is deployed. Raises `InvalidFile`."""
+    system = platform.system()
+    if system == "Linux":
+        return
+    here = [host for host in hosts if variables.get(host, {}).get("ansible_connection") == "local"]
+    if here:
+        name = "macOS" if system == "Darwin" else system
+        raise InvalidFile(
+            f"{', '.join(here)} is this machine, which runs {name}. luma deploys to Linux: name the servers in "
+            "luma.yml, such as servers: [web1.example.com], or a virtual machine that ssh reaches"
+        )
 
 
 def with_images(apps: list[Entry], arguments: dict[str, Any]) -> list[Entry]:

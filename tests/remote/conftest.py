@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from tests.host import APP_IMAGE, build_images
+from tests.host import APP_IMAGE, ROOT, build_images
 from tests.testbed.servers import Server, remove_leftovers, temporary_server
 
 
@@ -36,3 +38,11 @@ def server(_server: Server) -> Server:
     """A server that has no container and no image."""
     _server.clear()
     return _server
+
+
+@pytest.fixture(scope="session")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the wheel, and the artifact of the collection."""
+    folder = tmp_path_factory.mktemp("published")
+    subprocess.run([ROOT / "tests" / "tools" / "build", folder], check=True)
+    return folder

@@ -10,7 +10,6 @@ import os
 import shutil
 import subprocess
 import sys
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,20 +17,11 @@ import pytest
 import yaml
 
 from tests.host import PROXY_IMAGE, ROOT
+from tests.remote.installed import dependencies, environment, newest_python, only
 from tests.remote.project import Project
 from tests.testbed.servers import Server
 
 NAME = "installed"
-PYTHONS = ("python3.14", "python3.13", "python3.12")
-"""Those that have the newest ansible-core, the newest first."""
-
-
-@pytest.fixture(scope="module")
-def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the wheel, and the artifact of the collection."""
-    folder = tmp_path_factory.mktemp("published")
-    subprocess.run([ROOT / "tests" / "tools" / "build", folder], check=True)
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -65,35 +55,6 @@ def example(_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     (project.folder / "inventory.yml").write_text(yaml.safe_dump(hosts))
     yield project
     project.remove()
-
-
-def only(folder: Path, pattern: str) -> Path:
-    (found,) = folder.glob(pattern)
-    return found
-
-
-def dependencies() -> tuple[str, ...]:
-    return ("--requirements", str(ROOT / "pyproject.toml"))
-
-
-def newest_python() -> str:
-    """The newest Python that is here, outside of this environment."""
-    versions = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv", "versions")
-    for name in PYTHONS:
-        for candidate in (*map(str, versions.glob(f"3.*/bin/{name}")), shutil.which(name)):
-            # A version manager's shim exists for versions that it then refuses to start.
-            if candidate and not subprocess.run([candidate, "-c", ""], capture_output=True, check=False).returncode:
-                return candidate
-    warnings.warn(f"the newest ansible-core runs on {', '.join(PYTHONS)}, and none of them is here", stacklevel=2)
-    return sys.executable
-
-
-def environment(folders: pytest.TempPathFactory, python: str, *install: str) -> Path:
-    """The commands of a new environment; ``install`` is what `uv pip install` gets."""
-    folder = folders.mktemp("environment") / "venv"
-    subprocess.run(["uv", "venv", "--quiet", "--python", python, folder], check=True)
-    subprocess.run(["uv", "pip", "install", "--quiet", "--python", folder, *install], check=True)
-    return folder / "bin"
 
 
 def run(*command: str | Path, folder: Path, home: Path) -> str:

@@ -38,7 +38,7 @@ ENGINES = {"20.10": "bookworm", "26.1": "trixie", "28.5": "sid"}
 
 PACKAGES = [
     *("openssh-server", "docker.io", "iptables", "python3", "python3-docker"),
-    *("ca-certificates", "cron", "curl", "iproute2", "libfaketime", "mount", "procps"),
+    *("ca-certificates", "cron", "curl", "git", "iproute2", "libfaketime", "mount", "procps"),
 ]
 
 READY_TIMEOUT = 60.0
@@ -142,6 +142,10 @@ class Server:
         :raises subprocess.CalledProcessError: where the command fails; it holds `stdout` and `stderr`.
         """
         return _call("docker", "exec", self.name, "sh", "-c", command)
+
+    def copy(self, source: Path, target: str) -> None:
+        """Copy a file or a folder of this machine to where nothing is yet."""
+        _call("docker", "cp", str(source), f"{self.name}:{target}")
 
     def load_images(self, *images: str) -> None:
         """Copy images from this machine's engine into the server's; layers that they share only once."""

@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import Any
 
 import pytest
 from ansible_collections.luma.deploy.plugins.plugin_utils.output.document import ResultDocument
-from ansible_collections.luma.deploy.plugins.plugin_utils.output.live_lines import Step, drawing
+from ansible_collections.luma.deploy.plugins.plugin_utils.output.live_lines import Step, drawing, is_watched
 from ansible_collections.luma.deploy.plugins.plugin_utils.output.outcome import BARRIER, Outcome, State
 from ansible_collections.luma.deploy.plugins.plugin_utils.output.plan import MOST_LINES, Plan, text_difference
 from ansible_collections.luma.deploy.plugins.plugin_utils.output.quiet import Quiet
@@ -172,6 +173,15 @@ def test_a_new_file_is_counted_and_a_long_difference_is_cut() -> None:
 
 
 # Live lines
+
+
+def test_nobody_watches_what_ansible_runner_records(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("AWX_ISOLATED_DATA_DIR", raising=False)
+    assert is_watched()
+    monkeypatch.setenv("AWX_ISOLATED_DATA_DIR", "/runner/artifacts/1")
+    assert not is_watched()
 
 
 def test_each_host_has_a_line_that_fits_the_terminal() -> None:

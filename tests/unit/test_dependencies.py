@@ -41,3 +41,12 @@ def test_the_python_that_is_needed_is_the_same_everywhere() -> None:
     needed = PROJECT["requires-python"].removeprefix(">=")
     assert f"Python {needed} or newer is needed" in (ROOT / "bin" / "setup-venv").read_text()
     assert f"Python {needed} or newer" in (ROOT / "README.md").read_text()
+
+
+def test_an_execution_environment_has_the_same() -> None:
+    """With ansible-core, which brings PyYAML, it has it from its own definition."""
+    text = (ROOT / "meta" / "ee-requirements.txt").read_text()
+    given = {canonicalize_name(each.name): each for each in map(Requirement, text.splitlines())}
+    assert given == {name: each for name, each in DEPENDENCIES.items() if name not in ("ansible-core", "pyyaml")}
+    definition = yaml.safe_load((ROOT / "examples" / "awx" / "execution-environment.yml").read_text())
+    assert Requirement(definition["dependencies"]["ansible_core"]["package_pip"]) == DEPENDENCIES["ansible-core"]

@@ -53,6 +53,14 @@ def test_of_a_long_output_the_end_is_kept(tmp_path: Path, monkeypatch: pytest.Mo
     assert run("seq 1000", tmp_path).output == ("...", "999", "1000")
 
 
+def test_it_may_end_before_it_is_told_to(tmp_path: Path) -> None:
+    def once_it_has_ended() -> str:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)
+        return "the lock is lost"
+
+    assert run("exit 3", tmp_path, once_it_has_ended).code == 3
+
+
 @pytest.mark.parametrize("how", ["asked", "signal"])
 def test_all_of_it_ends_when_it_has_to(how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hook_command, "GRACE", 0.1)

@@ -75,6 +75,7 @@ def test_start_and_stop(url: str) -> None:
     assert result["report"][0].startswith(f"Probe: {result['requests']:,} requests, 0 failed, longest ")
 
 
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="no /proc shows command lines")
 def test_the_requests_have_a_login_that_is_on_no_command_line(url: str, tmp_path: Path) -> None:
     (tmp_path / ".luma").mkdir()
     (tmp_path / ".luma/secrets").write_text("LOGIN='ann:a:b\neve:x'\n")

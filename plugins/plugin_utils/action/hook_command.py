@@ -97,7 +97,8 @@ def _told_to_end() -> Iterator[list[int]]:
 def _end(process: subprocess.Popen[bytes]) -> None:
     """Ends the process group: SIGTERM and, where any of it is still there after a while, SIGKILL."""
     deadline = time.monotonic() + GRACE
-    with contextlib.suppress(ProcessLookupError):
+    # Of a group whose processes have all ended, and that nobody has waited for, macOS says that it is not permitted.
+    with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGTERM)
         while time.monotonic() < deadline:
             time.sleep(INTERVAL)

@@ -6,6 +6,9 @@ a command line nor in a file, as it would be with ``docker login``."""
 
 from __future__ import annotations
 
+import os
+import subprocess
+
 from ansible.errors import AnsibleActionFail
 from ansible_collections.luma.deploy.plugins.module_utils.host.registries import Registry, error_in, refusal
 
@@ -22,7 +25,7 @@ def push(image: str, registry: Registry | None) -> None:
         ) from exc
     repository, _colon, tag = image.rpartition(":")
     try:
-        client = docker.from_env(version="auto", use_ssh_client=True).api
+        client = docker.from_env(version="auto", use_ssh_client=True, environment=_environment()).api
         login = registry.login_for(image) if registry else None
         error = error_in(client.push(repository, tag=tag, stream=True, decode=True, auth_config=login))
     except (docker.errors.DockerException, requests.exceptions.RequestException) as exc:
@@ -30,3 +33,15 @@ def push(image: str, registry: Registry | None) -> None:
     if error:
         reason = refusal(image, error, registry)
         raise AnsibleActionFail(f"Image {image} could not be pushed: {reason}. Nothing was deployed.")
+
+
+def _environment() -> dict[str, str]:
+    """The variables by which the SDK reaches the engine of the docker command, which has built the image: the SDK knows
+    no contexts, such as those of Docker Desktop."""
+    command = ["docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"]
+    try:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    except OSError:
+        return dict(os.environ)
+    address = done.stdout.strip()
+    return {**os.environ, "DOCKER_HOST": address} if address and not done.returncode else dict(os.environ)

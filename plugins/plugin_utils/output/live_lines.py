@@ -40,7 +40,7 @@ class LiveLines:
     """
 
     def __init__(self) -> None:
-        self.on_terminal = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+        self.on_terminal = is_watched()
         self._steps: dict[str, Step] = {}
         self._announced: set[str] = set()
         self._drawn = False
@@ -102,6 +102,13 @@ class LiveLines:
         if self._drawn:
             write("\r" + ERASE_BELOW)
             self._drawn = False
+
+
+def is_watched() -> bool:
+    """Whether somebody sees the lines move. ansible-runner, which AWX runs playbooks with, gives them a terminal and
+    records what is written to it."""
+    recorded = "AWX_ISOLATED_DATA_DIR" in os.environ
+    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb" and not recorded
 
 
 def drawing(steps: dict[str, Step], now: float, size: os.terminal_size) -> list[str]:

@@ -6,12 +6,12 @@
 # sh -s PYTHON: says, as YAML, what the role decides by. What is missing is empty.
 # The first argument is the interpreter that Ansible's modules run in on this host.
 PATH=$PATH:/usr/sbin:/sbin
-. /etc/os-release
+[ -r /etc/os-release ] && . /etc/os-release
 
 echo "answers: '$(timeout 10 docker version --format '{{.Server.Version}}' 2>/dev/null)'"
 echo "engine: '$(command -v dockerd)'"
 echo "client: '$(command -v docker)'"
 echo "sdk: '$("$1" -c 'import docker; print(docker.__version__)' 2>/dev/null)'"
 echo "user: '$(id -un)'"
-echo "system: '$PRETTY_NAME'"
-echo "family: '$ID ${ID_LIKE:-}'"
+echo "system: '${PRETTY_NAME:-$(uname -s)}'"
+echo "family: '${ID:-} ${ID_LIKE:-}'"
