@@ -5,12 +5,10 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import pytest
 from ansible_collections.luma.deploy.plugins.plugin_utils.output.document import ResultDocument
-from ansible_collections.luma.deploy.plugins.plugin_utils.output.live_lines import Step, drawing
 from ansible_collections.luma.deploy.plugins.plugin_utils.output.outcome import BARRIER, Outcome, State
 from ansible_collections.luma.deploy.plugins.plugin_utils.output.plan import MOST_LINES, Plan, text_difference
 from ansible_collections.luma.deploy.plugins.plugin_utils.output.quiet import Quiet
@@ -169,13 +167,3 @@ def test_a_new_file_is_counted_and_a_long_difference_is_cut() -> None:
     assert long[0] == "haproxy.cfg: +50 -0 lines"
     assert len(long) == 1 + MOST_LINES
     assert long[-1] == f"  … and {50 - MOST_LINES + 1} more (all of them: --verbose)"
-
-
-# Live lines
-
-
-def test_each_host_has_a_line_that_fits_the_terminal() -> None:
-    steps = {"one": Step("Build", 10.0), "two": Step("Prepare the inactive color", 12.0)}
-    lines = drawing(steps, 15.0, os.terminal_size((30, 24)))
-    assert [line[2:] for line in lines] == ["[one] Build... 5 s", "[two] Prepare the inactive "]
-    assert len(drawing({str(number): Step("x", 0) for number in range(99)}, 5.0, os.terminal_size((80, 10)))) == 8
