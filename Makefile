@@ -59,7 +59,8 @@ unit: venv ## The logic, without an engine (seconds); that of the controller als
 lint: venv ## ansible-lint, production profile
 	@$(STAGE) ansible-lint ansible-lint
 
-docs: venv ## The modules' documentation and the changelog
+docs: venv ## The documentation as a site, in site/public; the modules' documentation and the changelog
+	@$(STAGE) site properdocs build --quiet --config-file site/properdocs.yml
 	@$(STAGE) docs antsibull-docs lint-collection-docs --plugin-docs .
 	@$(STAGE) changelog antsibull-changelog lint
 

@@ -5,12 +5,19 @@
 
 from __future__ import annotations
 
+import codecs
+import fcntl
 import os
 import pty
 import re
 import select
 import signal
+import struct
+import termios
 import time
+from collections.abc import Callable
+
+import pyte
 
 SECONDS = 60
 # Nobody is asked on the way, and no color is forced or forbidden by whoever runs the tests.
@@ -22,6 +29,8 @@ class Terminal:
 
     def __init__(self, *command: str, **environment: str) -> None:
         self.shown = ""
+        # What is read may end within a character.
+        self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         self.pid, self._terminal = pty.fork()
         if self.pid == 0:
             os.execvpe(command[0], command, {**ENVIRONMENT, "TERM": "xterm-256color", **environment})
@@ -55,5 +64,42 @@ class Terminal:
             data = os.read(self._terminal, 65536)
         except OSError:  # That is how Linux tells that nobody has the other end any more.
             return False
-        self.shown += data.decode(errors="replace")
+        self.shown += self._decoder.decode(data)
         return bool(data)
+
+
+class Screen(Terminal):
+    """A terminal of a size, and what is to be seen on it once all escape codes are obeyed."""
+
+    def __init__(self, lines: int, columns: int, *command: str, **environment: str) -> None:
+        super().__init__(*command, **environment)
+        self._screen = pyte.Screen(columns, lines)
+        self._stream = pyte.Stream(self._screen)
+        self.resize(lines, columns)
+
+    @property
+    def lines(self) -> list[str]:
+        """What is on the screen, without empty lines at its end."""
+        return "\n".join(line.rstrip() for line in self._screen.display).rstrip().split("\n")
+
+    @property
+    def shows_cursor(self) -> bool:
+        return not self._screen.cursor.hidden
+
+    def resize(self, lines: int, columns: int) -> None:
+        fcntl.ioctl(self._terminal, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+        self._screen.resize(lines, columns)
+
+    def wait_until(self, is_so: Callable[[list[str]], bool]) -> list[str]:
+        """Wait until that is so of the lines on the screen, which may be half drawn, and return them."""
+        deadline = time.monotonic() + SECONDS
+        while not is_so(self.lines):
+            assert time.monotonic() < deadline, "\n".join(self.lines)
+            assert self._read(), "\n".join(["it ended", *self.lines])
+        return self.lines
+
+    def _read(self) -> bool:
+        before = len(self.shown)
+        goes_on = super()._read()
+        self._stream.feed(self.shown[before:])
+        return goes_on

@@ -16,8 +16,9 @@ description:
   - Prints the lines that luma's modules return as C(report) and the messages of M(ansible.builtin.debug), with the
     host's name, warnings and errors. Nothing else is printed.
   - In check mode, prints at the end what would change, for each host and app.
-  - A task that takes long shows that it is working, on a terminal after a second with a line for each host and a
-    counter, elsewhere after five seconds with one line on stderr.
+  - A deployment shows on a terminal, after a second, what each host is at and which phases it has passed, in a line for
+    each, and how far the images are that are sent. So does another task that takes long. Elsewhere a task that takes
+    longer than five seconds is named in one line on stderr.
 options:
   quiet:
     description:
@@ -29,8 +30,9 @@ options:
 """
 
 import atexit
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from ansible import constants
 from ansible.executor.stats import AggregateStats
@@ -39,8 +41,10 @@ from ansible.inventory.host import Host
 from ansible.playbook import Playbook
 from ansible.playbook.task import Task
 from ansible_collections.luma.deploy.plugins.plugin_utils.action import interruption
+from ansible_collections.luma.deploy.plugins.plugin_utils.images import progress
+from ansible_collections.luma.deploy.plugins.plugin_utils.output.fleet_view import phase_of
 from ansible_collections.luma.deploy.plugins.plugin_utils.output.live_lines import LiveLines
-from ansible_collections.luma.deploy.plugins.plugin_utils.output.outcome import Outcome
+from ansible_collections.luma.deploy.plugins.plugin_utils.output.outcome import BARRIER, Outcome
 from ansible_collections.luma.deploy.plugins.plugin_utils.output.outcome_callback import OutcomeCallback
 from ansible_collections.luma.deploy.plugins.plugin_utils.output.plan import Plan
 from ansible_collections.luma.deploy.plugins.plugin_utils.output.quiet import Quiet
@@ -69,6 +73,8 @@ class CallbackModule(OutcomeCallback):
     def v2_playbook_on_start(self, playbook: Playbook) -> None:
         self.is_output_of_a_command = Path(playbook._file_name).name in OF_COMMANDS
         self.quiet = Quiet() if self.get_option("quiet") else None
+        if self.quiet or self.live.on_terminal:
+            progress.watch()
 
     def v2_playbook_on_task_start(self, task: Task, is_conditional: bool) -> None:
         self.live.next_task()
@@ -79,22 +85,22 @@ class CallbackModule(OutcomeCallback):
     def v2_runner_on_start(self, host: Host, task: Task) -> None:
         # What follows a log speaks for itself, and what asks must not be drawn over.
         if not self.quiet and not task.args.get("follow") and task.action != "luma.deploy.removal":
-            self.live.begin(host.get_name(), task.name or task.action)
+            self.live.begin(host.get_name(), task.name or task.action, phase_of(task.action, task.args))
 
     def v2_runner_on_ok(self, result: CallbackTaskResult) -> None:
         self.live.end(result.host.get_name())
         super().v2_runner_on_ok(result)
 
     def v2_runner_on_failed(self, result: CallbackTaskResult, ignore_errors: bool = False) -> None:
-        self.live.end(result.host.get_name())
+        self.live.end(result.host.get_name(), failed=True)
         super().v2_runner_on_failed(result, ignore_errors)
 
     def v2_runner_on_unreachable(self, result: CallbackTaskResult) -> None:
-        self.live.end(result.host.get_name())
+        self.live.end(result.host.get_name(), failed=True)
         super().v2_runner_on_unreachable(result)
 
     def v2_runner_on_skipped(self, result: CallbackTaskResult) -> None:
-        self.live.end(result.host.get_name())
+        self.live.end(result.host.get_name(), skipped=True)
 
     def v2_playbook_on_stats(self, stats: AggregateStats) -> None:
         self.live.close()
@@ -106,7 +112,12 @@ class CallbackModule(OutcomeCallback):
     def on_outcome(self, outcome: Outcome) -> None:
         if self.is_plan:
             self.plan.add(outcome)
-        self.live.erase()
+        if outcome.module == BARRIER and outcome.app:
+            self.live.deploy(outcome.app, colors_of(outcome.values["processes"]))
+        with self.live.lines_above():
+            self._print(outcome)
+
+    def _print(self, outcome: Outcome) -> None:
         for warning in [] if self.quiet else outcome.warnings:
             self._display.display(warning, color=constants.COLOR_WARN, stderr=self.is_output_of_a_command)
         if outcome.errors or not self.is_plan:
@@ -117,3 +128,12 @@ class CallbackModule(OutcomeCallback):
     def _say(self, lines: Iterable[str]) -> None:
         for line in lines:
             self._display.display(line, color=next((SIGNS[sign] for sign in SIGNS if sign in line), None))
+
+
+def colors_of(processes: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> dict[str, set[str]]:
+    """By host, the colors in a barrier's result of what the app's processes come to there."""
+    colors: dict[str, set[str]] = {}
+    for by_host in processes.values():
+        for host, part in by_host.items():
+            colors.setdefault(host, set()).update(filter(None, [part["color"]]))
+    return colors

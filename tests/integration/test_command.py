@@ -20,7 +20,7 @@ import pytest
 from tests import json_page
 from tests.host import APP_IMAGE, PROXY_IMAGE, docker
 from tests.integration.conftest import Site
-from tests.terminal import ENVIRONMENT, SECONDS, Terminal
+from tests.terminal import ENVIRONMENT, SECONDS, Screen, Terminal
 
 ROOT = Path(__file__).parents[2]
 LUMA = ROOT / "bin" / "luma"
@@ -174,7 +174,7 @@ def test_colors_on_a_terminal(project: Path, environment: dict[str, str], colore
 def test_ctrl_c_gives_130(project: Path) -> None:
     write(project, health_check={"path": "/never", "retries": 100})
     terminal = Terminal(str(LUMA), "-c", str(project / "luma.yml"), "deploy")
-    terminal.wait_for(r"Prepare the inactive color\.\.\. \d+ s")
+    terminal.wait_for(r"testapp  prepare \d+ s")
     terminal.type("\x03")
     assert terminal.end() == 130
     assert "Ctrl-C: luma finishes or undoes this step" in terminal.shown
@@ -217,13 +217,13 @@ def test_each_host_that_works_has_a_live_line_on_a_terminal_and_nothing_is_left_
     ansible = Path(sys.executable).with_name("ansible-playbook")
     command = [str(ansible), "-i", str(tmp_path / "hosts"), str(tmp_path / "play.yml")]
     environment = {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "NO_COLOR": "1"}
-    terminal = Terminal(*command, **environment)
-    assert terminal.end() == 0
-    drawn = terminal.shown.split("\x1b[J")
-    both = r"\r\n. \[one\] Think\.\.\. \d s\r\n. \[two\] Think\.\.\. \d s\x1b\[2F\r"
-    assert any(re.fullmatch(both, each) for each in drawn)
+    screen = Screen(24, 80, *command, **environment)
+    thinking = [rf". {host}  Think \d s" for host in ("one", "two")]
+    screen.wait_until(lambda lines: all(map(re.fullmatch, thinking, lines[-2:])))
+    assert screen.end() == 0
+    assert "\x1b[0;" not in screen.shown
     # Two hosts are told of in the order in which they end.
-    assert sorted(drawn[-1].splitlines()) == ["[one] thought", "[two] thought"]
+    assert sorted(filter(None, screen.lines)) == ["[one] thought", "[two] thought"]
 
 
 def tab(shell: Terminal, folder: Path) -> None:

@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
 
 from tests.host import APP_IMAGE, ROOT, docker
 from tests.remote.project import FEW_BYTES, PASSWORD, USER, Project, build_registry_image, push, registry
+from tests.terminal import Screen
 from tests.testbed.servers import Server
 
 # Less than the image's base layer has.
@@ -76,6 +78,21 @@ def test_what_was_built_before_is_deployed_by_its_release(project: Project) -> N
     docker("image", "rm", "--force", first)
     again = project.deploy("--extra-vars", f"release={release}")
     assert "Nothing changed" in again.output, again.output + again.errors
+
+
+def test_on_a_terminal_a_bar_shows_how_far_an_image_is(project: Project) -> None:
+    project.write("echo bar")
+    files = [str(project.folder / name) for name in ("luma.yml", "inventory.yml")]
+    screen = Screen(
+        24, 100, str(ROOT / "bin" / "luma"), "-c", files[0], "-i", files[1], "deploy", **project.environment
+    )
+    screen.wait_until(
+        lambda lines: any(re.fullmatch(r". server  remote  prepare \d+ s  [█░]{10} .*", line) for line in lines)
+    )
+    assert screen.end() == 0
+    # The bar has taken their place, and is gone.
+    assert "Sending image" not in screen.shown
+    assert "prepare" not in "".join(screen.lines)
 
 
 def test_a_full_disk_is_told_and_leaves_nothing(project: Project) -> None:

@@ -5,13 +5,12 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import Any
 
 import pytest
 from ansible_collections.luma.deploy.plugins.plugin_utils.output.document import ResultDocument
-from ansible_collections.luma.deploy.plugins.plugin_utils.output.live_lines import Step, drawing, is_watched
+from ansible_collections.luma.deploy.plugins.plugin_utils.output.live_lines import is_watched
 from ansible_collections.luma.deploy.plugins.plugin_utils.output.outcome import BARRIER, Outcome, State
 from ansible_collections.luma.deploy.plugins.plugin_utils.output.plan import MOST_LINES, Plan, text_difference
 from ansible_collections.luma.deploy.plugins.plugin_utils.output.quiet import Quiet
@@ -182,10 +181,3 @@ def test_nobody_watches_what_ansible_runner_records(monkeypatch: pytest.MonkeyPa
     assert is_watched()
     monkeypatch.setenv("AWX_ISOLATED_DATA_DIR", "/runner/artifacts/1")
     assert not is_watched()
-
-
-def test_each_host_has_a_line_that_fits_the_terminal() -> None:
-    steps = {"one": Step("Build", 10.0), "two": Step("Prepare the inactive color", 12.0)}
-    lines = drawing(steps, 15.0, os.terminal_size((30, 24)))
-    assert [line[2:] for line in lines] == ["[one] Build... 5 s", "[two] Prepare the inactive "]
-    assert len(drawing({str(number): Step("x", 0) for number in range(99)}, 5.0, os.terminal_size((80, 10)))) == 8

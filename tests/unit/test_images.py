@@ -153,7 +153,7 @@ def test_an_image_is_sent_alone(name: str, saved: str, monkeypatch: pytest.Monke
     monkeypatch.setattr(Archive, "of", lambda *_arguments: SimpleNamespace(layers=1, all_layers=1))
     action = bluegreen_container.ActionModule.__new__(bluegreen_container.ActionModule)
     monkeypatch.setattr(action, "_send_archive", lambda *_arguments: {"report": ["sent"]})
-    assert action._send_image(name, A, (), {}) == ["sent"]
+    assert action._send_image(name, A, (), {"inventory_hostname": "one"}) == ["sent"]
     # Docker takes a name without a tag for all of the repository.
     assert commands[0][-1] == saved
 

@@ -23,8 +23,8 @@ from ansible import constants
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 MESSAGE = "Ctrl-C: luma finishes or undoes this step, then releases the lock. Press it again to stop at once.\n"
-#: On a terminal: takes back the ^C that it has drawn at the start of an empty line.
-START_OF_LINE = "\r"
+#: On a terminal: takes back the ^C that it has drawn at the start of an empty line, and the live lines below it.
+START_OF_LINE = "\r\x1b[J"
 #: Signals within so many seconds are one: a process group gets it, and bin/luma, which is in it, passes it on.
 TOGETHER = 0.5
 #: What ansible-playbook exits with after Ctrl-C.
@@ -88,7 +88,7 @@ class _Catcher:
 
     def note(self) -> None:
         _wish().touch()
-        start = START_OF_LINE if sys.stderr.isatty() else ""
+        start = START_OF_LINE if sys.stderr.isatty() and os.environ.get("TERM") != "dumb" else ""
         # Past Python's own buffer, which the signal may have interrupted; and whoever read it may be gone.
         with contextlib.suppress(OSError):
             os.write(sys.stderr.fileno(), (start + MESSAGE).encode())

@@ -20,6 +20,8 @@ from typing import Any
 from ansible import constants
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleError
 from ansible_collections.luma.deploy.plugins.module_utils.host.registries import NEVER, chain_ids, has_tag
+from ansible_collections.luma.deploy.plugins.plugin_utils.images import progress
+from ansible_collections.luma.deploy.plugins.plugin_utils.images.progress import Sent
 from ansible_collections.luma.deploy.plugins.plugin_utils.payload.quick_module import QuickModule
 from ansible_collections.luma.deploy.plugins.plugin_utils.text import size_in_words
 
@@ -91,7 +93,10 @@ class WithImage(QuickModule):
 
         An engine that needs them nevertheless, as with containerd's image store, gets all of them.
         """
-        with tempfile.TemporaryDirectory(prefix="image-", dir=constants.DEFAULT_LOCAL_TMP) as folder:
+        with (
+            progress.shown(task_vars["inventory_hostname"]),
+            tempfile.TemporaryDirectory(prefix="image-", dir=constants.DEFAULT_LOCAL_TMP) as folder,
+        ):
             saved = Path(folder, "saved")
             # A name without a tag would mean all tags.
             run_docker("save", "--output", str(saved), name if has_tag(name) else f"{name}:latest")
@@ -107,7 +112,7 @@ class WithImage(QuickModule):
     def _send_archive(self, archive: Archive, name: str, image_id: str, task_vars: dict[str, Any]) -> dict[str, Any]:
         began = time.monotonic()
         host = task_vars["inventory_hostname"]
-        self._say(host, f"Sending image {name}: {archive}...")
+        self._tell(host, Sent(0, archive.size), f"Sending image {name}: {archive}...")
         folder = self._connection._shell.tmpdir or self._make_tmp_path()
         try:
             load = {key: self._task.args[key] for key in ENGINE_OPTIONS if key in self._task.args}
@@ -120,10 +125,12 @@ class WithImage(QuickModule):
     def _send_parts(self, archive: Archive, name: str, host: str, folder: str) -> list[str]:
         """Sends the archive to a folder of the host; returns the files there, in their order."""
         files: list[str] = []
-        done = 0
+        done, size = 0, archive.size
         for number, part in enumerate(archive.parts()):
             if number:
-                self._say(host, f"Sending image {name}: {size_in_words(done)} of {size_in_words(archive.size)}...")
+                self._tell(
+                    host, Sent(done, size), f"Sending image {name}: {size_in_words(done)} of {size_in_words(size)}..."
+                )
             done += part.stat().st_size
             files.append(self._connection._shell.join_path(folder, f"image-{number}"))
             try:
@@ -132,9 +139,10 @@ class WithImage(QuickModule):
                 raise
             except AnsibleError as exc:
                 raise AnsibleActionFail(
-                    f"Image {name} ({size_in_words(archive.size)}) could not be sent to {host}: {exc}. "
+                    f"Image {name} ({size_in_words(size)}) could not be sent to {host}: {exc}. "
                     f"{self._room(folder)} Nothing was changed."
                 ) from None
+        progress.note(host, Sent(done, size))
         self._fixup_perms2([folder, *files], execute=False)
         return files
 
@@ -145,9 +153,10 @@ class WithImage(QuickModule):
         free = row[0].split()[3] if row and len(row[0].split()) > 5 else ""
         return f"{size_in_words(int(free) * 1024)} are free in {posixpath.dirname(folder)}." if free.isdigit() else ""
 
-    def _say(self, host: str, text: str) -> None:
-        # Progress is no result: what reads the output reads none of it.
-        self._display.display(f"[{host}] {text}", stderr=True)
+    def _tell(self, host: str, sent: Sent, text: str) -> None:
+        if not progress.note(host, sent):
+            # Progress is no result: what reads the output reads none of it.
+            self._display.display(f"[{host}] {text}", stderr=True)
 
 
 def run_docker(*arguments: str) -> None:
