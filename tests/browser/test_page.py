@@ -11,7 +11,7 @@ import pytest
 from ansible_collections.luma.deploy.plugins.plugin_utils.page.page import page
 
 from tests.browser.chromium import Browser, problems
-from tests.unit.made_run import MadeRun
+from tests.unit.made_run import SETTLED, MadeRun
 
 HOSTILE = "</script><script>document.title = 'taken'</script>" + "release" * 10
 
@@ -21,7 +21,7 @@ HOSTILE = "</script><script>document.title = 'taken'</script>" + "release" * 10
     [
         ("deployed", {}),
         ("failed", {"lost": "HTTP 503", "release": HOSTILE, "hosts": ["web1", "a-host-with-a-name-that-is-long." * 3]}),
-        ("not switched", {"switches": False}),
+        ("unchanged", {"part": SETTLED}),
     ],
 )
 def test_the_page_is_for_everybody(browser: Browser, tmp_path: Path, name: str, changes: dict[str, object]) -> None:

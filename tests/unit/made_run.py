@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,19 +22,27 @@ SLOTS = {"blog1": "blue", "blog2": "green"}
 #: When the steps of a host began and ended, in seconds from the first request.
 PREPARED, SWITCHED, RETIRED, ENDED = (-0.5, 4.0), (4.2, 5.6), (6.0, 8.0), 9.0
 COMMITTED = 5.0
+#: A host that was found as it should be, and one that never got so far.
+SETTLED = Host(settled=True, serves=NEW, before="r1", release="r1", color="blue")
+FAILED = Host(serves=OLD, before="r1", back="blue", problem="it is not healthy")
 RUN = {"by": "me@here", "command": "luma deploy blog --probe --report report.html"}
 
 
 @dataclass(frozen=True)
 class MadeRun:
-    """An app that goes from r1 (blue) to r2 (green); ``lost``: why some requests of the first host got no answer."""
+    """An app that goes from r1 (blue) to r2 (green). ``lost``: why some requests of the first host got no answer.
+    ``part``: what came of a host that does not switch."""
 
     folder: Path
     hosts: Sequence[str] = ("web1", "web2", "web3")
     release: str = "r2"
     lost: str = ""
-    switches: bool = True
+    part: Host | None = None
     requests: int = int(ENDED * PER_SECOND)
+
+    @property
+    def switches(self) -> bool:
+        return self.part is None
 
     @property
     def outcomes(self) -> list[Outcome]:
@@ -67,17 +75,25 @@ class MadeRun:
         return Outcome(host, "A task", f"luma.deploy.{module}", made, State.OK, began, ended)
 
     def _end(self) -> Outcome:
-        part = Host(before="r1", back="blue", release=self.release, color="green", prepared=True, serves=OLD)
-        if self.switches:
-            serves = OLD if self.lost else NEW
-            part = replace(part, asked=True, retired=not self.lost, serves=serves, slot_colors=SLOTS)
+        part = self.part or Host(
+            before="r1",
+            back="blue",
+            release=self.release,
+            color="green",
+            prepared=True,
+            asked=True,
+            retired=not self.lost,
+            serves=OLD if self.lost else NEW,
+            slot_colors=SLOTS,
+        )
         values: dict[str, Any] = {
             "app": "blog",
-            "outcome": "failed" if self.lost else "deployed",
+            "outcome": "failed" if self.lost else "deployed" if self.switches else "unchanged",
             "processes": {"blog": {host: asdict(part) for host in self.hosts}},
             "probes": {host: {"records_file": str(self._records(number))} for number, host in enumerate(self.hosts)},
-            "report": [*(f"[{host}] blog: r1 → {self.release} (green)" for host in self.hosts), "Users are served r2."],
         }
+        if self.switches:
+            values["report"] = [*(f"[{host}] blog: r1 → {self.release}" for host in self.hosts), "Users are served r2."]
         if self.lost:
             values |= {"failed": True, "msg": "❌ blog was not deployed."}
         state = State.FAILED if self.lost else State.OK

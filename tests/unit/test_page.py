@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from ansible import constants
+from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.parts import Host
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.source import InvalidFile
 from ansible_collections.luma.deploy.plugins.plugin_utils.output.outcome import Outcome
 from ansible_collections.luma.deploy.plugins.plugin_utils.page import figure
@@ -20,7 +21,7 @@ from ansible_collections.luma.deploy.plugins.plugin_utils.page.file import begin
 from ansible_collections.luma.deploy.plugins.plugin_utils.page.page import page
 from ansible_collections.luma.deploy.plugins.plugin_utils.page.requests import DRAWN, DRAWN_SLOWEST
 
-from tests.unit.made_run import COMMITTED, ENDED, PREPARED, SWITCHED, MadeRun
+from tests.unit.made_run import COMMITTED, ENDED, FAILED, PREPARED, SETTLED, SWITCHED, MadeRun
 
 
 def numbers(text: str) -> dict[str, Any]:
@@ -72,11 +73,14 @@ def test_a_failed_deployment(tmp_path: Path) -> None:
     assert made["sessions_cut"] is None
 
 
-def test_before_a_switch_the_old_release_answers(tmp_path: Path) -> None:
-    (app,) = numbers(page(MadeRun(tmp_path, switches=False).outcomes))["apps"]
+@pytest.mark.parametrize(("part", "answers"), [(FAILED, "old"), (SETTLED, "new")])
+def test_without_a_switch_one_release_answers(tmp_path: Path, part: Host, answers: str) -> None:
+    text = page(MadeRun(tmp_path, part=part).outcomes)
+    (app,) = numbers(text)["apps"]
     assert [phase["phase"] for phase in app["phases"]] == ["all"]
-    assert sum(each["old"] for each in app["intervals"]) == app["requests"] == 5400
+    assert sum(each[answers] for each in app["intervals"]) == app["requests"] == 5400
     assert {host["switched"] for host in app["hosts"]} == {None}
+    assert ">blog: r1</h2>" in text
 
 
 def test_what_comes_from_users_is_text(tmp_path: Path) -> None:

@@ -11,11 +11,18 @@ from functools import cached_property
 from typing import Any
 
 from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.parts import NEW, OLD, Host
+from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.report import UNCHANGED
 from ansible_collections.luma.deploy.plugins.plugin_utils.output.deployment_document import about, last, specs
 from ansible_collections.luma.deploy.plugins.plugin_utils.output.deployment_document import app as app_document
 from ansible_collections.luma.deploy.plugins.plugin_utils.output.document_shapes import Shape, shaped, values
 from ansible_collections.luma.deploy.plugins.plugin_utils.output.outcome import BARRIER, Outcome
-from ansible_collections.luma.deploy.plugins.plugin_utils.page.requests import ANSWERS, Traffic, numbers
+from ansible_collections.luma.deploy.plugins.plugin_utils.page.requests import (
+    ANSWERS,
+    LOST,
+    OTHER,
+    Traffic,
+    numbers,
+)
 from ansible_collections.luma.deploy.plugins.plugin_utils.page.steps import SWITCHED, Step, steps
 
 SCHEMA = 1
@@ -71,22 +78,33 @@ class AppStory:
         return next((each for each in reversed(self.own) if each.module == BARRIER), None)
 
     @property
-    def lines(self) -> list[str]:
-        """What luma has printed at the end: what happened on each host; and, last, what users are served."""
-        return [line.replace(" ✅", "") for line in self._end.lines] if self._end else []
-
-    @property
     def errors(self) -> list[str]:
         return [line.removeprefix("❌ ") for line in self._end.errors] if self._end else []
 
     @property
-    def releases(self) -> dict[str, str]:
-        """What the release is called that served before, and the new one, with their colors."""
+    def of_hosts(self) -> list[str]:
+        """What has happened on each host, as luma has printed it."""
+        lines = self._end.lines if self._end else []
+        return lines if self.errors else lines[:-1]
+
+    @property
+    def conclusion(self) -> str:
+        """What users are served, as luma has printed it; not if there are errors."""
+        lines = self._end.lines if self._end else []
+        return lines[-1].replace(" ✅", "") if lines else "Nothing changed."
+
+    @property
+    def answers(self) -> dict[str, str]:
+        """Who answered, in words: a release has its color."""
         document = self.documents[0]
         color = document["color"] or ""
         other = {"blue": "green", "green": "blue"}.get(color, "")
-        named = {OLD: (document["previous_release"], other), NEW: (document["release"], color)}
-        return {role: f"{name} ({shade})" if shade else name for role, (name, shade) in named.items() if name}
+        return {
+            OLD: release_in_words(document["previous_release"], other),
+            NEW: release_in_words(document["release"], color),
+            OTHER: "another answer",
+            LOST: "lost",
+        }
 
     @property
     def phases(self) -> list[tuple[str, float, float]]:
@@ -132,7 +150,7 @@ class AppStory:
 
     def _host(self, document: dict[str, Any], zero: float) -> dict[str, Any]:
         host = document["host"]
-        switched = self.traffic.switched(host)
+        switched = None if document["outcome"] == UNCHANGED else self.traffic.switched(host)
         return {
             **document,
             **(document["drain"] or {}),
@@ -149,6 +167,11 @@ class AppStory:
         """Of all processes on all hosts; None if no release was retired."""
         drains = [host["drain"] for each in self.documents for host in each["hosts"] if host["drain"]]
         return sum(each.get("sessions_cut") or 0 for each in drains) if drains else None
+
+
+def release_in_words(release: str | None, color: str) -> str:
+    name = release or "the release that serves"
+    return f"{name} ({color})" if color else name
 
 
 def stories(outcomes: Sequence[Outcome]) -> Iterator[AppStory]:
