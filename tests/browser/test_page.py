@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,19 +16,20 @@ from tests.browser.chromium import Browser, problems
 from tests.unit.made_run import SETTLED, MadeRun
 
 HOSTILE = "</script><script>document.title = 'taken'</script>" + "release" * 10
+LONG_NAMES = ("web1", "a-host-with-a-name-that-is-long." * 3)
 
 
 @pytest.mark.parametrize(
-    ("name", "changes"),
+    "run",
     [
-        ("deployed", {}),
-        ("failed", {"lost": "HTTP 503", "release": HOSTILE, "hosts": ["web1", "a-host-with-a-name-that-is-long." * 3]}),
-        ("unchanged", {"part": SETTLED}),
+        pytest.param(MadeRun, id="deployed"),
+        pytest.param(partial(MadeRun, lost=HOSTILE, release=HOSTILE, hosts=LONG_NAMES, requests=20_000), id="failed"),
+        pytest.param(partial(MadeRun, part=SETTLED), id="unchanged"),
     ],
 )
-def test_the_page_is_for_everybody(browser: Browser, tmp_path: Path, name: str, changes: dict[str, object]) -> None:
+def test_the_page_is_for_everybody(browser: Browser, tmp_path: Path, run: Callable[[Path], MadeRun]) -> None:
     file = tmp_path / "report.html"
-    file.write_text(page(MadeRun(tmp_path, **changes).outcomes))  # type: ignore[arg-type]
+    file.write_text(page(run(tmp_path).outcomes))
     assert problems(browser, file) == []
     numbers = browser.numbers()
     verdict = f"{numbers['failed']} of {numbers['requests']:,} requests were lost"

@@ -65,7 +65,7 @@ def test_a_failed_deployment(tmp_path: Path) -> None:
     made = numbers(text)
     (app,) = made["apps"]
     assert '<h1 class="bad">39 of 5,400 requests were lost.</h1>' in text
-    assert '<p class="bad">blog was not deployed.</p>' in text
+    assert '<p class="bad error">blog was not deployed.</p>' in text
     assert [host["failed"] for host in app["hosts"]] == [39, 0, 0]
     assert [phase["failed"] for phase in app["phases"]] == [0, 39, 0]
     assert app["lost"][0] | {"at": None} == {"host": "web1", "kind": "keep-alive", "at": None, "failure": "HTTP 503"}

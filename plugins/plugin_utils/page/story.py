@@ -79,7 +79,8 @@ class AppStory:
 
     @property
     def errors(self) -> list[str]:
-        return [line.removeprefix("❌ ") for line in self._end.errors] if self._end else []
+        """What went wrong, as luma has printed it."""
+        return [line.replace("❌ ", "") for each in self.own for error in each.errors for line in error.splitlines()]
 
     @property
     def of_hosts(self) -> list[str]:
@@ -91,7 +92,7 @@ class AppStory:
     def conclusion(self) -> str:
         """What users are served, as luma has printed it; not if there are errors."""
         lines = self._end.lines if self._end else []
-        return lines[-1].replace(" ✅", "") if lines else "Nothing changed."
+        return lines[-1].replace(" ✅", ".") if lines else "Nothing changed."
 
     @property
     def answers(self) -> dict[str, str]:
