@@ -83,6 +83,24 @@ def test_without_a_switch_one_release_answers(tmp_path: Path, part: Host, answer
     assert ">blog: r1</h2>" in text
 
 
+def test_the_processes_of_an_app_are_one(tmp_path: Path) -> None:
+    """The probe asks the one that has a route; what was cut and done is of all."""
+    project, *steps, end = MadeRun(tmp_path, hosts=["web1"]).outcomes
+    (spec,), (part,) = project.values["apps"], end.values["processes"].values()
+    worker, web = ({**spec, "name": f"blog-{name}", "proxied": name == "web"} for name in ("worker", "web"))
+    both = [
+        replace(step, values={**step.values, "invocation": {"module_args": {"app": process["name"]}}})
+        for step in steps
+        for process in (worker, web)
+    ]
+    processes = {"blog-worker": {"web1": {}}, "blog-web": part}
+    project = replace(project, values={**project.values, "apps": [worker, web]})
+    (app,) = numbers(page([project, *both, replace(end, values={**end.values, "processes": processes})]))["apps"]
+    assert (app["name"], app["release"], app["requests"]) == ("blog", "r2", 1800)
+    assert app["hosts"][0]["switched"] == pytest.approx(5.0, abs=0.01)
+    assert [step["process"] for step in app["steps"]] == ["blog-worker", "blog-web"] * 3
+
+
 def test_what_comes_from_users_is_text(tmp_path: Path) -> None:
     hostile = "</script><img src=x onerror=alert(1)>'\""
     text = page(MadeRun(tmp_path, release=hostile, hosts=[hostile], lost=hostile).outcomes)
