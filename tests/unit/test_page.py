@@ -128,6 +128,10 @@ def test_each_panel_is_told_in_words(tmp_path: Path) -> None:
         assert 'aria-label="' in attributes
 
 
+def test_a_single_request(tmp_path: Path) -> None:
+    assert "<h1>0 of 1 request was lost.</h1>" in page(MadeRun(tmp_path, hosts=["web1"], requests=1).outcomes)
+
+
 def test_a_run_that_ended_early() -> None:
     text = page([])
     assert "<h1>No request was sent.</h1>" in text

@@ -108,7 +108,8 @@ class Figure:
 
     @property
     def most_per_second(self) -> float:
-        return max(each["requests"] / each["seconds"] for each in self.numbers["intervals"])
+        intervals = self.numbers["intervals"]
+        return max(each["requests"] for each in intervals) * len(intervals) / self.axis.seconds
 
     @cached_property
     def areas(self) -> dict[str, str]:
@@ -157,13 +158,13 @@ class Figure:
     @cached_property
     def rows(self) -> dict[str, list[Bar]]:
         """The steps of each host, as far as there was traffic meanwhile."""
-        rows: dict[str, list[Bar]] = {}
+        rows: dict[str, list[Bar]] = {each["host"]: [] for each in self.numbers["hosts"]}
         for step in self.numbers["steps"]:
             if step["ended"] > 0:
                 title = f"{step['process']}: {step['step']}, {step['ended'] - step['began']:.1f} s"
                 failed = " failed" if step["failed"] else ""
                 rows.setdefault(step["host"], []).append(self.axis.bar(step, step["step"] + failed, title + failed))
-        return rows
+        return {host: bars for host, bars in rows.items() if bars}
 
 
 def outline(tops: Iterable[float], floor: Sequence[float]) -> str:

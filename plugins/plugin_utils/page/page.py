@@ -32,6 +32,7 @@ def page(outcomes: Sequence[Outcome]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.policies["json.dumps_kwargs"] = {"sort_keys": False}
     environment.filters |= {"number": number, "seconds": "{:.1f}".format}
     sections: list[dict[str, Any]] = [
         {
