@@ -198,6 +198,10 @@ def test_what_cannot_become_a_report(tmp_path: Path, arguments: tuple[bool, bool
         begin_report(str(tmp_path / "missing" / "report.html"), *arguments)
 
 
+def test_the_ansible_of_a_checkout_writes_it() -> None:
+    assert "callbacks_enabled = luma.deploy.result\n" in (Path(__file__).parents[2] / "ansible.cfg").read_text()
+
+
 def test_somebody_has_to_write_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(constants, "CALLBACKS_ENABLED", [])
     with pytest.raises(InvalidFile, match=r"set ANSIBLE_CALLBACKS_ENABLED=luma\.deploy\.result"):

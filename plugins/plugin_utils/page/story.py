@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.parts import NEW, OLD, Host
+from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.parts import NEW, OLD, Host, joined
 from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.report import UNCHANGED
 from ansible_collections.luma.deploy.plugins.plugin_utils.output.deployment_document import about, last, specs
 from ansible_collections.luma.deploy.plugins.plugin_utils.output.deployment_document import app as app_document
@@ -93,6 +93,12 @@ class AppStory:
         """What users are served, as luma has printed it; not if there are errors."""
         lines = self._end.lines if self._end else []
         return lines[-1].replace(" ✅", ".") if lines else "Nothing changed."
+
+    @property
+    def before(self) -> str:
+        """What served before, which may differ between hosts."""
+        releases = {host["previous_release"] for host in self.documents[0]["hosts"]} - {None}
+        return joined(sorted(releases)) if releases else "nothing"
 
     @property
     def answers(self) -> dict[str, str]:
