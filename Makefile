@@ -11,7 +11,7 @@ PIN := UV_CUSTOM_COMPILE_COMMAND="make requirements" uv pip compile --quiet --up
 # For tools that do not read ansible.cfg here, such as molecule.
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.collections
 
-.PHONY: help test on-servers on-this-machine beside venv style unit lint docs artifact \
+.PHONY: help test on-servers on-this-machine beside venv style unit lint docs artifact browser \
 	sanity sanity-2.19 sanity-2.21 engine images integration molecule zero-loss engines remote fleet https soak bench release \
 	requirements
 
@@ -31,7 +31,7 @@ on-servers:
 	$(call in-turn,fleet molecule https,nice -n 5)
 
 beside:
-	$(call in-turn,sanity lint docs artifact remote engines,nice)
+	$(call in-turn,sanity lint docs artifact browser remote engines,nice)
 
 # Each says what it has to say at its end, in one piece.
 define in-turn
@@ -66,6 +66,9 @@ docs: venv ## The documentation as a site, in site/public; the modules' document
 
 artifact: venv ## Make a release in a repository of its own, and inspect what it would publish; Galaxy's importer
 	@$(STAGE) artifact tests/tools/artifact
+
+browser: venv ## The page of a report in Chromium, installed if it is missing (seconds)
+	@$(STAGE) browser $(PYTEST) tests/browser
 
 sanity: sanity-2.19 sanity-2.21 ## ansible-test sanity on the oldest and newest supported core
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.acme.world import World
+from tests.browser.chromium import Browser, chromium
 from tests.host import reserved
 
 
@@ -17,6 +18,12 @@ from tests.host import reserved
 def reserved_host() -> Iterator[None]:
     with reserved():
         yield
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    with chromium(tmp_path_factory.mktemp("browser")) as opened:
+        yield opened
 
 
 @pytest.fixture(scope="session")

@@ -35,6 +35,7 @@ PREFIX = f"test{os.getpid()}-"
 LEFTOVER = re.compile(r"test\d+-")
 TEST_PROXY = "luma-test-proxy-"
 LOCK = Path(tempfile.gettempdir(), "luma-tests.lock")
+INSTALLING = Path(tempfile.gettempdir(), "luma-tests-installing.lock")
 
 
 @contextlib.contextmanager
@@ -53,6 +54,15 @@ def reserved() -> Iterator[None]:
         finally:
             if not ran_before:
                 remove_proxy()
+
+
+def install(**packages: str) -> None:
+    """Install packages of the system, each by the program that it brings. Others may do so at the same time."""
+    with INSTALLING.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if missing := [package for program, package in packages.items() if not shutil.which(program)]:
+            for command in (["update"], ["install", "-y", "--no-install-recommends", *missing]):
+                subprocess.run(["apt-get", *command], check=True, stdout=subprocess.DEVNULL)
 
 
 def docker(*arguments: str) -> str:

@@ -138,6 +138,7 @@ ALL = (
             APPS,
             argument("--services", action="store_true", help="deploy the services instead; APP names services"),
             argument("--probe", action="store_true", help="send traffic meanwhile; fail if one request is lost"),
+            argument("--report", metavar="FILE", help="with --probe: write what it saw into a page for the browser"),
             argument("--force", action="store_true", help="deploy even if nothing changed"),
             argument("--release", metavar="RELEASE", help="build nothing; deploy what was built as this release"),
             argument("--plan", action="store_true", help="only show what would change"),

@@ -69,7 +69,7 @@ class ActionModule(ActionBase):
         if arguments["state"] == "started":
             return result | start(arguments)
         report = stop(Path(arguments["report_file"]), arguments["min_seconds"])
-        return result | results(report, arguments["slots"])
+        return result | results(report, arguments["slots"]) | {"records_file": arguments["report_file"]}
 
 
 def start(arguments: dict[str, Any]) -> dict[str, Any]:

@@ -32,6 +32,7 @@ from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.secrets impo
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.servers import LOCALHOST, Inventory
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.source import InvalidFile
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.specification import load
+from ansible_collections.luma.deploy.plugins.plugin_utils.page.file import begin_report
 
 ENGINE_SOCKET = "/var/run/docker.sock"
 Entry = dict[str, Any]
@@ -58,6 +59,8 @@ class ActionModule(ActionBase):
                 "only_hosts": {"type": "list", "elements": "str", "default": []},
                 "release": {"type": "str", "default": ""},
                 "only_built": {"type": "bool", "default": False},
+                "probe": {"type": "bool", "default": False},
+                "report_file": {"type": "path", "default": ""},
             }
         )
         inventory = inventory_of(task_vars or {})
@@ -91,6 +94,7 @@ class ActionModule(ActionBase):
                 refuse_build_without_values(project["file"], whole_apps)
                 if project["notify"] and whole_apps:
                     notify_addresses(project["file"], vault_of(self._loader))
+            report_file = begin_report(arguments["report_file"], arguments["probe"], self._task.check_mode)
         except (InvalidFile, NoValue) as exc:
             return result | {"failed": True, "invalid_input": True, "msg": str(exc)}
         return result | {
@@ -104,6 +108,7 @@ class ActionModule(ActionBase):
             "service_names": list(project["services"]),
             "hosts": hosts,
             "run": identity(os.getppid()),
+            "report_file": report_file,
             "engine_missing": LOCALHOST in hosts and not engine_listens(),
             "report": [*(announcement(whole_apps) + told if arguments["announce"] else []), *made],
         }

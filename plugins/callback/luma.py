@@ -83,6 +83,7 @@ class CallbackModule(OutcomeCallback):
         super().v2_playbook_on_task_start(task, is_conditional)
 
     def v2_runner_on_start(self, host: Host, task: Task) -> None:
+        super().v2_runner_on_start(host, task)
         # What follows a log speaks for itself, and what asks must not be drawn over.
         if not self.quiet and not task.args.get("follow") and task.action != "luma.deploy.removal":
             self.live.begin(host.get_name(), task.name or task.action, phase_of(task.action, task.args))

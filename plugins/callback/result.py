@@ -1,14 +1,14 @@
 # Copyright (c) 2026, the luma authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Writes what a run came to into a file."""
+"""Writes what a run came to into files."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: result
 type: aggregate
-short_description: What a run of luma came to, as JSON
+short_description: What a run of luma came to, as JSON and as a page
 version_added: 0.1.0
 author:
   - The luma authors (@luma-deploy)
@@ -19,6 +19,8 @@ description:
     C(command) is null.
   - The file is written when the playbook begins, with null as C(exit_code), and again when it ends, so that a run that
     broke off can be told from one that did not begin.
+  - Also writes the page of C(luma deploy --probe --report), into the file that M(luma.deploy.project) has been given as
+    O(luma.deploy.project#module:report_file).
 requirements:
   - To be enabled in C(callbacks_enabled).
 options:
@@ -37,6 +39,7 @@ from ansible.playbook import Playbook
 from ansible_collections.luma.deploy.plugins.plugin_utils.output.document import ResultDocument
 from ansible_collections.luma.deploy.plugins.plugin_utils.output.outcome import Outcome
 from ansible_collections.luma.deploy.plugins.plugin_utils.output.outcome_callback import OutcomeCallback
+from ansible_collections.luma.deploy.plugins.plugin_utils.page.file import end_report
 
 
 class CallbackModule(OutcomeCallback):
@@ -56,6 +59,7 @@ class CallbackModule(OutcomeCallback):
 
     def v2_playbook_on_stats(self, stats: AggregateStats) -> None:
         self._write()
+        end_report(self.document.outcomes)
 
     def on_outcome(self, outcome: Outcome) -> None:
         self.document.add(outcome)

@@ -111,6 +111,11 @@ report_file:
   returned: O(state=started)
   type: str
   sample: /home/me/.ansible/tmp/ansible-local-1234/probe-abc/report
+records_file:
+  description: The same file, which is complete now. It goes away with the run of Ansible.
+  returned: O(state=stopped)
+  type: str
+  sample: /home/me/.ansible/tmp/ansible-local-1234/probe-abc/report
 requests:
   description: How many requests count.
   returned: O(state=stopped)

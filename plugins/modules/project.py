@@ -87,6 +87,16 @@ options:
       - Whether only apps that are built are returned. If O(apps) names others, or there is none, that is an error.
     type: bool
     default: false
+  probe:
+    description: Whether the apps are to be deployed under the traffic of M(luma.deploy.probe).
+    type: bool
+    default: false
+  report_file:
+    description:
+      - The file into which the callback P(luma.deploy.result#callback) writes a page of that traffic. Without O(probe),
+        without the callback, or if it cannot be written, that is an error. What it holds is removed.
+    type: path
+    default: ""
 attributes:
   check_mode:
     support: full
@@ -155,6 +165,10 @@ service_names:
   description: The names of all services of the file.
   type: list
   elements: str
+  returned: success
+report_file:
+  description: The absolute path of O(report_file); empty if there is none.
+  type: str
   returned: success
 run:
   description: This run of ansible-playbook, which holds the locks of the apps that it deploys.

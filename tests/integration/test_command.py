@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import signal
 import stat
 import subprocess
@@ -18,7 +17,7 @@ from typing import Any
 import pytest
 
 from tests import json_page
-from tests.host import APP_IMAGE, PROXY_IMAGE, docker
+from tests.host import APP_IMAGE, PROXY_IMAGE, docker, install
 from tests.integration.conftest import Site
 from tests.terminal import ENVIRONMENT, SECONDS, Screen, Terminal
 
@@ -245,11 +244,7 @@ def test_the_tab_key_in_bash(project: Path) -> None:
 
 @pytest.fixture(scope="session")
 def zsh() -> str:
-    if not shutil.which("zsh"):
-        subprocess.run(["apt-get", "update"], check=True, stdout=subprocess.DEVNULL)
-        subprocess.run(
-            ["apt-get", "install", "-y", "--no-install-recommends", "zsh"], check=True, stdout=subprocess.DEVNULL
-        )
+    install(zsh="zsh")
     return "zsh"
 
 

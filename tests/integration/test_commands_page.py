@@ -14,12 +14,14 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.browser.chromium import Browser, problems
 from tests.host import APP_IMAGE, LUMA, PROXY_IMAGE, ROOT, docker, remove_project
 from tests.integration.conftest import Site
 
 PAGE = (ROOT / "docs" / "commands.md").read_text()
 EXAMPLES = re.findall(r"```console\n\$ luma ([^\n]*)\n(.*?)```", PAGE, re.DOTALL)
 IMAGE = "my-image"
+WITH_REPORT = "deploy web --probe --report report.html"
 # What differs from run to run, and what stands for it.
 VARIES = (
     (re.compile(r"\b[0-9a-f]{6,64}\b"), "HEX"),
@@ -72,10 +74,10 @@ def fill_in(folder: Path, version: str) -> None:
     (folder / "luma.yml").write_text(yaml.safe_dump(settings))
 
 
-def test_each_example_prints_what_the_page_shows(shop: Path) -> None:
+def test_each_example_prints_what_the_page_shows(shop: Path, browser: Browser) -> None:
     assert len(EXAMPLES) == PAGE.count("```console")
     for arguments, shown in EXAMPLES:
-        if arguments == "deploy web --probe":
+        if arguments == WITH_REPORT:
             fill_in(shop, "2")
         done = luma(shop, arguments)
         assert done.returncode == (2 if "wbe" in arguments else 0), done.stdout
@@ -87,3 +89,19 @@ def test_each_example_prints_what_the_page_shows(shop: Path) -> None:
         assert printed == as_always(shown), arguments
         if arguments == "init":
             fill_in(shop, "1")
+        if arguments == WITH_REPORT:
+            check_report(browser, shop / "report.html", done.stdout)
+
+
+def check_report(browser: Browser, file: Path, printed: str) -> None:
+    """The report is a page for everybody, says what was printed, and has the commit within the switch."""
+    assert problems(browser, file) == []
+    numbers = browser.numbers()
+    (web,) = numbers["apps"]
+    assert f"Probe: {numbers['requests']:,} requests, {numbers['failed']} failed" in printed
+    assert browser.text("h1") == f"0 of {numbers['requests']:,} requests were lost."
+    assert re.findall(r"web: (\S+) → (\S+)", printed) == [(web["previous_release"], web["release"])]
+    steps = {each["step"]: each for each in web["steps"]}
+    assert list(steps) == ["prepare", "switch", "retire"]
+    assert steps["switch"]["began"] < web["hosts"][0]["switched"] < steps["switch"]["ended"]
+    assert min(each["requests"] for each in web["phases"]) > 0

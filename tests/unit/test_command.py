@@ -59,6 +59,10 @@ def ansible(text: str) -> list[str]:
         ("setup blog", {"app": ["blog"]}),
         ("deploy", {"app": [], "services": False, "probe": False, "force": False}),
         ("deploy a b --probe", {"app": ["a", "b"], "services": False, "probe": True, "force": False}),
+        (
+            "deploy --probe --report r.html",
+            {"app": [], "services": False, "probe": True, "force": False, "report": "r.html"},
+        ),
         ("deploy --force a --services", {"app": ["a"], "services": True, "probe": False, "force": True}),
         ("build a", {"app": ["a"]}),
         (

@@ -17,6 +17,7 @@ from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.report import ho
 from ansible_collections.luma.deploy.plugins.plugin_utils.output.document import ResultDocument
 from ansible_collections.luma.deploy.plugins.plugin_utils.output.document_shapes import SHAPES, Shape, shaped
 from ansible_collections.luma.deploy.plugins.plugin_utils.output.outcome import Outcome, State
+from ansible_collections.luma.deploy.plugins.plugin_utils.page.story import PAGE
 from luma_command.commands import COMMANDS
 
 from tests import json_page
@@ -74,7 +75,8 @@ def objects(shape: Shape, path: str = "") -> Iterator[tuple[str, set[str]]]:
 
 def test_the_page_has_each_key_of_each_command_and_no_other() -> None:
     assert json_page.common() == set(COMMON)
-    assert json_page.by_command() == {name: dict(objects(shape)) for name, shape in SHAPES.items()}
+    shapes = {**SHAPES, "The numbers of a report": PAGE}
+    assert json_page.by_command() == {name: dict(objects(shape)) for name, shape in shapes.items()}
 
 
 def test_each_command_has_a_shape() -> None:

@@ -29,10 +29,7 @@ Values = Mapping[str, Any]
 def deployment(outcomes: Sequence[Outcome], is_plan: bool) -> dict[str, Any]:
     return {
         "plan": is_plan,
-        "apps": [
-            app(spec, [each for each in outcomes if each.app in (spec["name"], spec["app"])], is_plan)
-            for spec in specs(outcomes)
-        ],
+        "apps": [app(spec, about(spec, outcomes), is_plan) for spec in specs(outcomes)],
         "services": [entry for each in outcomes if each.module == SERVICES for entry in services(each, outcomes)],
     }
 
@@ -46,6 +43,11 @@ def specs(outcomes: Iterable[Outcome]) -> list[Values]:
         if each.module == "luma.deploy.rollback" and "app_spec" in each.values:
             found = each.values["app_spec"]["processes"] or [each.values["app_spec"]]
     return found
+
+
+def about(spec: Values, outcomes: Iterable[Outcome]) -> list[Outcome]:
+    """What was done for an app, or for one process and for the whole app that it belongs to."""
+    return [each for each in outcomes if each.app in (spec["name"], spec["app"])]
 
 
 def app(spec: Values, own: Sequence[Outcome], is_plan: bool) -> dict[str, Any]:

@@ -25,17 +25,17 @@ class ResultDocument:
     def __init__(self, command: str | None, is_plan: bool) -> None:
         self._command = command
         self._is_plan = is_plan
-        self._outcomes: list[Outcome] = []
+        self.outcomes: list[Outcome] = []
         self._plan = Plan() if is_plan else None
 
     def add(self, outcome: Outcome) -> None:
-        self._outcomes.append(outcome)
+        self.outcomes.append(outcome)
         if self._plan:
             self._plan.add(outcome)
 
     def as_dict(self, ended: bool = True) -> dict[str, Any]:
         """The document; the exit code is null until the run has ``ended``."""
-        outcomes = self._outcomes
+        outcomes = self.outcomes
         lines = self._plan.lines() if self._plan else [line for outcome in outcomes for line in outcome.lines]
         return {
             "schema": SCHEMA,
@@ -53,14 +53,14 @@ class ResultDocument:
         shape = SHAPES.get(self._command or "")
         if shape is None:
             return {}
-        content = CONTENT.get(self._command or "", overview)(self._outcomes, self._is_plan)
+        content = CONTENT.get(self._command or "", overview)(self.outcomes, self._is_plan)
         made: dict[str, Any] = shaped(shape, content)
         return made
 
     def _exit_code(self) -> int:
         """A command that ran on a host, and ended as it did, is no failure of luma's."""
-        code = exit_code_of(outcome.exit_code for outcome in self._outcomes)
-        return code or max((outcome.values.get("luma_exit_code", 0) for outcome in self._outcomes), default=0)
+        code = exit_code_of(outcome.exit_code for outcome in self.outcomes)
+        return code or max((outcome.values.get("luma_exit_code", 0) for outcome in self.outcomes), default=0)
 
 
 def overview(outcomes: Outcomes, _is_plan: bool) -> dict[str, Any]:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -46,13 +46,16 @@ class State(Enum):
 
 @dataclass(frozen=True)
 class Outcome:
-    """One task on one host. ``values`` is all that its module returned."""
+    """One task on one host. ``values`` is all that its module returned; ``began`` and ``ended`` are seconds of
+    `time.monotonic()` on the controller."""
 
     host: str
     task: str
     module: str
     values: dict[str, Any]
     state: State = State.OK
+    began: float = 0.0
+    ended: float = 0.0
 
     @property
     def is_own(self) -> bool:
@@ -71,7 +74,7 @@ class Outcome:
     def app(self) -> str | None:
         """The app, or the service, that a module of luma's was about."""
         arguments = self.values.get("invocation", {}).get("module_args", {})
-        name = arguments.get("app") or arguments.get("service") or self.values.get("app")
+        name = arguments.get("app") or arguments.get("service") or self.values.get("app") or self._process.get("name")
         return str(name) if name and self.is_own else None
 
     @property
@@ -87,9 +90,13 @@ class Outcome:
         """What stands before a line: the host, and the process of an app that has several."""
         if self.module in OF_THE_RUN:
             return ""
-        process = self.values.get(LOOP_VARIABLE) or {}
-        is_one_of_several = process.get("app", process.get("name")) != process.get("name")
-        return f"[{self.host}] {process['name']}: " if is_one_of_several else f"[{self.host}] "
+        name = self._process.get("name")
+        return f"[{self.host}] {name}: " if self._process.get("app", name) != name else f"[{self.host}] "
+
+    @property
+    def _process(self) -> Mapping[str, Any]:
+        """The app, or the process of one, that it was this task's turn for; empty if it is done once on each host."""
+        return self.values.get(LOOP_VARIABLE) or {}
 
     @property
     def warnings(self) -> list[str]:

@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import time
 from abc import abstractmethod
 
 from ansible import context
 from ansible.executor.task_result import CallbackTaskResult
+from ansible.inventory.host import Host
 from ansible.playbook.task import Task
 from ansible.plugins.callback import CallbackBase
 from ansible_collections.luma.deploy.plugins.plugin_utils.action import interruption
@@ -19,6 +21,11 @@ class OutcomeCallback(CallbackBase):
     """Calls `on_outcome` for each task on each host, and for each item of a loop."""
 
     CALLBACK_VERSION = 2.0
+
+    def __init__(self) -> None:
+        super().__init__()
+        # When the task of each host began, or the item of its loop: one begins as the one before ends.
+        self._began: dict[str, float] = {}
 
     @abstractmethod
     def on_outcome(self, outcome: Outcome) -> None: ...
@@ -32,6 +39,9 @@ class OutcomeCallback(CallbackBase):
         if begins_transaction(task) and not self.is_plan:
             interruption.catch()
 
+    def v2_runner_on_start(self, host: Host, task: Task) -> None:
+        self._began[host.get_name()] = time.monotonic()
+
     def v2_runner_on_ok(self, result: CallbackTaskResult) -> None:
         self._unless_loop(result, State.OK)
 
@@ -42,15 +52,22 @@ class OutcomeCallback(CallbackBase):
         self._unless_loop(result, State.IGNORED if result.task.ignore_unreachable else State.UNREACHABLE)
 
     def v2_runner_item_on_ok(self, result: CallbackTaskResult) -> None:
-        self.on_outcome(outcome_of(result, State.OK))
+        self._ended(result, State.OK)
 
     def v2_runner_item_on_failed(self, result: CallbackTaskResult) -> None:
-        self.on_outcome(outcome_of(result, State.IGNORED if result.task.ignore_errors else State.FAILED))
+        self._ended(result, State.IGNORED if result.task.ignore_errors else State.FAILED)
 
     def _unless_loop(self, result: CallbackTaskResult, state: State) -> None:
         """The items of a loop have been told one by one."""
         if "results" not in result.result:
-            self.on_outcome(outcome_of(result, state))
+            self._ended(result, state)
+
+    def _ended(self, result: CallbackTaskResult, state: State) -> None:
+        host, task, now = result.host.get_name(), result.task, time.monotonic()
+        began, self._began[host] = self._began.get(host, now), now
+        # The values belong to Ansible and are shared by the callbacks.
+        values = dict(result.result)
+        self.on_outcome(Outcome(host, task.name or task.action, task.action, values, state, began, now))
 
 
 def begins_transaction(task: Task) -> bool:
@@ -58,9 +75,3 @@ def begins_transaction(task: Task) -> bool:
     if task.action == "luma.deploy.deploy_lock":
         return bool(task.args.get("state", "taken") == "taken")
     return bool(task.action == "luma.deploy.bluegreen_container" and "lock" in task.args)
-
-
-def outcome_of(result: CallbackTaskResult, state: State) -> Outcome:
-    task = result.task
-    # The values belong to Ansible and are shared by the callbacks.
-    return Outcome(result.host.get_name(), task.name or task.action, task.action, dict(result.result), state)
