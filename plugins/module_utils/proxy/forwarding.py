@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.route import Route
 
-# Deleting all of it once is cheaper than setting each anew.
+# Deleting all of it once is cheaper than setting each anew, and so is adding what is not there: see docs/design.md.
 OWN = """\
     http-request del-header x-forwarded- -m beg
     option forwardfor
@@ -18,19 +18,19 @@ OWN = """\
     http-request add-header X-Forwarded-Host %[req.hdr(host)]
 {own_port}    http-request set-header X-Real-IP %[src]
     http-request set-header X-Request-Start t=%[date(0,ms)]
-    http-request set-header X-Request-ID %[uuid] unless {{ req.hdr(x-request-id) -m found }}
+    http-request add-header X-Request-ID %[uuid] unless {{ req.hdr(x-request-id) -m found }}
 """
 
 # A request that this proxy has sent to itself, with this TLV, has the visitor's address already.
 TRUSTED = """\
     http-request set-header X-Forwarded-For "%[req.fhdr(x-forwarded-for)], %[src]" \
 if {{ req.hdr(x-forwarded-for) -m found }} !{{ fc_pp_tlv({backend_tlv}) -m found }}
-    http-request set-header X-Forwarded-For %[src] unless {{ req.hdr(x-forwarded-for) -m found }}
-    http-request set-header X-Forwarded-Proto {scheme} unless {{ req.hdr(x-forwarded-proto) -m found }}
-    http-request set-header X-Forwarded-Host %[req.hdr(host)] unless {{ req.hdr(x-forwarded-host) -m found }}
-{trusted_port}    http-request set-header X-Real-IP %[src] unless {{ req.hdr(x-real-ip) -m found }}
-    http-request set-header X-Request-Start t=%[date(0,ms)] unless {{ req.hdr(x-request-start) -m found }}
-    http-request set-header X-Request-ID %[uuid] unless {{ req.hdr(x-request-id) -m found }}
+    http-request add-header X-Forwarded-For %[src] unless {{ req.hdr(x-forwarded-for) -m found }}
+    http-request add-header X-Forwarded-Proto {scheme} unless {{ req.hdr(x-forwarded-proto) -m found }}
+    http-request add-header X-Forwarded-Host %[req.hdr(host)] unless {{ req.hdr(x-forwarded-host) -m found }}
+{trusted_port}    http-request add-header X-Real-IP %[src] unless {{ req.hdr(x-real-ip) -m found }}
+    http-request add-header X-Request-Start t=%[date(0,ms)] unless {{ req.hdr(x-request-start) -m found }}
+    http-request add-header X-Request-ID %[uuid] unless {{ req.hdr(x-request-id) -m found }}
 """
 
 # Who comes from elsewhere than the trusted proxies has nothing to say.
@@ -41,7 +41,7 @@ DISTRUSTED = """\
 """
 
 PORT = """\
-    http-request set-header X-Forwarded-Port "${{{variable}}}"{condition}
+    http-request add-header X-Forwarded-Port "${{{variable}}}"{condition}
 """
 GIVEN = "{ req.hdr(x-forwarded-port) -m found }"
 BY_HTTPS = "{ var(txn.scheme) -m str https }"
