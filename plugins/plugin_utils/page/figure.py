@@ -42,7 +42,7 @@ class Axis:
         """In percent; what lies outside is at the edge."""
         return round(100 * min(1.0, max(0.0, at / self.seconds)), 3)
 
-    def bar(self, part: Mapping[str, Any], kind: str = "", title: str = "") -> Bar:
+    def span(self, part: Mapping[str, Any], kind: str = "", title: str = "") -> Bar:
         """From when a phase or a step ``began`` until it ``ended``."""
         x = self.x(part["began"])
         return Bar(x, round(self.x(part["ended"]) - x, 3), kind, title)
@@ -142,14 +142,14 @@ class Figure:
     @property
     def during(self) -> list[Bar]:
         """The switch of all hosts, if there was one."""
-        return [self.axis.bar(each) for each in self.numbers["phases"] if each["phase"] == DURING]
+        return [self.axis.span(each) for each in self.numbers["phases"] if each["phase"] == DURING]
 
     def percentiles(self) -> Iterator[tuple[Bar, float, str]]:
         """The median and p99 of each phase: from where to where, at which height, and what it is called there."""
         phases = [each for each in self.numbers["phases"] if each["requests"]]
         for key, name in (("p50_ms", "median"), ("p99_ms", "p99")):
             for each in phases:
-                yield self.axis.bar(each), self.latency.y(each[key]), name if each is phases[-1] else ""
+                yield self.axis.span(each), self.latency.y(each[key]), name if each is phases[-1] else ""
 
     def commits(self) -> list[float]:
         """When each host began to be served the new release."""
@@ -163,7 +163,7 @@ class Figure:
             if step["ended"] > 0:
                 title = f"{step['process']}: {step['step']}, {step['ended'] - step['began']:.1f} s"
                 failed = " failed" if step["failed"] else ""
-                rows.setdefault(step["host"], []).append(self.axis.bar(step, step["step"] + failed, title + failed))
+                rows.setdefault(step["host"], []).append(self.axis.span(step, step["step"] + failed, title + failed))
         return {host: bars for host, bars in rows.items() if bars}
 
 
