@@ -12,7 +12,7 @@ PIN := UV_CUSTOM_COMPILE_COMMAND="make requirements" uv pip compile --quiet --up
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.collections
 
 .PHONY: help test on-servers on-this-machine beside venv style unit lint docs artifact browser \
-	sanity sanity-2.19 sanity-2.21 engine images integration molecule zero-loss engines remote fleet https soak bench release \
+	sanity sanity-2.19 sanity-2.21 engine images integration modules molecule zero-loss engines remote fleet https soak bench release \
 	requirements
 
 help: ## Show this
@@ -28,7 +28,7 @@ on-this-machine:
 	$(call in-turn,integration zero-loss)
 
 on-servers:
-	$(call in-turn,fleet molecule https,nice -n 5)
+	$(call in-turn,fleet modules molecule https,nice -n 5)
 
 beside:
 	$(call in-turn,sanity lint docs artifact browser remote engines,nice)
@@ -81,8 +81,11 @@ engine: venv ## Install and start a Docker engine if none answers
 images: engine ## Make the images of servers and apps that are not there yet
 	@$(STAGE) images python -m tests.testbed images
 
-integration: engine ## The modules and roles on a real engine
-	@$(STAGE) integration $(PYTEST) tests/integration
+integration: engine ## The modules and roles on a real engine, with luma-proxy
+	@$(STAGE) integration $(PYTEST) tests/integration -m luma_proxy
+
+modules: engine ## Those that do without this machine's luma-proxy
+	@$(STAGE) modules $(PYTEST) tests/integration -m "not luma_proxy"
 
 molecule: engine ## Stories of one server and of three, as Molecule scenarios
 	@$(STAGE) molecule molecule test --all
@@ -104,7 +107,7 @@ https: engine ## Certificates: the ACME agent, and a site on three servers, agai
 
 soak: engine ## 50 deployments under 1,000,000 requests, all faults, all of sanity (no part of test)
 	@for core in 2.19 2.21; do $(STAGE) sanity-$$core tests/tools/sanity $$core all || exit; done
-	@$(STAGE) soak env LUMA_TEST_FAULTS=all $(PYTEST) tests/soak tests/fleet
+	@$(STAGE) soak env LUMA_TEST_FAULTS=all LUMA_TEST_STEPS=20 $(PYTEST) tests/soak tests/fleet
 
 bench: engine ## Measure latency, throughput and the seconds of a deployment
 	@$(STAGE) bench tests/bench/run

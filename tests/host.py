@@ -32,8 +32,12 @@ APP_IMAGE = "luma-test/app"
 PREFIX = f"test{os.getpid()}-"
 """The names of this run's projects begin with it: what is left of them without a run can be told by it."""
 
-LEFTOVER = re.compile(r"test\d+-")
+APP = f"testapp{os.getpid()}"
+"""An app's containers have its name, so that of an app of another run has to be another one."""
 TEST_PROXY = "luma-test-proxy-"
+OF_A_RUN = re.compile(rf"(?:0-)?(?:test|{TEST_PROXY})(\d+)\b")
+"""What the name of something that a run of tests has made begins with, and the run's process."""
+
 LOCK = Path(tempfile.gettempdir(), "luma-tests.lock")
 INSTALLING = Path(tempfile.gettempdir(), "luma-tests-installing.lock")
 
@@ -132,18 +136,25 @@ def remove_network(name: str) -> None:
 
 def remove_leftovers() -> None:
     """Remove what runs of tests have left that were killed."""
-    remove_containers(f"name=^{TEST_PROXY}")
-    # Those of the earlier luma have no label of a project.
-    remove_containers("name=^test[0-9]+-")
+    containers = docker("ps", "--all", "--format", "{{.Names}}").split()
+    # Those of a proxy, and of the earlier luma, have no label of a project.
+    if left := [name for name in containers if is_left_over(name)]:
+        docker("rm", "--force", *left)
     projects = set(docker("ps", "--all", "--format", '{{.Label "luma.project"}}').split())
     networks = docker("network", "ls", "--format", "{{.Name}}").split()
     for network in networks:
-        if network.startswith(f"0-{TEST_PROXY}"):
+        if network.startswith("0-") and is_left_over(network):
             remove_network(network)
     projects.update(network.removesuffix("-network") for network in networks)
     projects.update(folder.name for folder in STATE.glob("*/*") if folder.is_dir())
-    for project in filter(LEFTOVER.match, projects):
+    for project in filter(is_left_over, projects):
         remove_project(project)
+
+
+def is_left_over(name: str) -> bool:
+    """Whether it has the name of what a run of tests has made that does not run any more."""
+    made = OF_A_RUN.match(name)
+    return made is not None and not Path("/proc", made[1]).exists()
 
 
 def free_port() -> int:

@@ -26,7 +26,7 @@ from tests.host import APP_IMAGE
 from tests.zero_loss.project import wait_for
 
 SEED = int(os.environ.get("LUMA_TEST_SEED", random.randrange(10**6)))
-STEPS = int(os.environ.get("LUMA_TEST_STEPS", "10"))
+STEPS = int(os.environ.get("LUMA_TEST_STEPS", "6"))
 
 FAILED = 1
 REPLICAS = (1, 2, 3)

@@ -19,10 +19,12 @@ import pytest
 from ansible_collections.luma.deploy.plugins.module_utils.proxy import names
 
 from tests.host import (
+    APP,
     APP_IMAGE,
     PREFIX,
     PROXY_IMAGE,
     TEST_PROXY,
+    build_images,
     docker,
     free_port,
     proxy_exists,
@@ -56,11 +58,11 @@ def run_module(name: str, *, check: bool = False, **options: Any) -> dict[str, A
 
 @dataclass
 class Site:
-    """A project with the app ``testapp``, without a proxy unless ``proxied``."""
+    """A project with an app, without a proxy unless ``proxied``."""
 
     project: str
     proxied: bool = False
-    app: str = "testapp"
+    app: str = APP
 
     @property
     def names(self) -> dict[str, Any]:
@@ -140,13 +142,21 @@ class Site:
         remove_project(self.project)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What uses this machine's luma-proxy, of which there is one, is told apart: the rest can run beside it."""
+    for item in items:
+        if "reserved_host" in getattr(item, "fixturenames", ()):
+            item.add_marker("luma_proxy")
+
+
 @pytest.fixture(scope="session", autouse=True)
-def _on_this_machine(reserved_host: None) -> None:
-    """All of them."""
+def _images() -> None:
+    """All of them need some."""
+    build_images()
 
 
 @pytest.fixture(scope="session")
-def proxy_options() -> dict[str, Any]:
+def proxy_options(reserved_host: None) -> dict[str, Any]:
     """Ports for a proxy that does not run yet; one that runs is used."""
     return {} if proxy_exists() else {"bind": "127.0.0.1", "http_port": free_port(), "https_port": free_port()}
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.host import docker
+from tests.host import APP, docker
 from tests.integration.conftest import Failed, Site, run_module
 
 SECRET = "a password that nobody sees"
@@ -47,9 +47,9 @@ def test_a_color_whose_answers_turn_into_errors_is_refused(proxied: Site) -> Non
     # The module counts from its first look on.
     assert 0 < seen["requests"] <= sent
     assert seen["report"] == [f"Baked 1.5 s: {seen['requests']:,} requests, 0.0 % errors, before 0.0 %"]
-    with pytest.raises(Failed, match=r"green does worse than what served before\. testapp-green answered") as failed:
+    with pytest.raises(Failed, match=rf"green does worse than what served before\. {APP}-green answered") as failed:
         bad.result()
-    assert failed.value.result["container"] == "testapp-green"
+    assert failed.value.result["container"] == f"{APP}-green"
 
 
 def test_the_last_words_of_a_replica_that_ends_show_no_secret(site: Site) -> None:
@@ -58,8 +58,8 @@ def test_the_last_words_of_a_replica_that_ends_show_no_secret(site: Site) -> Non
     options = {**site.common, "color": "blue", "secret_names": ["PASSWORD"]}
     with ThreadPoolExecutor() as pool:
         ended = pool.submit(run_module, "bake", **options, seconds=100)
-        docker("kill", "testapp-blue")
-    with pytest.raises(Failed, match="testapp-blue exited with code 137") as failed:
+        docker("kill", f"{APP}-blue")
+    with pytest.raises(Failed, match=f"{APP}-blue exited with code 137") as failed:
         ended.result()
     assert failed.value.result["logs"] == ["The password is ********."]
     assert SECRET not in str(failed.value.result)

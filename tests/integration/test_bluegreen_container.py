@@ -15,18 +15,18 @@ from typing import Any
 import pytest
 from ansible_collections.luma.deploy.plugins.module_utils.host.detached import DetachedAddresses
 
-from tests.host import APP_IMAGE, PROXY_FOLDER, docker, proxy_configuration
+from tests.host import APP, APP_IMAGE, PROXY_FOLDER, docker, proxy_configuration
 from tests.integration.conftest import Failed, Site, run_module
 
 
 def test_the_first_color_is_blue_and_serves_nobody_yet(site: Site) -> None:
     result = site.prepare(replicas=2, release="r1", environment={"VERSION": "1"})
     assert (result["changed"], result["active"], result["color"], result["settled"]) == (True, None, "blue", False)
-    assert [c["name"] for c in result["containers"]] == ["testapp-blue-1", "testapp-blue-2"] == site.containers()
+    assert [c["name"] for c in result["containers"]] == [f"{APP}-blue-1", f"{APP}-blue-2"] == site.containers()
     assert [c["health"] for c in result["containers"]] == ["healthy", "healthy"]
-    made = site.inspect("testapp-blue-2")
-    assert {"testapp-blue-temp-2"} <= site.aliases("testapp-blue-2")
-    assert "testapp" not in site.aliases("testapp-blue-2")
+    made = site.inspect(f"{APP}-blue-2")
+    assert {f"{APP}-blue-temp-2"} <= site.aliases(f"{APP}-blue-2")
+    assert APP not in site.aliases(f"{APP}-blue-2")
     assert made["HostConfig"]["RestartPolicy"]["Name"] == "unless-stopped"
     assert made["HostConfig"]["LogConfig"] == {"Type": "json-file", "Config": {"max-file": "3", "max-size": "10m"}}
     labels = made["Config"]["Labels"]
@@ -38,39 +38,39 @@ def test_the_first_color_is_blue_and_serves_nobody_yet(site: Site) -> None:
 
 def test_one_replica_has_no_number(site: Site) -> None:
     site.prepare()
-    assert site.containers() == ["testapp-blue"]
-    assert "testapp-blue-temp" in site.aliases("testapp-blue")
+    assert site.containers() == [f"{APP}-blue"]
+    assert f"{APP}-blue-temp" in site.aliases(f"{APP}-blue")
 
 
 def test_the_network_has_an_explicit_subnet_so_that_addresses_can_be_given(site: Site) -> None:
     site.prepare()
-    address = site.address("testapp-blue")
+    address = site.address(f"{APP}-blue")
     # Docker gives those of the lower half of the 4096 to containers that ask for none, such as after a reboot.
     assert int(ip_address(address)) % 4096 >= 2048
-    docker("network", "disconnect", site.network, "testapp-blue")
-    docker("network", "connect", "--ip", address, site.network, "testapp-blue")
-    assert site.address("testapp-blue") == address
+    docker("network", "disconnect", site.network, f"{APP}-blue")
+    docker("network", "connect", "--ip", address, site.network, f"{APP}-blue")
+    assert site.address(f"{APP}-blue") == address
 
 
 def test_what_lost_its_power_while_it_was_detached_leaves_no_address(site: Site) -> None:
     site.deploy()
     site.prepare(environment={"A": "1"})
-    left = site.inspect("testapp-green")["Id"]
+    left = site.inspect(f"{APP}-green")["Id"]
     detached = DetachedAddresses(Path("/var/lib/luma/detached"))
-    detached.remember(left, site.address("testapp-green"))
-    docker("network", "disconnect", site.network, "testapp-green")
-    docker("kill", "testapp-green")
+    detached.remember(left, site.address(f"{APP}-green"))
+    docker("network", "disconnect", site.network, f"{APP}-green")
+    docker("kill", f"{APP}-green")
     site.prepare(environment={"A": "2"})
-    assert site.inspect("testapp-green")["Id"] != left
+    assert site.inspect(f"{APP}-green")["Id"] != left
     assert detached.recall(left) == ""
 
 
 def test_what_is_as_asked_is_not_made_again(site: Site) -> None:
     site.deploy()
-    started = site.inspect("testapp-blue")["State"]["StartedAt"]
+    started = site.inspect(f"{APP}-blue")["State"]["StartedAt"]
     again = site.prepare(release="only another name")
     assert (again["changed"], again["settled"], again["color"]) == (False, True, "blue")
-    assert site.inspect("testapp-blue")["State"]["StartedAt"] == started
+    assert site.inspect(f"{APP}-blue")["State"]["StartedAt"] == started
 
 
 @pytest.mark.parametrize(
@@ -82,12 +82,12 @@ def test_what_differs_is_made_in_the_other_color(site: Site, change: dict[str, A
     site.deploy(environment={"A": "1"})
     planned = site.prepare(**{"environment": {"A": "1"}, **change}, check=True)
     assert (planned["changed"], planned["color"], planned["containers"]) == (True, "green", [])
-    assert site.containers() == ["testapp-blue"]
+    assert site.containers() == [f"{APP}-blue"]
     made = site.prepare(**{"environment": {"A": "1"}, **change})
     assert (made["changed"], made["active"], made["color"]) == (True, "blue", "green")
     assert made["diff"]["before"]["color"] == "blue"
     assert made["diff"]["after"] == planned["diff"]["after"]
-    assert "testapp-blue" in site.containers()
+    assert f"{APP}-blue" in site.containers()
 
 
 def test_a_color_that_a_dead_run_made_is_used(site: Site) -> None:
@@ -101,18 +101,18 @@ def test_leftovers_of_a_dead_run_are_replaced(site: Site) -> None:
     site.prepare(replicas=3, environment={"A": "2"})
     made = site.prepare(replicas=1, environment={"A": "3"})
     assert made["color"] == "green"
-    assert site.containers() == ["testapp-blue", "testapp-green"]
+    assert site.containers() == [f"{APP}-blue", f"{APP}-green"]
 
 
 def test_a_replica_that_is_gone_means_another_deployment(site: Site) -> None:
     site.deploy(replicas=2)
-    docker("rm", "--force", "testapp-blue-2")
+    docker("rm", "--force", f"{APP}-blue-2")
     assert site.prepare(replicas=2)["color"] == "green"
 
 
 def test_a_stopped_replica_means_another_deployment(site: Site) -> None:
     site.deploy()
-    docker("stop", "--time", "0", "testapp-blue")
+    docker("stop", "--time", "0", f"{APP}-blue")
     assert site.prepare()["color"] == "green"
 
 
@@ -127,10 +127,10 @@ def fails(site: Site, **options: Any) -> Failed:
 
 def test_an_unhealthy_replica_is_reported_and_all_are_removed(site: Site) -> None:
     site.deploy()
-    failed = fails(site, replicas=2, environment={"FAIL_HEALTH_ON_CONTAINER": "testapp-green-2"})
-    assert "1 of 2 replicas of testapp failed. testapp-green-2 did not become healthy." in str(failed)
+    failed = fails(site, replicas=2, environment={"FAIL_HEALTH_ON_CONTAINER": f"{APP}-green-2"})
+    assert f"1 of 2 replicas of {APP} failed. {APP}-green-2 did not become healthy." in str(failed)
     (report,) = failed.result["failures"]
-    assert report["container"] == "testapp-green-2"
+    assert report["container"] == f"{APP}-green-2"
     assert "answered 503" in report["probe"]
 
 
@@ -182,7 +182,7 @@ def test_an_app_that_answers_one_host_only(proxied: Site) -> None:
     check = {**proxied.check, "host": "second.example"}
     prepared = proxied.prepare(**options, health_check=check)
     proxied.switch(prepared["color"], route=hosts, health_check=check)
-    backend = proxy_configuration().partition(f"backend {proxied.project}:testapp\n")[2].partition("\nbackend")[0]
+    backend = proxy_configuration().partition(f"backend {proxied.project}:{APP}\n")[2].partition("\nbackend")[0]
     assert "http-check send meth GET uri '/up' ver HTTP/1.1 hdr Host second.example" in " ".join(backend.split())
 
 
@@ -201,7 +201,7 @@ def test_an_image_that_is_nowhere(site: Site) -> None:
 @pytest.mark.parametrize("color", ["blue", "green"])
 def test_a_foreign_container_of_that_name_is_left_alone(site: Site, color: str) -> None:
     """Also where it is the other color's name: the next deployment would need it."""
-    name = f"testapp-{color}"
+    name = f"{APP}-{color}"
     docker("run", "--detach", "--name", name, "luma-example/python", "sleep", "60")
     try:
         failed = fails(site, proxied=True, route={"hosts": [site.host]})
@@ -251,19 +251,19 @@ def test_without_any_check_it_has_to_stay_running(site: Site) -> None:
 
 def test_absent_refuses_the_active_color_and_removes_the_other(site: Site) -> None:
     site.deploy()
-    with pytest.raises(Failed, match="blue is the active color of testapp"):
+    with pytest.raises(Failed, match=f"blue is the active color of {APP}"):
         site.prepare(state="absent", color="blue", image=None)
     site.prepare(environment={"A": "2"})
     assert site.prepare(state="absent", color="green", image=None, check=True)["changed"]
     assert len(site.containers()) == 2
     assert site.prepare(state="absent", color="green", image=None)["changed"]
-    assert site.containers() == ["testapp-blue"]
+    assert site.containers() == [f"{APP}-blue"]
     assert not site.prepare(state="absent", color="green", image=None)["changed"]
 
 
 def test_volumes_and_ports_reach_the_container(site: Site, tmp_path: Path) -> None:
     site.prepare(volumes=[f"{tmp_path}:/data:ro"], ports=["127.0.0.1::3000"])
-    made = site.inspect("testapp-blue")
+    made = site.inspect(f"{APP}-blue")
     assert made["HostConfig"]["Binds"] == [f"{tmp_path}:/data:ro"]
     published = json.loads(json.dumps(made["NetworkSettings"]["Ports"]))["3000/tcp"]
     assert published[0]["HostIp"] == "127.0.0.1"

@@ -14,7 +14,7 @@ import pytest
 from ansible_collections.luma.deploy.plugins.module_utils.release.colors import App
 from ansible_collections.luma.deploy.plugins.module_utils.release.records import Release, Releases, kept_image
 
-from tests.host import APP_IMAGE, LUMA, PROXY_FOLDER, docker
+from tests.host import APP, APP_IMAGE, LUMA, PROXY_FOLDER, docker
 from tests.integration.conftest import Failed, Site, run_module
 
 RECORDS = Path("/var/lib/luma/releases")
@@ -66,12 +66,12 @@ def test_an_app_is_looked_at(proxied: Site) -> None:
     assert found["last_release"] == found["containers"][0]["release"]
     assert (found["active"], found["proxy_problem"]) == ("blue", "")
     assert [(c["name"], c["healthy"], c["restarts"], c["sessions"]) for c in found["containers"]] == [
-        ("testapp-blue-1", True, 0, 0),
-        ("testapp-blue-2", True, 0, 0),
+        (f"{APP}-blue-1", True, 0, 0),
+        (f"{APP}-blue-2", True, 0, 0),
     ]
     assert all(c["memory_bytes"] > 1e6 and c["cpu_percent"] >= 0 for c in found["containers"])
     assert (found["proxy"]["serving"], found["proxy"]["held"]) == (2, 0)
-    docker("kill", "testapp-blue-1")
+    docker("kill", f"{APP}-blue-1")
     first, second = look(proxied)["containers"]
     assert (first["running"], first["healthy"], second["healthy"]) == (False, False, True)
     routes = run_module("proxy_info")["routes"]
@@ -79,14 +79,14 @@ def test_an_app_is_looked_at(proxied: Site) -> None:
 
 
 def test_logs_and_commands(site: Site) -> None:
-    with pytest.raises(Failed, match="No replica of testapp runs"):
+    with pytest.raises(Failed, match=f"No replica of {APP} runs"):
         run_module("container_exec", **site.names, command=["true"])
     release(site, A="1")
     logs: dict[str, Any] = {"project": site.project, "apps": [site.app]}
     first = run_module("container_logs", **logs)
     assert sorted((line["container"], line["text"]) for line in first["lines"]) == [
-        ("testapp-blue-1", "listening"),
-        ("testapp-blue-2", "listening"),
+        (f"{APP}-blue-1", "listening"),
+        (f"{APP}-blue-2", "listening"),
     ]
     assert run_module("container_logs", **logs, cursor=first["cursor"])["lines"] == []
     assert run_module("container_logs", **logs, grep="^list.*g$")["lines"] == first["lines"]
@@ -98,11 +98,11 @@ def test_logs_and_commands(site: Site) -> None:
     # What a later deployment makes, joins; a cursor that knows no container is not the beginning.
     release(site, A="2")
     later = run_module("container_logs", **logs, cursor=first["cursor"], wait=30, lines=0)
-    assert {line["container"] for line in later["lines"]} == {"testapp-green-1", "testapp-green-2"}
+    assert {line["container"] for line in later["lines"]} == {f"{APP}-green-1", f"{APP}-green-2"}
 
     script = "import os, sys; print('$HOME', os.environ['A']); print('no', file=sys.stderr); sys.exit(7)"
     done = run_module("container_exec", **site.names, command=["python3", "-c", script])
-    assert (done["container"], done["luma_exit_code"]) == ("testapp-green-1", 7)
+    assert (done["container"], done["luma_exit_code"]) == (f"{APP}-green-1", 7)
     assert (done["stdout"], done["stderr"]) == ("$HOME 2\n", "no\n")
 
 
@@ -154,11 +154,11 @@ def test_an_image_goes_with_the_deployment_after_which_no_release_needs_it(site:
 def test_what_is_left_of_apps_that_are_gone_is_removed(proxied: Site) -> None:
     release(proxied, A="1")
     proxied.prepare(environment={"A": "2"})
-    docker("stop", "--time", "0", "testapp-green")
+    docker("stop", "--time", "0", f"{APP}-green")
     options: dict[str, Any] = {"project": proxied.project, "apps": []}
     done = run_module("prune", **options)
     # An app that still has containers keeps all but the stopped ones of the other color.
-    assert (done["containers"], done["routes"], done["records"]) == (["testapp-green"], [], [])
+    assert (done["containers"], done["routes"], done["records"]) == ([f"{APP}-green"], [], [])
     docker("rm", "--force", *proxied.containers())
     backend = f"{proxied.project}:{proxied.app}"
     done = run_module("prune", **options)

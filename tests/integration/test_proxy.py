@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.runtime_api import Haproxy
 
-from tests.host import PROXY_FOLDER, docker, proxy_configuration
+from tests.host import APP, PROXY_FOLDER, docker, proxy_configuration
 from tests.integration.conftest import Failed, Site
 from tests.zero_loss.project import Traffic, wait_for
 
@@ -88,9 +88,9 @@ def test_a_dead_replica_is_taken_out_and_comes_back(proxied: Site, port: int) ->
     proxied.route(hold=0)
     proxied.deploy()
     assert get(port, proxied.host)[0].status == 200
-    docker("kill", "testapp-blue")
+    docker("kill", f"{APP}-blue")
     wait_for(lambda: get(port, proxied.host)[0].status == 503, "a dead replica is still served")
-    docker("start", "testapp-blue")
+    docker("start", f"{APP}-blue")
     wait_for(lambda: get(port, proxied.host)[0].status == 200, "a replica that is back is not served")
 
 
@@ -115,7 +115,7 @@ def test_response_timeout_is_504(proxied: Site, port: int) -> None:
 def test_the_slot_is_told_only_to_those_who_ask(proxied: Site, port: int) -> None:
     proxied.deploy()
     assert get(port, proxied.host)[0].headers["X-Luma-Server"] is None
-    assert get(port, proxied.host, **{"X-Luma-Probe": "1"})[0].headers["X-Luma-Server"].startswith("testapp")
+    assert get(port, proxied.host, **{"X-Luma-Probe": "1"})[0].headers["X-Luma-Server"].startswith(APP)
 
 
 def test_it_has_no_privileges(proxied: Site) -> None:
@@ -145,7 +145,7 @@ def test_other_ports_are_told_of_and_not_applied(proxied: Site, port: int) -> No
 
 
 def test_a_host_name_belongs_to_one_app(proxied: Site) -> None:
-    with pytest.raises(Failed, match="is routed to app testapp of project"):
+    with pytest.raises(Failed, match=f"is routed to app {APP} of project"):
         Site(proxied.project, app="other").route(hosts=[proxied.host.upper()])
 
 
@@ -183,7 +183,7 @@ def test_a_client_that_idles_through_a_reload_and_a_switch_gets_the_new_release(
     first = client.sock
     proxied.route(response_timeout=29)
     proxied.deploy(environment={"VERSION": "r2"})
-    assert proxied.containers() == ["testapp-green"]
+    assert proxied.containers() == [f"{APP}-green"]
     client.request("GET", "/", headers={"Host": proxied.host})
     assert client.sock is first
     answer = client.getresponse()

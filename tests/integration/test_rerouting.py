@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.host import docker, proxy_configuration
+from tests.host import APP, docker, proxy_configuration
 from tests.integration.conftest import Failed, Site
 from tests.integration.test_proxy import get
 from tests.zero_loss.project import Traffic
@@ -122,7 +122,7 @@ def test_a_switch_that_fails_leaves_the_route_alone(serving: Site, port: int) ->
 def test_a_replica_that_starts_again_is_asked_on_its_port(serving: Site, port: int) -> None:
     """It gets a slot that had the other color's."""
     NEW.deploy(serving)
-    docker("restart", "--time", "1", "testapp-green")
+    docker("restart", "--time", "1", f"{APP}-green")
     OLD.prepare(serving)
     OLD.switch(serving, "blue")
     assert released(serving, port) == "old"

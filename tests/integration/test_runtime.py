@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.host import APP_IMAGE, PREFIX, docker, remove_network
+from tests.host import APP, APP_IMAGE, PREFIX, docker, remove_network
 from tests.integration.conftest import Failed, Site, run_module
 
 MB = 2**20
@@ -82,15 +82,15 @@ EXPECTED = {**RUNTIME, "ulimits": {"nofile": "1024:2048", "core": "0:0"}}
 
 def test_an_app_runs_as_it_is_told_and_another_value_is_another_color(site: Site) -> None:
     assert site.deploy(runtime=RUNTIME) == "blue"
-    assert told(site, "testapp-blue") == EXPECTED
+    assert told(site, f"{APP}-blue") == EXPECTED
     assert site.prepare(runtime=RUNTIME)["settled"]
     assert site.deploy(runtime={**RUNTIME, "memory": 128 * MB}) == "green"
-    assert told(site, "testapp-green") == {**EXPECTED, "memory": 128 * MB}
+    assert told(site, f"{APP}-green") == {**EXPECTED, "memory": 128 * MB}
 
 
 def test_an_entrypoint(site: Site) -> None:
     site.deploy(runtime={"entrypoint": ["/usr/bin/env", "VERSION=mine"]}, command=["python3", "/app.py"])
-    assert site.inspect("testapp-blue")["Config"]["Entrypoint"] == ["/usr/bin/env", "VERSION=mine"]
+    assert site.inspect(f"{APP}-blue")["Config"]["Entrypoint"] == ["/usr/bin/env", "VERSION=mine"]
 
 
 def test_a_network_that_is_not_there_changes_nothing(site: Site) -> None:

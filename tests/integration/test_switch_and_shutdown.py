@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import pytest
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.runtime_api import Haproxy
 
-from tests.host import PROXY_FOLDER, docker
+from tests.host import APP, PROXY_FOLDER, docker
 from tests.integration.conftest import Failed, Site
 from tests.zero_loss.project import wait_for
 
@@ -23,15 +23,15 @@ def test_the_alias_moves_and_addresses_stay(site: Site) -> None:
     site.prepare(environment={"A": "2"})
     before = {name: site.address(name) for name in site.containers()}
     assert site.switch("green", check=True)["changed"]
-    assert "testapp" in site.aliases("testapp-blue")
+    assert APP in site.aliases(f"{APP}-blue")
     done = site.switch("green")
     assert (done["changed"], done["previous"], done["color"]) == (True, "blue", "green")
-    assert "testapp" in site.aliases("testapp-green")
-    assert "testapp" not in site.aliases("testapp-blue")
+    assert APP in site.aliases(f"{APP}-green")
+    assert APP not in site.aliases(f"{APP}-blue")
     assert {name: site.address(name) for name in site.containers()} == before
     assert [(move["container"], move["step"], move["address_kept"]) for move in done["moves"]] == [
-        ("testapp-green", "make", True),
-        ("testapp-blue", "break", True),
+        (f"{APP}-green", "make", True),
+        (f"{APP}-blue", "break", True),
     ]
     assert not site.switch("green")["changed"]
 
@@ -58,16 +58,16 @@ def test_back_and_forth(site: Site) -> None:
     site.prepare(environment={"A": "2"})
     for color in ("green", "blue", "green"):
         assert site.switch(color)["changed"]
-        assert "testapp" in site.aliases(f"testapp-{color}")
+        assert APP in site.aliases(f"{APP}-{color}")
 
 
 def test_an_unhealthy_color_is_refused(site: Site) -> None:
     site.deploy()
     site.prepare(environment={"A": "2"})
-    docker("stop", "--time", "0", "testapp-green")
-    with pytest.raises(Failed, match=r"testapp-green is exited.*nothing was changed"):
+    docker("stop", "--time", "0", f"{APP}-green")
+    with pytest.raises(Failed, match=rf"{APP}-green is exited.*nothing was changed"):
         site.switch("green")
-    assert "testapp" in site.aliases("testapp-blue")
+    assert APP in site.aliases(f"{APP}-blue")
 
 
 def test_a_color_that_is_not_complete_is_refused(site: Site) -> None:
@@ -85,14 +85,14 @@ def test_a_network_without_a_subnet_is_told_of(site: Site) -> None:
     site.prepare(environment={"A": "2"})
     done = site.switch("green")
     assert "has no explicit subnet" in str(done["warnings"])
-    assert "testapp" in site.aliases("testapp-green")
+    assert APP in site.aliases(f"{APP}-green")
 
 
 def test_the_active_color_is_not_shut_down(site: Site) -> None:
     site.deploy()
-    with pytest.raises(Failed, match="blue is the active color of testapp and serves its users"):
+    with pytest.raises(Failed, match=f"blue is the active color of {APP} and serves its users"):
         site.retire("blue")
-    assert site.inspect("testapp-blue")["State"]["Running"]
+    assert site.inspect(f"{APP}-blue")["State"]["Running"]
 
 
 @pytest.mark.parametrize(("behaviour", "killed"), [("graceful", False), ("ignore", True), ("die", False)])
@@ -104,10 +104,10 @@ def test_the_other_color_is_stopped_and_removed(site: Site, behaviour: str, kill
     assert len(site.containers()) == 3
     done = site.retire("blue", stop_timeout=1 if killed else 30)
     assert [(c["name"], c["stopped"], c["killed"]) for c in done["containers"]] == [
-        ("testapp-blue-1", True, killed),
-        ("testapp-blue-2", True, killed),
+        (f"{APP}-blue-1", True, killed),
+        (f"{APP}-blue-2", True, killed),
     ]
-    assert site.containers() == ["testapp-green"]
+    assert site.containers() == [f"{APP}-green"]
     assert not site.retire("blue")["changed"]
 
 
@@ -115,7 +115,7 @@ def test_slots_that_a_run_has_left_held_are_freed(proxied: Site) -> None:
     """It died when the containers were gone. Until this is done the app counts as not settled."""
     proxied.deploy()
     backend, proxy = f"{proxied.project}:{proxied.app}", Haproxy(PROXY_FOLDER / "run")
-    proxy.set_states(backend, "drain", ["testapp8"])
+    proxy.set_states(backend, "drain", [f"{APP}8"])
     assert not proxied.prepare()["settled"]
     assert proxied.retire("green")["changed"]
     assert proxied.prepare()["settled"]
@@ -127,7 +127,7 @@ def test_stopped_containers_can_be_kept(site: Site) -> None:
     site.prepare(environment={"A": "2"})
     site.switch("green")
     site.retire("blue", remove=False)
-    assert not site.inspect("testapp-blue")["State"]["Running"]
+    assert not site.inspect(f"{APP}-blue")["State"]["Running"]
 
 
 def in_flight(site: Site) -> int:

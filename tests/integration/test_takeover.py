@@ -300,7 +300,7 @@ class EarlierHost:
 
 
 @pytest.fixture
-def name_of_the_proxy() -> Iterator[None]:
+def name_of_the_proxy(reserved_host: None) -> Iterator[None]:
     """The name luma-proxy is free meanwhile. A proxy that runs goes on under another name, with its folder."""
     aside = PROXY_FOLDER.with_name(PROXY_FOLDER.name + ASIDE)
     exists = proxy_exists()

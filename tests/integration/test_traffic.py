@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.host import PREFIX, docker, proxy_configuration
+from tests.host import APP, PREFIX, docker, proxy_configuration
 from tests.integration.conftest import Site
 from tests.integration.test_proxy import get
 from tests.zero_loss.project import Traffic
@@ -70,9 +70,9 @@ def test_headers_of_64_kb_pass_in_both_directions(busy: Site, port: int) -> None
 
 def test_requests_wait_for_the_only_replica(busy: Site, port: int) -> None:
     with ThreadPoolExecutor() as pool:
-        docker("kill", "testapp-blue")
+        docker("kill", f"{APP}-blue")
         waiting = [pool.submit(get, port, busy.host, "/") for _number in range(5)]
-        docker("start", "testapp-blue")
+        docker("start", f"{APP}-blue")
         assert [each.result()[0].status for each in waiting] == [200] * 5
 
 

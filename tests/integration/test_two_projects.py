@@ -11,7 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
-from tests.host import STATE, docker, proxy_configuration
+from tests.host import APP, STATE, docker, proxy_configuration
 from tests.integration.conftest import Failed, Site, run_module
 from tests.series import published
 
@@ -52,24 +52,24 @@ def test_both_are_deployed_at_once_and_one_is_removed(sites: list[Site]) -> None
         made = list(pool.map(lambda site: site.prepare(environment={"VERSION": site.project}, **options), sites))
     names = {site.project: result["containers"][0]["name"] for site, result in zip(sites, made, strict=True)}
     # Who comes first has the name.
-    first, second = sorted(sites, key=lambda site: names[site.project] != "testapp-blue")
-    assert names == {first.project: "testapp-blue", second.project: f"{second.project}-testapp-blue"}
+    first, second = sorted(sites, key=lambda site: names[site.project] != f"{APP}-blue")
+    assert names == {first.project: f"{APP}-blue", second.project: f"{second.project}-{APP}-blue"}
     for site in sites:
         site.switch("blue")
     port = first.route()["http_port"]
     assert [ask(site, port) for site in sites] == [(200, site.project) for site in sites]
     assert second.deploy(environment={"VERSION": "2"}) == "green"
-    assert second.containers() == [f"{second.project}-testapp-green"]
+    assert second.containers() == [f"{second.project}-{APP}-green"]
     assert ask(second, port) == (200, "2")
 
-    with pytest.raises(Failed, match="testapp is not locked by this run"):
+    with pytest.raises(Failed, match=f"{APP} is not locked by this run"):
         run_module("app_remove", **second.names, run="another")
     planned = run_module("app_remove", check=True, **second.names)
     with ThreadPoolExecutor() as pool:
         slow = pool.submit(ask, second, port, "/slow?seconds=3")
         assert is_in_flight(second, slow)
         removed = run_module("app_remove", **second.names)
-    assert removed["containers"] == planned["containers"] == [f"{second.project}-testapp-green"]
+    assert removed["containers"] == planned["containers"] == [f"{second.project}-{APP}-green"]
     assert (removed["sessions"], removed["sessions_cut"], slow.result()) == (1, 0, (200, "2"))
     assert (second.containers(), ask(second, port)) == ([], (404, ""))
     assert second.host not in proxy_configuration()
