@@ -300,7 +300,8 @@ def foreign_image(folder: Path, name: str) -> None:
     docker("load", "--input", str(folder / "image.tar"))
 
 
-def test_an_image_for_another_processor_is_refused(site: Site, tmp_path: Path) -> None:
+def test_an_image_for_another_processor_is_refused(reserved_host: None, site: Site, tmp_path: Path) -> None:
+    """Also by `luma check`, which looks at luma-proxy, too."""
     name = "luma-test/foreign:latest"
     foreign_image(tmp_path, name)
     try:
