@@ -177,7 +177,8 @@ def proxied(proxy_options: dict[str, Any]) -> Iterator[Site]:
 
 
 @pytest.fixture
-def own_proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[OwnProxy]:
+def own_proxy(reserved_host: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[OwnProxy]:
+    """It waits for others all the same: while a proxy is replaced, the rules of this machine's kernel are changed."""
     name = f"{TEST_PROXY}{os.getpid()}"
     monkeypatch.setattr(names, "CONTAINER", name)
     monkeypatch.setattr(names, "NEXT", name + "-next")
