@@ -217,11 +217,11 @@ from ansible_collections.luma.deploy.plugins.module_utils.module.lock_option imp
     give_back,
     known_here,
     lock_of,
-    publish,
     run_of,
     take,
     write_audit,
 )
+from ansible_collections.luma.deploy.plugins.module_utils.module.numbers import publish
 from ansible_collections.luma.deploy.plugins.module_utils.run.lock import LEASE_SECONDS, Holder, Lock
 
 

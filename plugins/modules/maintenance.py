@@ -73,7 +73,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
 from ansible_collections.luma.deploy.plugins.module_utils.host.engine import Engine
 from ansible_collections.luma.deploy.plugins.module_utils.module.engine_module import ENGINE_OPTIONS, proxy_folder, run
-from ansible_collections.luma.deploy.plugins.module_utils.module.numbers import series_of
+from ansible_collections.luma.deploy.plugins.module_utils.module.numbers import publish
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.proxy import Proxy
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.route import backend_name
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.settings import ProxySettings
@@ -86,8 +86,7 @@ def set_state(module: AnsibleModule, engine: Engine) -> dict[str, t.Any]:
     before = proxy.routes.of(backend)
     changed = proxy.set_maintenance(backend, on, networks(params["allow"]), module.check_mode)
     if changed and not module.check_mode:
-        with series_of(module) as series:
-            series.publish()
+        publish(module)
     after = {"maintenance": on, "allow": params["allow"]}
     return {
         "changed": changed,

@@ -10,7 +10,7 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.luma.deploy.plugins.module_utils.acme.state import seconds
 from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
-from ansible_collections.luma.deploy.plugins.module_utils.module.numbers import series_of
+from ansible_collections.luma.deploy.plugins.module_utils.module.numbers import publish, series_of
 from ansible_collections.luma.deploy.plugins.module_utils.release.release_names import recorded
 from ansible_collections.luma.deploy.plugins.module_utils.run.audit import AuditLog
 from ansible_collections.luma.deploy.plugins.module_utils.run.lock import LEASE_SECONDS, Holder, Lock
@@ -128,12 +128,6 @@ def write_audit(module: AnsibleModule, run: t.Mapping[str, t.Any], outcome: t.Ma
     if run.get("at"):
         with series_of(module) as series:
             series.count(params["project"], params["app"], outcome["outcome"], since=seconds(run["at"]))
-
-
-def publish(module: AnsibleModule) -> None:
-    """Tells Prometheus who holds which lock."""
-    with series_of(module) as series:
-        series.publish()
 
 
 def known_here(params: t.Mapping[str, t.Any]) -> list[dict[str, t.Any]]:

@@ -23,6 +23,12 @@ def series_of(module: AnsibleModule) -> t.Iterator[Series]:
         module.warn(f"The numbers for Prometheus were not written: {exc}")
 
 
+def publish(module: AnsibleModule) -> None:
+    """Publishes what has records of its own: who holds which lock, what is in maintenance."""
+    with series_of(module) as series:
+        series.publish()
+
+
 def publish_serving(module: AnsibleModule, engine: Engine, app: App, result: t.Mapping[str, t.Any]) -> None:
     """Publishes what serves after a step, and what the step has cut."""
     with series_of(module) as series:
