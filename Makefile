@@ -8,6 +8,9 @@ PYTEST := pytest --durations=10
 export PATH := $(CURDIR)/.venv-dev/bin:$(PATH)
 PIN := UV_CUSTOM_COMPILE_COMMAND="make requirements" uv pip compile --quiet --upgrade --universal --python-version 3.11 \
 	--no-annotate
+# Images of Python for CI often have these. Without bytecode each run compiles luma anew; unbuffered, Python reads the
+# modules that Ansible pipes to it byte by byte, 450,000 system calls for one.
+unexport PYTHONDONTWRITEBYTECODE PYTHONUNBUFFERED
 # For tools that do not read ansible.cfg here, such as molecule.
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.collections
 

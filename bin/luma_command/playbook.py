@@ -21,7 +21,8 @@ from typing import Any
 from luma_command.arguments import Request
 from luma_command.commands import COLLECTIONS, ROOT
 
-ANSIBLE = Path(sys.executable).with_name("ansible-playbook")
+# With -P nothing beside that file can be taken for a module of Ansible's.
+ANSIBLE = [sys.executable, "-P", str(Path(__file__).with_name("ansible_playbook.py"))]
 
 FAILED = 1
 INVALID_INPUT = 2
@@ -110,7 +111,7 @@ def run(request: Request) -> int:
         result_file, errors_file = Path(folder, RESULT_FILE), Path(folder, "errors")
         with errors_file.open("w") as errors:
             ansible = subprocess.Popen(
-                [ANSIBLE, *ansible_arguments(request)],
+                [*ANSIBLE, *ansible_arguments(request)],
                 env=ansible_environment(request, Path(folder)),
                 # What the user pipes in is for the command in the container.
                 stdin=subprocess.DEVNULL if request.variables.get("stdin") else None,

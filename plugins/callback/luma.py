@@ -40,6 +40,7 @@ from ansible.executor.task_result import CallbackTaskResult
 from ansible.inventory.host import Host
 from ansible.playbook import Playbook
 from ansible.playbook.task import Task
+from ansible_collections.luma.deploy.plugins.plugin_utils import bytecode  # noqa: F401  (it has to come first)
 from ansible_collections.luma.deploy.plugins.plugin_utils.action import interruption
 from ansible_collections.luma.deploy.plugins.plugin_utils.images import progress
 from ansible_collections.luma.deploy.plugins.plugin_utils.output.fleet_view import phase_of
