@@ -33,11 +33,11 @@ def archive(tmp_path: Path) -> Path:
     return file
 
 
-def lock(state_dir: Path, cache: Path, *options: str) -> str:
+def lock(state_dir: Path, cache: Path, *options: str, interpreter: str = sys.executable) -> str:
     """Takes a lock by Ansible on this machine; returns what it said."""
     ansible = str(Path(sys.executable).with_name("ansible"))
     arguments = f"project=shop app=blog state=released force=true state_dir={state_dir}"
-    interpreter = f"ansible_python_interpreter={sys.executable}"
+    interpreter = f"ansible_python_interpreter={interpreter}"
     done = subprocess.run(
         [ansible, "localhost", "-m", "luma.deploy.deploy_lock", "-a", arguments, "-e", interpreter, *options],
         cwd=ROOT,
@@ -72,6 +72,24 @@ def test_a_module_runs_from_a_folder_that_later_runs_use(tmp_path: Path) -> None
     code.unlink()
     (folder / LOCK / "lock.py").unlink()
     assert "run.lock" in lock(state_dir, cache)
+
+
+def test_a_host_that_has_had_the_code_of_a_module_is_sent_no_more_than_its_arguments(tmp_path: Path) -> None:
+    python, sizes = tmp_path / "python", tmp_path / "sizes"
+    counts = f'tee "{tmp_path}/sent" | {sys.executable} "$@"; wc -c <"{tmp_path}/sent" >>"{sizes}"'
+    python.write_text(f"#!/bin/sh\n{counts}\n")
+    python.chmod(0o700)
+
+    def sent() -> list[bool]:
+        """Whether each thing that is sent is brief."""
+        sizes.write_text("")
+        assert "SUCCESS" in lock(tmp_path / "state", tmp_path / "cache", interpreter=str(python))
+        return [int(size) < 50_000 for size in sizes.read_text().split()]
+
+    assert sent() == [True, False]
+    assert sent() == [True]
+    (tmp_path / "state" / "code").chmod(0o777)
+    assert sent() == [True, False]
 
 
 def test_a_payload_is_kept_for_the_code_that_it_was_made_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,13 +5,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 import posixpath
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
+from ansible import constants
 from ansible.plugins.action import ActionBase
 from ansible_collections.luma.deploy.plugins.plugin_utils.payload.kept import content_digest, kept
 from ansible_collections.luma.deploy.plugins.plugin_utils.payload.unpacked import unpacked
@@ -22,12 +25,21 @@ STATE_DIR = "/var/lib/luma"
 IMPORTED_FROM = "        sys.path.insert(0, modlib_path)\n"
 BEGIN = "def _ansiballz_main(\n"
 ARCHIVE = "\nzip_data='"
+#: What `unpacked` prints where a module has been sent without its code to a host that lacks it.
+MISSING = "luma_code_missing"
 #: The function that goes with a module, as text: read once, by Ansible's main process, and not by that of each host.
 FUNCTION = inspect.getsource(unpacked)
 
 
 class QuickModule(ActionBase):
     """An action that runs modules of luma's, and maybe others."""
+
+    def _execute_module(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        result: dict[str, Any] = super()._execute_module(*args, **kwargs)
+        if MISSING in result:
+            self._whole_code.touch()
+            result = super()._execute_module(*args, **kwargs)
+        return result
 
     def _configure_module(self, module_name: str, module_args: dict[str, Any], task_vars: dict[str, Any]) -> Any:
         if not module_name.startswith("luma.deploy."):
@@ -36,9 +48,16 @@ class QuickModule(ActionBase):
             built, path = super()._configure_module(module_name, module_args, task_vars)
             if not self._task.check_mode:
                 home = posixpath.join(module_args.get("state_dir") or STATE_DIR, "code")
-                sent = with_folder(built.b_module_data.decode(), home, partial(content_digest, module_name))
+                brief = not (constants.DEFAULT_KEEP_REMOTE_FILES or self._whole_code.exists())
+                sent = with_folder(built.b_module_data.decode(), home, partial(content_digest, module_name), brief)
                 built = replace(built, b_module_data=sent.encode())
         return built, path
+
+    @property
+    def _whole_code(self) -> Path:
+        """Is there once the host has lacked the code of a module in this run: it gets that of the next ones at once."""
+        host = hashlib.sha256(str(self._play_context.remote_addr).encode()).hexdigest()[:32]
+        return Path(constants.DEFAULT_LOCAL_TMP, f"luma-whole-code-{host}")
 
 
 class QuickAction(QuickModule):
@@ -49,14 +68,13 @@ class QuickAction(QuickModule):
         return result | self._execute_module(task_vars=task_vars)
 
 
-def with_folder(wrapper: str, home: str, digest_of: Callable[[str], str]) -> str:
+def with_folder(wrapper: str, home: str, digest_of: Callable[[str], str], brief: bool = False) -> str:
     """The text of a module as Ansible sends it, which imports its code from a folder in ``home``; as it was where it
-    does not look as expected."""
+    does not look as expected. ``brief``: without the code."""
     head, _data, rest = wrapper.partition(ARCHIVE)
     if not (head.count(IMPORTED_FROM) == 1 and head.count(BEGIN) == 1 and rest):
         return wrapper
-    digest = digest_of(rest.partition("'")[0])
-    head = head.replace(
-        IMPORTED_FROM, f"        modlib_path = unpacked(modlib_path, {digest!r}, {home!r})\n{IMPORTED_FROM}"
-    )
-    return head.replace(BEGIN, f"{FUNCTION}\n\n{BEGIN}") + ARCHIVE + rest
+    archive, quote, rest = rest.partition("'")
+    arguments = f"modlib_path, {digest_of(archive)!r}, {home!r}, {brief!r}"
+    head = head.replace(IMPORTED_FROM, f"        modlib_path = unpacked({arguments})\n{IMPORTED_FROM}")
+    return head.replace(BEGIN, f"{FUNCTION}\n\n{BEGIN}") + ARCHIVE + ("" if brief else archive) + quote + rest

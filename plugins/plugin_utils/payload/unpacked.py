@@ -11,21 +11,25 @@ payload is imported (Python 3.8 or newer).
 from __future__ import annotations
 
 
-def unpacked(archive: str, digest: str, home: str) -> str:
+def unpacked(archive: str, digest: str, home: str, brief: bool = False) -> str:
     """The folder ``home``/``digest`` with what is in an archive, made where it is missing; the archive itself where
     that is not possible, or where the folder may not be trusted. Removes folders that nothing has used for a week.
+
+    ``brief``: the archive has been left out. Where the folder cannot be used the module ends, and says so.
     """
-    import compileall
     import os
-    import py_compile
     import shutil
+    import sys
     import time
     import zipfile
     from pathlib import Path
 
-    folder, made = Path(home, digest), Path(home, f".{digest}.{os.getpid()}")
+    folder, made, found = Path(home, digest), Path(home, f".{digest}.{os.getpid()}"), archive
     try:
-        if not folder.is_dir():
+        if not folder.is_dir() and not brief:
+            import compileall
+            import py_compile
+
             folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             with zipfile.ZipFile(archive) as content:
                 content.extractall(made)
@@ -41,9 +45,13 @@ def unpacked(archive: str, digest: str, home: str) -> str:
                 made.rename(folder)
         os.utime(folder)
         facts = folder.parent.stat()
-        trusted = facts.st_uid == os.geteuid() and not facts.st_mode & 0o077
-        return str(folder) if trusted else archive
+        if facts.st_uid == os.geteuid() and not facts.st_mode & 0o077:
+            found = str(folder)
     except (OSError, zipfile.BadZipFile):
-        return archive
+        pass
     finally:
         shutil.rmtree(made, ignore_errors=True)
+    if brief and found == archive:
+        print('{"luma_code_missing": true}')
+        sys.exit()
+    return found
