@@ -40,13 +40,13 @@ from ansible.executor.task_result import CallbackTaskResult
 from ansible.inventory.host import Host
 from ansible.playbook import Playbook
 from ansible.playbook.task import Task
-from ansible_collections.luma.deploy.plugins.plugin_utils import bytecode  # noqa: F401  (it has to come first)
+from ansible_collections.luma.deploy.plugins.plugin_utils import bytecode  # noqa: F401  # pylint: disable=unused-import
 from ansible_collections.luma.deploy.plugins.plugin_utils.action import interruption
 from ansible_collections.luma.deploy.plugins.plugin_utils.images import progress
 from ansible_collections.luma.deploy.plugins.plugin_utils.output.fleet_view import phase_of
 from ansible_collections.luma.deploy.plugins.plugin_utils.output.live_lines import LiveLines
 from ansible_collections.luma.deploy.plugins.plugin_utils.output.outcome import BARRIER, Outcome
-from ansible_collections.luma.deploy.plugins.plugin_utils.output.outcome_callback import OutcomeCallback
+from ansible_collections.luma.deploy.plugins.plugin_utils.output.outcome_callback import OutcomeCallback, what_runs
 from ansible_collections.luma.deploy.plugins.plugin_utils.output.plan import Plan
 from ansible_collections.luma.deploy.plugins.plugin_utils.output.quiet import Quiet
 
@@ -87,7 +87,7 @@ class CallbackModule(OutcomeCallback):
         super().v2_runner_on_start(host, task)
         # What follows a log speaks for itself, and what asks must not be drawn over.
         if not self.quiet and not task.args.get("follow") and task.action != "luma.deploy.removal":
-            self.live.begin(host.get_name(), task.name or task.action, phase_of(task.action, task.args))
+            self.live.begin(host.get_name(), task.name or task.action, phase_of(*what_runs(task)))
 
     def v2_runner_on_ok(self, result: CallbackTaskResult) -> None:
         self.live.end(result.host.get_name())

@@ -36,7 +36,7 @@ from pathlib import Path
 
 from ansible.executor.stats import AggregateStats
 from ansible.playbook import Playbook
-from ansible_collections.luma.deploy.plugins.plugin_utils import bytecode  # noqa: F401  (it has to come first)
+from ansible_collections.luma.deploy.plugins.plugin_utils import bytecode  # noqa: F401  # pylint: disable=unused-import
 from ansible_collections.luma.deploy.plugins.plugin_utils.output.document import ResultDocument
 from ansible_collections.luma.deploy.plugins.plugin_utils.output.outcome import Outcome
 from ansible_collections.luma.deploy.plugins.plugin_utils.output.outcome_callback import OutcomeCallback

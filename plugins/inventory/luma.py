@@ -64,7 +64,7 @@ from ansible.inventory.group import to_safe_group_name
 from ansible.inventory.host import Host
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.inventory import BaseInventoryPlugin
-from ansible_collections.luma.deploy.plugins.plugin_utils import bytecode  # noqa: F401  (it has to come first)
+from ansible_collections.luma.deploy.plugins.plugin_utils import bytecode  # noqa: F401  # pylint: disable=unused-import
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.secrets import vault_of
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.servers import (
     LOCALHOST,

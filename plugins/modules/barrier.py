@@ -67,7 +67,8 @@ options:
   results_of:
     description:
       - The variables in which each host's results are registered. A host that skipped the task had no part.
-      - A task that is done for each process of the app repeats itself over them with C(app_process) as C(loop_var).
+      - A task that is done for each process of the app repeats itself over them with C(app_process) as C(loop_var), or
+        as C(item_var) of M(luma.deploy.at_once).
     type: list
     elements: str
     default: []

@@ -8,11 +8,14 @@ from __future__ import annotations
 import io
 import json
 import tarfile
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from ansible import constants
 from ansible.errors import AnsibleActionFail
 from ansible.parsing.dataloader import DataLoader
 from ansible_collections.luma.deploy.plugins.action import bluegreen_container
@@ -198,6 +201,22 @@ def test_the_parts_are_the_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 def module_with(secrets: dict[str, Any]) -> Any:
     return SimpleNamespace(params={"secrets": secrets}, no_log_values={str(value) for value in secrets.values()})
+
+
+def test_of_processes_that_miss_the_same_image_one_sends_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(constants, "DEFAULT_LOCAL_TMP", str(tmp_path))
+    with ThreadPoolExecutor() as threads:
+        with suppress(OSError), transfer.alone_with("shop:1", "web1") as fails:
+            raise OSError("the connection is lost")
+        with transfer.alone_with("shop:1", "web1") as sends:
+            waits = threads.submit(lambda: has_been_sent("shop:1", "web1"))
+            assert not has_been_sent("shop:1", "web2")
+        assert (fails, sends, waits.result()) == (False, False, True)
+
+
+def has_been_sent(image: str, host: str) -> bool:
+    with transfer.alone_with(image, host) as is_so:
+        return is_so
 
 
 def test_values_leave_the_parameters_and_names_stay() -> None:

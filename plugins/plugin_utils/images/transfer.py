@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
+import fcntl
+import hashlib
 import json
+import os
 import posixpath
 import shutil
 import subprocess
@@ -13,6 +16,7 @@ import tarfile
 import tempfile
 import time
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,6 +61,17 @@ def missing_here(arguments: Mapping[str, Any]) -> str:
     return f"{say}: build it there with luma build, or choose another release."
 
 
+@contextmanager
+def alone_with(image: str, host: str) -> Iterator[bool]:
+    """The processes of an app are prepared at the same time and miss the same image: meanwhile no other one sends it to
+    the host. Whether one has in this run."""
+    name = hashlib.sha256(f"{host} {image}".encode()).hexdigest()[:32]
+    with Path(constants.DEFAULT_LOCAL_TMP, f"luma-sent-{name}").open("a", encoding="ascii") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield os.fstat(file.fileno()).st_size > 0
+        file.write("sent\n")
+
+
 class WithImage(QuickModule):
     """Runs the module of an action's name, and where that misses an image which the controller's engine has, sends the
     image to the host and runs the module again."""
@@ -64,14 +79,18 @@ class WithImage(QuickModule):
     def run_module(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         """The module's result. Its ``report`` says which images were sent."""
         report: list[str] = []
-        sent: set[str] = set()
+        sent, awaited = set[str](), set[str]()
         result: dict[str, Any] = self._execute_module(module_args=arguments, task_vars=task_vars)
         while (name := result.get("missing_image", "")) and name not in sent and (image := local_image(name)):
-            sent.add(name)
             kept = self._keep_lock(task_vars)
             if kept.get("failed"):
                 return kept
-            report += self._send_image(name, image["Id"], result["layers"], task_vars)
+            with alone_with(name, task_vars["inventory_hostname"]) as has_been_sent:
+                if has_been_sent and name not in awaited:
+                    awaited.add(name)
+                else:
+                    sent.add(name)
+                    report += self._send_image(name, image["Id"], result["layers"], task_vars)
             result = self._execute_module(module_args=arguments, task_vars=task_vars)
         if name and name not in sent:
             result["msg"] += f" {missing_here(arguments)}"

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import time
 from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Any
 
 from ansible import context
 from ansible.executor.task_result import CallbackTaskResult
@@ -16,9 +18,11 @@ from ansible.plugins.callback import CallbackBase
 from ansible_collections.luma.deploy.plugins.plugin_utils.action import interruption
 from ansible_collections.luma.deploy.plugins.plugin_utils.output.outcome import Outcome, State
 
+AT_ONCE = "luma.deploy.at_once"
+
 
 class OutcomeCallback(CallbackBase):
-    """Calls `on_outcome` for each task on each host, and for each item of a loop."""
+    """Calls `on_outcome` for each task on each host, and for each item of a loop, or of `at_once`."""
 
     CALLBACK_VERSION = 2.0
 
@@ -59,19 +63,46 @@ class OutcomeCallback(CallbackBase):
 
     def _unless_loop(self, result: CallbackTaskResult, state: State) -> None:
         """The items of a loop have been told one by one."""
-        if "results" not in result.result:
+        if result.task.action == AT_ONCE and "results" in result.result:
+            self._ended_at_once(result)
+        elif "results" not in result.result:
             self._ended(result, state)
 
+    def _ended_at_once(self, result: CallbackTaskResult) -> None:
+        task = result.task
+        for values in result.result["results"]:
+            if values.get("skipped"):
+                continue
+            state = State.OK
+            if values.get("unreachable"):
+                state = State.IGNORED if task.ignore_unreachable else State.UNREACHABLE
+            elif values.get("failed"):
+                state = State.IGNORED if task.ignore_errors else State.FAILED
+            self._tell(result, dict(values), state, *values["times"])
+
     def _ended(self, result: CallbackTaskResult, state: State) -> None:
-        host, task, now = result.host.get_name(), result.task, time.monotonic()
+        host, now = result.host.get_name(), time.monotonic()
         began, self._began[host] = self._began.get(host, now), now
         # The values belong to Ansible and are shared by the callbacks.
-        values = dict(result.result)
-        self.on_outcome(Outcome(host, task.name or task.action, task.action, values, state, began, now))
+        self._tell(result, dict(result.result), state, began, now)
+
+    def _tell(
+        self, result: CallbackTaskResult, values: dict[str, Any], state: State, began: float, ended: float
+    ) -> None:
+        task, (module, _arguments) = result.task, what_runs(result.task)
+        self.on_outcome(Outcome(result.host.get_name(), task.name or task.action, module, values, state, began, ended))
+
+
+def what_runs(task: Task) -> tuple[str, Mapping[str, Any]]:
+    """The module that a task runs, and its arguments as the role writes them."""
+    if task.action == AT_ONCE:
+        return str(task.args["module"]), task.vars.get(task.args["arguments"], {})
+    return str(task.action), task.args
 
 
 def begins_transaction(task: Task) -> bool:
     """Whether the task takes the lock of an app."""
-    if task.action == "luma.deploy.deploy_lock":
-        return bool(task.args.get("state", "taken") == "taken")
-    return bool(task.action == "luma.deploy.bluegreen_container" and "lock" in task.args)
+    module, arguments = what_runs(task)
+    if module == "luma.deploy.deploy_lock":
+        return bool(arguments.get("state", "taken") == "taken")
+    return module == "luma.deploy.bluegreen_container" and "lock" in arguments

@@ -1,0 +1,82 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the luma authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The documentation of the action of the same name, which is all there is."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: at_once
+short_description: Run a module for several items at the same time
+version_added: 0.1.0
+author:
+  - The luma authors (@luma-deploy)
+description:
+  - Does what a loop does, but a loop begins with an item once the one before it is done. The processes of an app on a
+    host are prepared, switched and retired so.
+  - Each item has a process on the controller and a connection to the host.
+  - If one of them fails, the others are done nevertheless, and the task fails, as with a loop.
+options:
+  module:
+    description: The full name of a module that has an action plugin, as those of luma have that change an app.
+    type: str
+    required: true
+  items:
+    description: What the module is run for.
+    type: list
+    elements: dict
+    required: true
+  item_var:
+    description: The name of the variable that is one of O(items) in the templates of O(arguments) and O(condition).
+    type: str
+    required: true
+  arguments:
+    description:
+      - The name of a variable with the module's arguments, such as one of the task's own C(vars). Its templates are
+        rendered for each item.
+      - What C(module_defaults) has for the module's full name is added to them.
+    type: str
+    required: true
+  condition:
+    description: The name of a variable that says whether an item is meant. Without it, all of them are.
+    type: str
+attributes:
+  check_mode:
+    support: full
+    description: The module runs in check mode.
+  diff_mode:
+    support: full
+    description: The module returns its difference.
+"""
+
+EXAMPLES = r"""
+- name: Stop the apps of this host
+  luma.deploy.at_once:
+    module: luma.deploy.app_state
+    items: "{{ luma_project.apps }}"
+    item_var: app
+    condition: app_is_here
+    arguments: stop_app
+  vars:
+    app_is_here: "{{ inventory_hostname in app.hosts }}"
+    stop_app:
+      project: shop
+      app: "{{ app.name }}"
+      state: stopped
+"""
+
+RETURN = r"""
+results:
+  description:
+    - What the module returned for each item, in the order of O(items), with the item by the name in O(item_var).
+    - One that is not meant has V(true) in C(skipped), one whose host could not be reached in C(unreachable).
+  type: list
+  elements: dict
+  returned: always
+  contains:
+    times:
+      description: When work on the item began and ended, in seconds of the controller's monotonic clock.
+      type: list
+      elements: float
+"""
