@@ -10,6 +10,7 @@ import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -24,6 +25,8 @@ OPTIONS = {
     "arguments": {"type": "str", "required": True},
     "condition": {"type": "str"},
 }
+#: What Ansible runs modules by that have no action plugin.
+WITHOUT_ACTION = "ansible.legacy.normal"
 #: As Ansible does it for each host: what it keeps of a task is not made for threads.
 FORK = multiprocessing.get_context("fork")
 
@@ -51,9 +54,7 @@ class ActionModule(ActionBase):
         result: Result = super().run(tmp, task_vars)
         _validation, options = self.validate_argument_spec(OPTIONS)
         turns = [self._turn({options["item_var"]: item}, task_vars or {}) for item in options["items"]]
-        results = at_once(
-            [lambda turn=turn: self._worked_on(turn, options) for turn in turns]  # type: ignore[misc]
-        )
+        results = at_once([partial(self._worked_on, turn, options) for turn in turns])
         return result | summary(results) | {"results": results}
 
     def _turn(self, item: dict[str, Any], task_vars: dict[str, Any]) -> Turn:
@@ -76,8 +77,9 @@ class ActionModule(ActionBase):
         task = self._task.copy(exclude_parent=True, exclude_tasks=True)
         task._parent = self._task._parent
         task.action, task.args = module, self._defaults(module, turn) | arguments
-        action = self._shared_loader_obj.action_loader.get(
-            module,
+        actions = self._shared_loader_obj.action_loader
+        action = actions.get(
+            module if actions.has_plugin(module) else WITHOUT_ACTION,
             task=task,
             connection=self._connection,
             play_context=self._play_context,
@@ -119,14 +121,23 @@ def at_once(works: list[Callable[[], Result]]) -> list[Result]:
 def send(work: Callable[[], Result], sender: Connection) -> None:
     # That of the process which this one was forked from ends all of its group, to which this one belongs.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    sender.send(work())
+    try:
+        came_to = work()
+    except Exception as exc:
+        came_to = failure(f"Unexpected {type(exc).__name__}: {exc}")
+    sender.send(came_to)
 
 
 def received(receiver: Connection) -> Result:
     try:
         return dict(receiver.recv())
     except EOFError:
-        return {"failed": True, "msg": "The process that worked on it on the controller ended before it was done."}
+        return failure("The process that worked on it on the controller ended before it was done.")
+
+
+def failure(message: str) -> Result:
+    now = time.monotonic()
+    return {"failed": True, "msg": message, "times": [now, now]}
 
 
 def summary(results: list[Result]) -> Result:

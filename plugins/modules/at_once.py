@@ -19,7 +19,7 @@ description:
   - If one of them fails, the others are done nevertheless, and the task fails, as with a loop.
 options:
   module:
-    description: The full name of a module that has an action plugin, as those of luma have that change an app.
+    description: The module's full name.
     type: str
     required: true
   items:

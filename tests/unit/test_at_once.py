@@ -62,8 +62,17 @@ def test_one_that_fails_and_one_that_is_not_meant_keep_nobody_from_his_work(tmp_
     assert sorted(file.name for file in tmp_path.iterdir()) == ["came_to", "fails", "play.yml", "works"]
 
 
+def test_a_module_needs_no_action_plugin(tmp_path: Path) -> None:
+    options = {"module": "ansible.builtin.ping"}
+    (came_to,) = results_of(
+        tmp_path, [{"name": "one"}], options=options, vars={"arguments": {"data": "{{ item.name }}"}}
+    )["results"]
+    assert came_to["ping"] == "one"
+
+
 def test_a_process_that_ends_early_is_a_failure() -> None:
-    ended, done = at_once([lambda: os._exit(1), lambda: {"changed": True}])
+    ended, broken, done = at_once([lambda: os._exit(1), lambda: {"one": [][1]}, lambda: {"changed": True}])
     assert done == {"changed": True}
-    assert ended["failed"]
+    assert (ended["failed"], broken["failed"]) == (True, True)
     assert "ended before it was done" in ended["msg"]
+    assert broken["msg"] == "Unexpected IndexError: list index out of range"
