@@ -15,6 +15,8 @@ from importlib.abc import MetaPathFinder
 from importlib.machinery import SOURCE_SUFFIXES, FileFinder, ModuleSpec, SourceFileLoader
 from types import ModuleType
 
+from ansible.utils.collection_loader import AnsibleCollectionConfig
+
 PLUGINS = __name__.removesuffix(".plugin_utils.bytecode")
 
 
@@ -30,4 +32,6 @@ class KeepsBytecode(MetaPathFinder):
         return next((spec for spec in found if spec and spec.loader), None)
 
 
-sys.meta_path.insert(0, KeepsBytecode())
+ansibles_own = AnsibleCollectionConfig.collection_finder
+if ansibles_own in sys.meta_path:
+    sys.meta_path.insert(sys.meta_path.index(ansibles_own), KeepsBytecode())

@@ -14,6 +14,7 @@ import socket
 
 from ansible.playbook.task import Task
 from ansible.plugins.callback import CallbackBase
+from ansible_collections.luma.deploy.plugins.plugin_utils.output.outcome_callback import what_runs
 
 
 class CallbackModule(CallbackBase):
@@ -30,5 +31,6 @@ class CallbackModule(CallbackBase):
         self._test = connection.makefile("rw", buffering=1)
 
     def v2_playbook_on_task_start(self, task: Task, is_conditional: bool) -> None:
-        print(task.action, file=self._test)
+        module, _arguments = what_runs(task)
+        print(module, file=self._test)
         self._test.readline()
