@@ -14,7 +14,7 @@ author:
   - The luma authors (@luma-deploy)
 description:
   - Does what a loop does, but a loop begins with an item once the one before it is done. The processes of an app on a
-    host are prepared, switched and retired so.
+    host are prepared, watched and retired so.
   - Each item has a process on the controller and a connection to the host.
   - If one of them fails, the others are done nevertheless, and the task fails, as with a loop.
 options:
