@@ -146,7 +146,11 @@ def summary(results: list[Result]) -> Result:
     def any_is(key: str) -> bool:
         return any(each.get(key) for each in results)
 
+    def all_of(key: str) -> list[Any]:
+        found = [each.get(key) or [] for each in results]
+        return [value for values in found for value in (values if isinstance(values, list) else [values])]
+
     skipped = all(each.get("skipped") for each in results)
     marks = {mark: True for mark in ("failed", "unreachable") if any_is(mark)}
-    warnings = [warning for each in results for warning in each.get("warnings", ())]
-    return {"changed": any_is("changed"), "skipped": skipped, **marks} | ({"warnings": warnings} if warnings else {})
+    told = {key: values for key in ("diff", "warnings") if (values := all_of(key))}
+    return {"changed": any_is("changed"), "skipped": skipped, **marks, **told}

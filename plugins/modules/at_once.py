@@ -47,7 +47,7 @@ attributes:
     description: The module runs in check mode.
   diff_mode:
     support: full
-    description: The module returns its difference.
+    description: Shows the differences that the module returns.
 """
 
 EXAMPLES = r"""

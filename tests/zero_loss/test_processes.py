@@ -41,7 +41,8 @@ class Shop(Project):
             },
         }
         path = self.folder / "luma.yml"
-        path.write_text(yaml.safe_dump({"name": self.name, "proxy": self.proxy, "apps": {self.name: app}}))
+        whole = {"name": self.name, "proxy": self.proxy, "apps": {self.name: app}}
+        path.write_text(yaml.safe_dump(whole, sort_keys=False))
         (self.folder / ".luma").mkdir(exist_ok=True)
         secrets = self.folder / ".luma" / "secrets"
         secrets.write_text("MAIN_TOKEN=$(echo asked >> asked; echo t0ken)\n")
