@@ -76,22 +76,26 @@ def shop(make_project: MakeProject) -> Shop:
     return made
 
 
+def events(since: datetime, *filters: str) -> list[dict[str, Any]]:
+    """What the engine tells of the time since then."""
+    until = datetime.now(UTC).timestamp()
+    options = [word for each in filters for word in ("--filter", each)]
+    text = docker(
+        "events", "--since", str(since.timestamp()), "--until", str(until), *options, "--format", "{{json .}}"
+    )
+    return [json.loads(line) for line in text.splitlines()]
+
+
 def lives(project: Shop, process: str, since: datetime) -> list[tuple[int, str]]:
     """When containers of a process started and ended, in nanoseconds, in the order of time."""
-    until = datetime.now(UTC).timestamp()
-    options = ["--filter", f"label=luma.app={project.name}-{process}", "--format", "{{json .}}"]
-    text = docker("events", "--since", str(since.timestamp()), "--until", str(until), *options)
-    events: list[dict[str, Any]] = [json.loads(line) for line in text.splitlines()]
-    return sorted((each["timeNano"], each["Action"]) for each in events if each["Action"] in ("start", "die"))
+    found = events(since, f"label=luma.app={project.name}-{process}")
+    return sorted((each["timeNano"], each["Action"]) for each in found if each["Action"] in ("start", "die"))
 
 
 def attachments(containers: set[str], since: datetime) -> list[int]:
     """When those containers were connected to a network, in nanoseconds."""
-    until = datetime.now(UTC).timestamp()
-    options = ["--filter", "type=network", "--filter", "event=connect", "--format", "{{json .}}"]
-    text = docker("events", "--since", str(since.timestamp()), "--until", str(until), *options)
-    events: list[dict[str, Any]] = [json.loads(line) for line in text.splitlines()]
-    return [each["timeNano"] for each in events if each["Actor"]["Attributes"].get("container") in containers]
+    found = events(since, "type=network", "event=connect")
+    return [each["timeNano"] for each in found if each["Actor"]["Attributes"].get("container") in containers]
 
 
 def test_a_deployment_loses_nothing_and_never_runs_two_clocks(shop: Shop, tmp_path: Path) -> None:

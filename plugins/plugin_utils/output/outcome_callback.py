@@ -53,13 +53,13 @@ class OutcomeCallback(CallbackBase):
         self._unless_loop(result, State.IGNORED if ignore_errors else State.FAILED)
 
     def v2_runner_on_unreachable(self, result: CallbackTaskResult) -> None:
-        self._unless_loop(result, State.IGNORED if result.task.ignore_unreachable else State.UNREACHABLE)
+        self._unless_loop(result, when_unreachable(result.task))
 
     def v2_runner_item_on_ok(self, result: CallbackTaskResult) -> None:
         self._ended(result, State.OK)
 
     def v2_runner_item_on_failed(self, result: CallbackTaskResult) -> None:
-        self._ended(result, State.IGNORED if result.task.ignore_errors else State.FAILED)
+        self._ended(result, when_failed(result.task))
 
     def _unless_loop(self, result: CallbackTaskResult, state: State) -> None:
         """The items of a loop have been told one by one."""
@@ -69,15 +69,12 @@ class OutcomeCallback(CallbackBase):
             self._ended(result, state)
 
     def _ended_at_once(self, result: CallbackTaskResult) -> None:
-        task = result.task
         for values in result.result["results"]:
             if values.get("skipped"):
                 continue
-            state = State.OK
+            state = when_failed(result.task) if values.get("failed") else State.OK
             if values.get("unreachable"):
-                state = State.IGNORED if task.ignore_unreachable else State.UNREACHABLE
-            elif values.get("failed"):
-                state = State.IGNORED if task.ignore_errors else State.FAILED
+                state = when_unreachable(result.task)
             self._tell(result, dict(values), state, *values["times"])
 
     def _ended(self, result: CallbackTaskResult, state: State) -> None:
@@ -91,6 +88,14 @@ class OutcomeCallback(CallbackBase):
     ) -> None:
         task, (module, _arguments) = result.task, what_runs(result.task)
         self.on_outcome(Outcome(result.host.get_name(), task.name or task.action, module, values, state, began, ended))
+
+
+def when_failed(task: Task) -> State:
+    return State.IGNORED if task.ignore_errors else State.FAILED
+
+
+def when_unreachable(task: Task) -> State:
+    return State.IGNORED if task.ignore_unreachable else State.UNREACHABLE
 
 
 def what_runs(task: Task) -> tuple[str, Mapping[str, Any]]:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import inspect
 import posixpath
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from ansible import constants
 from ansible.plugins.action import ActionBase
@@ -56,7 +56,7 @@ class QuickModule(ActionBase):
     @property
     def _whole_code(self) -> Path:
         """Is there once the host has lacked the code of a module in this run: it gets that of the next ones at once."""
-        host = hashlib.sha256(str(self._play_context.remote_addr).encode()).hexdigest()[:32]
+        host = quote(str(self._play_context.remote_addr), safe="")
         return Path(constants.DEFAULT_LOCAL_TMP, f"luma-whole-code-{host}")
 
 
