@@ -16,13 +16,16 @@ from typing import Any
 
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
-from ansible.template import Templar, trust_as_template
+from ansible.template import Templar, is_trusted_as_template, trust_as_template
+
+# What the actions of luma's modules need: here it is loaded once, and not in the process of each host.
+from ansible_collections.luma.deploy.plugins.plugin_utils.action import app_action  # noqa: F401  # pylint: disable=unused-import
 
 OPTIONS = {
     "module": {"type": "str", "required": True},
     "items": {"type": "list", "elements": "dict", "required": True},
     "item_var": {"type": "str", "required": True},
-    "arguments": {"type": "str", "required": True},
+    "arguments": {"type": "dict", "required": True},
     "condition": {"type": "str"},
 }
 #: What Ansible runs modules by that have no action plugin.
@@ -41,8 +44,21 @@ class Turn:
     variables: dict[str, Any]
     templar: Templar
 
-    def evaluate(self, variable: str) -> Any:
-        return self.templar.evaluate_expression(trust_as_template(variable))
+    def evaluate(self, expression: Any) -> Any:
+        return self.templar.evaluate_expression(trust_as_template(in_jinja(expression)))
+
+
+def in_jinja(expression: Any) -> str:
+    """An expression, or lists and dictionaries of some, as one: Ansible compiles each by itself, a millisecond each."""
+    if isinstance(expression, dict):
+        return "{" + ", ".join(f"{key!r}: {in_jinja(value)}" for key, value in expression.items()) + "}"
+    if isinstance(expression, list):
+        return "[" + ", ".join(map(in_jinja, expression)) + "]"
+    if not isinstance(expression, str):
+        return repr(expression)
+    if not is_trusted_as_template(expression):
+        raise AnsibleError(f"luma.deploy.at_once evaluates no expression of unknown origin: {expression}")
+    return f"({expression})"
 
 
 class ActionModule(ActionBase):

@@ -14,7 +14,7 @@ from ansible_collections.luma.deploy.plugins.plugin_utils.action.interruption im
 from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.ledger import known_releases
 from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.parts import INTERRUPTED, Results, Undo
 from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.removal import still_named
-from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.report import conclusion, outcome
+from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.report import SERVED, conclusion, last_hook, outcome
 from ansible_collections.luma.deploy.plugins.plugin_utils.fleet.transaction import Asked, OfProcesses, Transaction
 from ansible_collections.luma.deploy.plugins.plugin_utils.overview.orphans import orphan_lines
 
@@ -78,6 +78,9 @@ class ActionModule(ActionBase):
         except Undo as exc:
             marker = INTERRUPTED if interrupted else exc.marker
             facts |= {"failed": True, "msg": str(exc)} | ({marker: True} if marker else {})
+        facts["last_hook"] = last_hook(run.app, facts["outcome"])
+        if facts["outcome"] not in ("", *SERVED):
+            facts["certificates"] = []
         return result | facts | found(run) | {"processes": run.as_dict()}
 
 

@@ -107,6 +107,7 @@ class ActionModule(ActionBase):
             "services": services,
             "service_names": list(project["services"]),
             "hosts": hosts,
+            "service_hosts": [host for host in hosts if any(host in service["hosts"] for service in services)],
             "run": identity(os.getppid()),
             "report_file": report_file,
             "engine_missing": LOCALHOST in hosts and not engine_listens(),

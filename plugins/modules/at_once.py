@@ -28,18 +28,18 @@ options:
     elements: dict
     required: true
   item_var:
-    description: The name of the variable that is one of O(items) in the templates of O(arguments) and O(condition).
+    description: The name of the variable that is one of O(items) in the expressions of O(arguments) and O(condition).
     type: str
     required: true
   arguments:
     description:
-      - The name of a variable with the module's arguments, such as one of the task's own C(vars). Its templates are
-        rendered for each item.
+      - The module's arguments. Strings are Jinja expressions as in C(when), without braces, and are evaluated for each
+        item. Text is put in quotes in it, as in V("'stopped'").
       - What C(module_defaults) has for the module's full name is added to them.
-    type: str
+    type: dict
     required: true
   condition:
-    description: The name of a variable that says whether an item is meant. Without it, all of them are.
+    description: An expression that says whether an item is meant. Without it, all of them are.
     type: str
 attributes:
   check_mode:
@@ -56,14 +56,11 @@ EXAMPLES = r"""
     module: luma.deploy.app_state
     items: "{{ luma_project.apps }}"
     item_var: app
-    condition: app_is_here
-    arguments: stop_app
-  vars:
-    app_is_here: "{{ inventory_hostname in app.hosts }}"
-    stop_app:
-      project: shop
-      app: "{{ app.name }}"
-      state: stopped
+    condition: inventory_hostname in app.hosts
+    arguments:
+      project: luma_project.project
+      app: app.name
+      state: "'stopped'"
 """
 
 RETURN = r"""

@@ -247,6 +247,11 @@ outcome:
   type: str
   returned: always
   sample: deployed
+last_hook:
+  description: The user's hook that is to be run at the end of a run that has come to this; empty if there is none.
+  type: str
+  returned: always
+  sample: post_deploy
 probes:
   description: After V(end), what the probe of each host saw, as M(luma.deploy.probe) returned it.
   type: dict

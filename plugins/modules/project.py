@@ -204,6 +204,11 @@ hosts:
   type: list
   elements: str
   returned: success
+service_hosts:
+  description: Those of RV(hosts) that services go to.
+  type: list
+  elements: str
+  returned: success
 proxy:
   description: The settings of luma-proxy.
   type: dict

@@ -201,7 +201,7 @@ def report(taken: Taken, takeover: Takeover) -> list[str]:
     if taken.cut:
         lines.append(f"⚠️ {taken.cut} connection(s) to the earlier luma-proxy did not end in time and were closed")
     if taken.killed:
-        lines.append(f"⚠️ {', '.join(taken.killed)} ignored the stop signal and was killed after stop_timeout")
+        lines.append(f"⚠️ {', '.join(taken.killed)} ignored the stop signal: killed after stop_timeout")
     if taken.removed:
         lines.append(f"Removed what the earlier luma ran: {', '.join(taken.removed)}")
     if taken.certificates:

@@ -17,18 +17,17 @@ from ansible_collections.luma.deploy.plugins.action.at_once import at_once
 
 from tests.host import ROOT
 
-MEET = "touch {{ item.name }}; for turn in $(seq 300); do [ -e {{ item.other }} ] && exit; sleep 0.1; done; exit 1"
+MEET = "'touch %s; for turn in $(seq 300); do [ -e %s ] && exit; sleep 0.1; done; exit 1' % (item.name, item.other)"
 PAIR = [{"name": "one", "other": "two"}, {"name": "two", "other": "one"}]
 
 
-def results_of(folder: Path, items: list[dict[str, str]], **task: Any) -> dict[str, Any]:
-    """What the task registers that runs a command for each item in that folder."""
-    at_once = {"module": "ansible.builtin.command", "items": items, "item_var": "item", "arguments": "arguments"}
-    arguments = {"argv": ["sh", "-c", task.pop("command", MEET)]}
+def results_of(folder: Path, items: list[dict[str, str]], *before: dict[str, Any], **task: Any) -> dict[str, Any]:
+    """What the task registers that runs a command, an expression, for each item in that folder, after other tasks."""
+    arguments = {"argv": ["'sh'", "'-c'", task.pop("command", MEET)]}
+    at_once = {"module": "ansible.builtin.command", "items": items, "item_var": "item", "arguments": arguments}
     task = {"luma.deploy.at_once": {**at_once, **task.pop("options", {})}, "register": "came_to", **task}
-    task["vars"] = {"arguments": arguments, **task.get("vars", {})}
     show = {"ansible.builtin.copy": {"content": "{{ came_to | to_json }}", "dest": str(folder / "came_to")}}
-    play = {"hosts": "localhost", "gather_facts": False, "tasks": [{**task, "ignore_errors": True}, show]}
+    play = {"hosts": "localhost", "gather_facts": False, "tasks": [*before, {**task, "ignore_errors": True}, show]}
     play["module_defaults"] = {"ansible.builtin.command": {"chdir": str(folder)}}
     (folder / "play.yml").write_text(yaml.safe_dump([play]))
     playbook = Path(sys.executable).with_name("ansible-playbook")
@@ -52,9 +51,8 @@ def test_one_that_fails_and_one_that_is_not_meant_keep_nobody_from_his_work(tmp_
     came_to = results_of(
         tmp_path,
         items,
-        command="touch {{ item.name }}; test {{ item.name }} != fails",
-        options={"condition": "is_meant"},
-        vars={"is_meant": "{{ item.name != 'is-left-out' }}"},
+        command="'touch ' ~ item.name ~ '; test ' ~ item.name ~ ' != fails'",
+        options={"condition": "item.name != 'is-left-out'"},
     )
     failed, left_out, worked = came_to["results"]
     assert (failed["failed"], left_out["skipped"], worked["rc"]) == (True, True, 0)
@@ -63,11 +61,16 @@ def test_one_that_fails_and_one_that_is_not_meant_keep_nobody_from_his_work(tmp_
 
 
 def test_a_module_needs_no_action_plugin(tmp_path: Path) -> None:
-    options = {"module": "ansible.builtin.ping"}
-    (came_to,) = results_of(
-        tmp_path, [{"name": "one"}], options=options, vars={"arguments": {"data": "{{ item.name }}"}}
-    )["results"]
+    options = {"module": "ansible.builtin.ping", "arguments": {"data": "item.name"}}
+    (came_to,) = results_of(tmp_path, [{"name": "one"}], options=options)["results"]
     assert came_to["ping"] == "one"
+
+
+def test_what_a_host_has_said_is_no_expression(tmp_path: Path) -> None:
+    said = {"ansible.builtin.command": {"argv": ["echo", "1 + 1"]}, "register": "said"}
+    options = {"module": "ansible.builtin.ping", "arguments": {"data": "{{ said.stdout }}"}}
+    (came_to,) = results_of(tmp_path, [{"name": "one"}], said, options=options)["results"]
+    assert came_to["msg"] == "luma.deploy.at_once evaluates no expression of unknown origin: 1 + 1"
 
 
 def test_a_process_that_ends_early_is_a_failure() -> None:

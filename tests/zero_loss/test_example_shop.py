@@ -48,6 +48,8 @@ class Shop(Project):
         super().remove()
         for volume in ("db", "queue"):
             docker("volume", "rm", "--force", f"{self.name}-{volume}")
+        for image in set(docker("images", "--quiet", f"{self.name}-shop").split()):
+            docker("rmi", "--force", image)
 
 
 def ask(shop: Shop, method: str, path: str) -> tuple[int, str]:

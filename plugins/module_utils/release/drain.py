@@ -183,7 +183,7 @@ def report(name: str, retired: Retired) -> list[str]:
         lines.append(f"⚠️ {retired.cut} request(s) were still open on {name} after drain_timeout and were cut")
     killed = [container.name for container in retired.containers if container.killed]
     if killed:
-        lines.append("⚠️ {} ignored the stop signal and was killed after stop_timeout".format(", ".join(killed)))
+        lines.append("⚠️ {} ignored the stop signal: killed after stop_timeout".format(", ".join(killed)))
     return lines
 
 

@@ -23,7 +23,7 @@ from ansible_collections.luma.deploy.plugins.module_utils.host.listeners import 
 #: How long a container without any check has to stay running to count as healthy, in seconds.
 SETTLE_SECONDS = 2.0
 #: The pause after a failed probe grows from this to the check's ``interval``: most apps are up within a second or two.
-FIRST_PAUSE = 0.05
+FIRST_PAUSE = 0.02
 #: How often a wait asks whether it is to be given up, in seconds.
 GIVE_UP_SECONDS = 0.5
 LOG_LINES = 20

@@ -31,6 +31,8 @@ DEPLOYED = "deployed"
 UNCHANGED = "unchanged"
 UNFINISHED = "unfinished"
 FAILED = "failed"
+# After these users are served the release that was deployed.
+SERVED = (DEPLOYED, UNCHANGED, UNFINISHED)
 # What else it may have come to on one host.
 RETURNED = "returned"
 UNTOUCHED = "untouched"
@@ -46,6 +48,12 @@ def outcome(run: Transaction, undone_for: Collection[Result] | None = None) -> s
     if left_over(run):
         return UNFINISHED
     return DEPLOYED if run.those(lambda host: host.asked) else UNCHANGED
+
+
+def last_hook(app: Mapping[str, Any], came_to: str) -> str:
+    """The name of the user's hook that a run ends with; empty if there is none. Another run's end is not its own."""
+    name = "post_deploy" if came_to in SERVED else "on_failure"
+    return name if came_to != LOCKED and app.get("hooks", {}).get(name) else ""
 
 
 def left_over(run: Transaction) -> list[str]:

@@ -99,9 +99,9 @@ def when_unreachable(task: Task) -> State:
 
 
 def what_runs(task: Task) -> tuple[str, Mapping[str, Any]]:
-    """The module that a task runs, and its arguments as the role writes them."""
+    """The module that a task runs, and its arguments as the role writes them: templates, or expressions."""
     if task.action == AT_ONCE:
-        return str(task.args["module"]), task.vars.get(task.args["arguments"], {})
+        return str(task.args["module"]), task.args["arguments"]
     return str(task.action), task.args
 
 
