@@ -51,6 +51,12 @@ def in_parallel(function: t.Callable[[T], R], items: t.Iterable[T]) -> list[R]:
         return list(pool.map(function, work))
 
 
+def in_turn(function: t.Callable[[T], R], items: t.Iterable[T]) -> list[R]:
+    """As `in_parallel`, one after the other."""
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        return list(pool.map(function, items))
+
+
 def explanation(exc: Exception) -> str:
     """The engine's own words about an error."""
     return str(getattr(exc, "explanation", None) or exc).strip()

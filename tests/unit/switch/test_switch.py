@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from ansible_collections.luma.deploy.plugins.module_utils.errors import LumaError
+from ansible_collections.luma.deploy.plugins.module_utils.host import client
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.route import Route
 from ansible_collections.luma.deploy.plugins.module_utils.release.colors import View
 from ansible_collections.luma.deploy.plugins.module_utils.release.drain import (
@@ -54,6 +56,23 @@ def test_addresses_are_kept(host: Host, engine: FakeEngine) -> None:
     done = run(engine)
     assert {c.name: c.address for c in host.containers.values()} == before
     assert all(move.address_kept for move in done.moves)
+
+
+def test_one_container_at_a_time_is_detached(host: Host, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "PARALLEL", 10)
+    together = threading.Event()
+
+    def look() -> None:
+        detached = [c.name for c in host.containers.values() if not c.attached]
+        if len(detached) > 1:
+            together.set()
+        elif detached:
+            # Another thread would have its turn now.
+            together.wait(0.02)
+
+    host.seen = look
+    assert run(engine).moves
+    assert not together.is_set()
 
 
 def test_steps_are_taken_in_their_order(engine: FakeEngine) -> None:
