@@ -75,11 +75,12 @@ class Turn(NamedTuple):
 
 
 def measure_deployments(project: Project) -> Costs:
-    """Alternate between steady traffic and deployments under the same traffic."""
+    """Deployments without traffic; then alternate between steady traffic and deployments under the same traffic."""
     deploy(project, 0)
+    turns = [measure_turn(project, number) for number in range(1, TURNS + 1)]
     windows = Windows()
     with Traffic(project.url, project.host, project.folder, "--rate", RATE) as traffic:
-        for number in range(1, DEPLOYMENTS + 1):
+        for number in range(TURNS + 1, TURNS + DEPLOYMENTS + 1):
             with within(windows.steady):
                 time.sleep(STEADY_SECONDS)
             with within(windows.deploying):
@@ -87,7 +88,7 @@ def measure_deployments(project: Project) -> Costs:
             with within(windows.engine):
                 start_and_stop(project.name)
         records = traffic.stop().records
-    return costs(records, windows, [measure_turn(project, number) for number in range(1, TURNS + 1)])
+    return costs(records, windows, turns)
 
 
 @contextmanager
@@ -110,8 +111,8 @@ def start_and_stop(name: str) -> None:
 
 def measure_turn(project: Project, number: int) -> Turn:
     """A deployment, a run that changes nothing, and a play without tasks, one after the other and without traffic."""
-    deployment = deploy(project, DEPLOYMENTS + number).seconds - start_seconds(project)
-    return Turn(deployment, deploy(project, DEPLOYMENTS + number).seconds, empty_seconds(project.folder))
+    deployment = deploy(project, number).seconds - start_seconds(project)
+    return Turn(deployment, deploy(project, number).seconds, empty_seconds(project.folder))
 
 
 def empty_seconds(folder: Path) -> float:
