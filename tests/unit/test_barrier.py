@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from ansible_collections.luma.deploy.plugins.action.barrier import ActionModule
 
+HOOKS = {"post_deploy": ["tell"], "on_failure": ["cry"]}
 APP = {"name": "blog", "hosts": ["web1", "web2"], "deploy": {"max_unavailable_hosts": 0}}
 
 
@@ -22,11 +23,17 @@ class Barrier(ActionModule):
         self._connection: Any = SimpleNamespace(_shell=SimpleNamespace(tmpdir="/tmp"))
 
 
+def facts(phase: str, results_of: list[str], first_host: dict[str, Any], **app: Any) -> dict[str, Any]:
+    """What the barrier returns, with these variables of the first host."""
+    barrier = Barrier(
+        {"phase": phase, "app": APP | app, "ledger": {"certificates": ["web1"]}, "results_of": results_of}
+    )
+    return barrier.run(task_vars={"hostvars": {"web1": first_host, "web2": {}}})
+
+
 def undone(**variables: Any) -> str:
     """The outcome of a run that goes back, with these variables of its first host."""
-    results_of = ["app_returned", "app_removed"]
-    barrier = Barrier({"phase": "undo", "app": APP, "ledger": {"waves": []}, "results_of": results_of})
-    return str(barrier.run(task_vars={"hostvars": {"web1": variables, "web2": {}}})["outcome"])
+    return str(facts("undo", ["app_returned", "app_removed"], variables)["outcome"])
 
 
 @pytest.mark.parametrize("marker", ["interrupted", "locked"])
@@ -34,3 +41,12 @@ def test_a_run_may_go_back_for_a_task_without_a_barrier(marker: str) -> None:
     assert undone(ansible_failed_result={"failed": True, marker: True, "msg": "Hook pre_deploy was stopped"}) == marker
     assert undone(ansible_failed_result={"failed": True, "msg": "Hook pre_deploy failed"}) == "failed"
     assert undone() == "failed"
+
+
+def test_a_run_ends_with_the_hook_of_its_outcome_and_waits_for_certificates_of_what_serves() -> None:
+    retired = facts("retire", ["app_retired"], {}, hooks=HOOKS)
+    failed = facts("undo", ["app_returned", "app_removed"], {}, hooks=HOOKS)
+    refused = facts("undo", ["app_returned", "app_removed"], {"ansible_failed_result": {"locked": True}}, hooks=HOOKS)
+    ends = [(each["last_hook"], each["certificates"]) for each in (retired, failed, refused)]
+    assert ends == [("post_deploy", ["web1"]), ("on_failure", []), ("", [])]
+    assert facts("retire", ["app_retired"], {}, hooks={"post_deploy": []})["last_hook"] == ""

@@ -51,7 +51,7 @@ def outcome(run: Transaction, undone_for: Collection[Result] | None = None) -> s
 
 
 def last_hook(app: Mapping[str, Any], came_to: str) -> str:
-    """The name of the user's hook that a run ends with; empty if there is none. Another run's end is not its own."""
+    """The name of the user's hook that a run ends with; empty if there is none, or if another run is at work."""
     name = "post_deploy" if came_to in SERVED else "on_failure"
     return name if came_to != LOCKED and app.get("hooks", {}).get(name) else ""
 
