@@ -21,7 +21,7 @@ from tests.integration.conftest import Site
 from tests.integration.test_proxy import get
 from tests.zero_loss.project import Traffic
 
-IDLE_SECONDS = 0.5
+IDLE_SECONDS = 1
 
 
 @pytest.fixture(scope="module")
