@@ -109,7 +109,8 @@ https: engine ## Certificates: the ACME agent, and a site on three servers, agai
 
 soak: engine ## 50 deployments under 1,000,000 requests, all faults, all of sanity (no part of test)
 	@for core in 2.19 2.21; do $(STAGE) sanity-$$core tests/tools/sanity $$core all || exit; done
-	@$(STAGE) soak env LUMA_TEST_FAULTS=all LUMA_TEST_STEPS=20 $(PYTEST) tests/soak tests/fleet
+	@$(STAGE) soak env LUMA_TEST_FAULTS=all LUMA_TEST_STEPS=20 $(PYTEST) tests/soak tests/fleet \
+		tests/zero_loss/test_failures.py
 
 bench: engine ## Measure latency, throughput and the seconds of a deployment
 	@$(STAGE) bench tests/bench/run

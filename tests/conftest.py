@@ -5,13 +5,36 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from tests import sample
 from tests.acme.world import World
 from tests.browser.chromium import Browser, chromium
 from tests.host import reserved
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves out what is not in the sample, unless somebody asks for certain tests."""
+    if config.getoption("keyword") or any("::" in each for each in config.args):
+        return
+    tables: dict[Path, list[pytest.Item]] = defaultdict(list)
+    for item in items:
+        if item.get_closest_marker("sampled"):
+            tables[item.path].append(item)
+    taken = sample.of_this_run()
+    left_out = [item for table in tables.values() for row, item in enumerate(table) if not taken.has(row)]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
+
+
+def pytest_report_collectionfinish(items: list[pytest.Item]) -> list[str]:
+    if not any(item.get_closest_marker("sampled") for item in items):
+        return []
+    return [f"faults: {sample.of_this_run()} ({sample.VARIABLE}=all for all), or those that are named"]
 
 
 @pytest.fixture(scope="session")

@@ -8,35 +8,11 @@ from __future__ import annotations
 import contextlib
 import subprocess
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.fleet import sample
 from tests.fleet.fleet import Fleet, temporary_servers
 from tests.testbed.servers import ENGINES
-
-TABLE = Path(__file__).with_name("test_faults.py")
-
-
-def pytest_report_header(config: pytest.Config) -> str:
-    taken = "those that are named" if names_tests(config) else f"{sample.of_this_run()} ({sample.VARIABLE}=all for all)"
-    return f"faults: {taken}"
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if names_tests(config):
-        return
-    taken = sample.of_this_run()
-    table = [item for item in items if item.path == TABLE]
-    left_out = [item for row, item in enumerate(table) if not taken.has(row)]
-    config.hook.pytest_deselected(items=left_out)
-    items[:] = [item for item in items if item not in left_out]
-
-
-def names_tests(config: pytest.Config) -> bool:
-    """Whether somebody asks for certain tests, and so shall have all of those."""
-    return bool(config.getoption("keyword")) or any("::" in each for each in config.args)
 
 
 @pytest.fixture(scope="session")

@@ -24,6 +24,8 @@ from tests.fleet.fleet import Fleet, Run
 from tests.host import APP_IMAGE
 from tests.zero_loss.project import Deployment, Traffic, wait_for
 
+pytestmark = pytest.mark.sampled
+
 FAILED = 1
 UNREACHABLE = 3
 LOCKED = 4

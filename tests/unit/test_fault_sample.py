@@ -10,7 +10,7 @@ from itertools import product
 import pytest
 
 from tests.fleet.faults import LOST, MOMENTS
-from tests.fleet.sample import THIRDS, take
+from tests.sample import THIRDS, take
 
 ROWS = range(23)
 

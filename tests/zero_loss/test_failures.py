@@ -134,6 +134,7 @@ def overtaken(record: Record, others: list[Record]) -> int:
     return sum(other.started > record.started and other.answered < record.answered for other in others)
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     "moment",
     ["hold", "make", "make:detached", "see", "commit", "break", "break:detached", "release"],

@@ -1,8 +1,10 @@
 # Copyright (c) 2026, the luma authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A run takes a third of the table of faults, since all of it takes too long for each. The commit's hash decides which,
-so that a run can be repeated, and commits take all thirds in turn. LUMA_TEST_FAULTS=all takes all, =2 the second."""
+"""A run takes a third of each table of faults, since all of them take too long. The commit's hash decides which, so
+that a run can be repeated, and commits take all thirds in turn. LUMA_TEST_FAULTS=all takes all, =2 the second.
+
+A table is what a file has of tests that are marked `sampled`."""
 
 from __future__ import annotations
 
