@@ -107,7 +107,7 @@ class ActionModule(ActionBase):
             "services": services,
             "service_names": list(project["services"]),
             "hosts": hosts,
-            "service_hosts": [host for host in hosts if any(host in service["hosts"] for service in services)],
+            "service_hosts": service_hosts(hosts, services),
             "run": identity(os.getppid()),
             "report_file": report_file,
             "engine_missing": LOCALHOST in hosts and not engine_listens(),
@@ -160,6 +160,11 @@ def refuse_unknown(kind: str, entries: dict[str, Entry], names: list[str]) -> No
             near = difflib.get_close_matches(name, list(entries), n=1)
             hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(entries) or 'none'}"
             raise InvalidFile(f"There is no {kind} {name} in luma.yml; {hint}")
+
+
+def service_hosts(hosts: list[str], services: list[Entry]) -> list[str]:
+    """Those of the hosts that a run is about which services go to: what runs elsewhere is left alone."""
+    return [host for host in hosts if any(host in service["hosts"] for service in services)]
 
 
 def refuse_unreachable(hosts: list[str], inventory: Inventory, file: str) -> None:

@@ -13,6 +13,7 @@ from ansible_collections.luma.deploy.plugins.action.project import (
     of_these_built,
     refuse_unreachable,
     released,
+    service_hosts,
     with_images,
 )
 from ansible_collections.luma.deploy.plugins.plugin_utils.luma_file.earlier_builds import built_as
@@ -26,6 +27,12 @@ def test_a_host_that_ansible_does_not_know_is_refused() -> None:
     refuse_unreachable(["localhost", "web1"], Inventory(["web1"]), "luma.yml")
     with pytest.raises(InvalidFile, match=r"web2: not in Ansible's inventory; add luma\.yml to it: -i luma\.yml"):
         refuse_unreachable(["web1", "web2"], Inventory(["web1"]), "luma.yml")
+
+
+def test_services_are_brought_up_where_the_run_is_about_the_host() -> None:
+    services = [{"name": "db", "hosts": ["db1", "web1"]}, {"name": "cache", "hosts": ["web1", "web2"]}]
+    assert service_hosts(["web1", "web2", "web3"], services) == ["web1", "web2"]
+    assert service_hosts(["web3"], services) == []
 
 
 def test_what_is_built_has_a_release(tmp_path: Path) -> None:
