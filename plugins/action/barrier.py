@@ -78,9 +78,9 @@ class ActionModule(ActionBase):
         except Undo as exc:
             marker = INTERRUPTED if interrupted else exc.marker
             facts |= {"failed": True, "msg": str(exc)} | ({marker: True} if marker else {})
-        facts["last_hook"] = last_hook(run.app, facts["outcome"])
-        if facts["outcome"] not in ("", *SERVED):
-            facts["certificates"] = []
+        came_to = facts["outcome"]
+        facts["last_hook"] = last_hook(run.app, came_to)
+        facts["awaited_certificates"] = facts["certificates"] if came_to in SERVED else []
         return result | facts | found(run) | {"processes": run.as_dict()}
 
 

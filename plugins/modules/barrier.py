@@ -247,6 +247,11 @@ outcome:
   type: str
   returned: always
   sample: deployed
+awaited_certificates:
+  description: The hosts on which a certificate is on its way, if the run has come to what it is for.
+  type: list
+  elements: str
+  returned: always
 last_hook:
   description: The user's hook that is to be run at the end of a run that has come to this; empty if there is none.
   type: str

@@ -47,6 +47,9 @@ def test_a_run_ends_with_the_hook_of_its_outcome_and_waits_for_certificates_of_w
     retired = facts("retire", ["app_retired"], {}, hooks=HOOKS)
     failed = facts("undo", ["app_returned", "app_removed"], {}, hooks=HOOKS)
     refused = facts("undo", ["app_returned", "app_removed"], {"ansible_failed_result": {"locked": True}}, hooks=HOOKS)
-    ends = [(each["last_hook"], each["certificates"]) for each in (retired, failed, refused)]
+    ends = [(each["last_hook"], each["awaited_certificates"]) for each in (retired, failed, refused)]
     assert ends == [("post_deploy", ["web1"]), ("on_failure", []), ("", [])]
+    # A run that has come to nothing yet keeps in mind what it may have to wait for.
+    switched = facts("switch", ["app_switched"], {}, hooks=HOOKS)
+    assert (switched["certificates"], switched["awaited_certificates"]) == (["web1"], [])
     assert facts("retire", ["app_retired"], {}, hooks={"post_deploy": []})["last_hook"] == ""
