@@ -141,6 +141,7 @@ from ansible_collections.luma.deploy.plugins.module_utils.proxy.gap import gap_i
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.proxy import Proxy
 from ansible_collections.luma.deploy.plugins.module_utils.proxy.settings import ProxySettings
 from ansible_collections.luma.deploy.plugins.module_utils.release.colors import App
+from ansible_collections.luma.deploy.plugins.module_utils.release.drain import killed_in_words
 from ansible_collections.luma.deploy.plugins.module_utils.run.lock import RUN_OPTION, Lock
 from ansible_collections.luma.deploy.plugins.module_utils.takeover.room import AppToTake
 from ansible_collections.luma.deploy.plugins.module_utils.takeover.takeover import Taken, Takeover
@@ -200,8 +201,7 @@ def report(taken: Taken, takeover: Takeover) -> list[str]:
         lines.append(f"luma-proxy was exchanged; {gap_in_words(taken.gap_seconds)}")
     if taken.cut:
         lines.append(f"⚠️ {taken.cut} connection(s) to the earlier luma-proxy did not end in time and were closed")
-    if taken.killed:
-        lines.append(f"⚠️ {', '.join(taken.killed)} ignored the stop signal: killed after stop_timeout")
+    lines += killed_in_words(taken.killed)
     if taken.removed:
         lines.append(f"Removed what the earlier luma ran: {', '.join(taken.removed)}")
     if taken.certificates:

@@ -181,10 +181,12 @@ def report(name: str, retired: Retired) -> list[str]:
         )
     if retired.cut:
         lines.append(f"⚠️ {retired.cut} request(s) were still open on {name} after drain_timeout and were cut")
-    killed = [container.name for container in retired.containers if container.killed]
-    if killed:
-        lines.append("⚠️ {} ignored the stop signal: killed after stop_timeout".format(", ".join(killed)))
-    return lines
+    return lines + killed_in_words([container.name for container in retired.containers if container.killed])
+
+
+def killed_in_words(names: t.Sequence[str]) -> list[str]:
+    """A line about containers that SIGKILL has ended; none if there are none."""
+    return [f"⚠️ {', '.join(names)} ignored the stop signal: killed after stop_timeout"] if names else []
 
 
 def heal(proxy: Haproxy, view: View) -> None:
