@@ -146,7 +146,7 @@ class FleetView:
 
 def phase_of(module: str, arguments: Mapping[str, Any]) -> str:
     """The phase of a deployment that a task is, by its module and arguments as the role writes them."""
-    if arguments.get("restore_route") or str(arguments.get("state")).strip("'") == "absent":
+    if arguments.get("restore_route") or arguments.get("state") == "absent":
         return UNDO if module in PHASES else ""
     return PHASES.get(module, "")
 

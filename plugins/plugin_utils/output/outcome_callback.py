@@ -99,9 +99,13 @@ def when_unreachable(task: Task) -> State:
 
 
 def what_runs(task: Task) -> tuple[str, Mapping[str, Any]]:
-    """The module that a task runs, and its arguments as the role writes them: templates, or expressions."""
+    """The module that a task runs, and its arguments as the role writes them; text without the quotes that it has in
+    expressions."""
     if task.action == AT_ONCE:
-        return str(task.args["module"]), task.args["arguments"]
+        arguments = task.args["arguments"].items()
+        return str(task.args["module"]), {
+            name: value.strip("'") if isinstance(value, str) else value for name, value in arguments
+        }
     return str(task.action), task.args
 
 
