@@ -18,23 +18,32 @@ from tests.host import reserved
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves out what is not in the sample, unless somebody asks for certain tests."""
-    if config.getoption("keyword") or any("::" in each for each in config.args):
+    """Leaves out what is not in the sample."""
+    if names_tests(config):
         return
     tables: dict[Path, list[pytest.Item]] = defaultdict(list)
-    for item in items:
-        if item.get_closest_marker("sampled"):
-            tables[item.path].append(item)
-    taken = sample.of_this_run()
-    left_out = [item for table in tables.values() for row, item in enumerate(table) if not taken.has(row)]
+    for item in filter(is_sampled, items):
+        tables[item.path].append(item)
+    rows = [(row, item) for table in tables.values() for row, item in enumerate(table)]
+    left_out = [item for row, item in rows if not sample.of_this_run().has(row)]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if item not in left_out]
 
 
-def pytest_report_collectionfinish(items: list[pytest.Item]) -> list[str]:
-    if not any(item.get_closest_marker("sampled") for item in items):
+def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Item]) -> list[str]:
+    if not any(map(is_sampled, items)):
         return []
-    return [f"faults: {sample.of_this_run()} ({sample.VARIABLE}=all for all), or those that are named"]
+    taken = "those that are named" if names_tests(config) else f"{sample.of_this_run()} ({sample.VARIABLE}=all for all)"
+    return [f"faults: {taken}"]
+
+
+def is_sampled(item: pytest.Item) -> bool:
+    return item.get_closest_marker("sampled") is not None
+
+
+def names_tests(config: pytest.Config) -> bool:
+    """Whether somebody asks for certain tests, and so shall have all of those."""
+    return bool(config.getoption("keyword")) or any("::" in each for each in config.args)
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ A table is what a file has of tests that are marked `sampled`."""
 
 from __future__ import annotations
 
+import functools
 import os
 import subprocess
 from typing import NamedTuple
@@ -49,6 +50,7 @@ def take(wanted: str, commit: str) -> Sample:
     return Sample(THIRDS[:1], "default: no commit is known")
 
 
+@functools.cache
 def of_this_run() -> Sample:
     return take(os.environ.get(VARIABLE, ""), head())
 
